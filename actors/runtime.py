@@ -11,6 +11,7 @@ on running; the next start finds them.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
@@ -29,7 +30,7 @@ from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import ApprovalRule, Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
-from actors.ledger import Ledger, Sources, deaths
+from actors.ledger import Ledger, Sources, deaths, restoring
 from actors.metrics import Tallies, TimedExecutor, timed
 from actors.notification_targets.sending import OpenSender, sender
 from actors.notifier import Notifier
@@ -42,7 +43,16 @@ from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
 from actors.settings.effective import effective
-from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor, text_search
+from actors.store import (
+    Executor,
+    InlineExecutor,
+    SharedExecutor,
+    Store,
+    StoreError,
+    ThreadExecutor,
+    restored,
+    text_search,
+)
 from actors.store.file_system import advice, network_kind
 from actors.store.state_directory import DATABASE, StateDirectory
 from logconf import get_logger
@@ -151,6 +161,8 @@ class RunningRuntime(Runtime):
     async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC128
         await self._store.open(self._readers)
         try:
+            if await self.ledger.read(restored.instance_id) is None:
+                await self.ledger.write(restoring.ensure_instance_id, secrets.token_hex(16))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._store.keep_log_small)
                 nursery.start_soon(self._store.keep_probing)
@@ -167,7 +179,10 @@ class RunningRuntime(Runtime):
     def _make_poller(self) -> Poller:
         polling, urls = self.settings.background.job_status_polling, self.settings.webhook_urls()
         jitter, requests = self._parts.sources.jitter, self._poll_requests
-        self._poller_now = Poller(self.ledger, self.context.providers, self.clock, polling, urls, jitter, requests)
+        self._poller_now = Poller(
+            self.ledger, self.context.providers, self.clock, polling, urls, jitter, requests,
+            kept_days=self.settings.retention.days,
+        )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:

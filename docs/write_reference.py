@@ -36,6 +36,7 @@ from actors.providers.local.directory import JobDirectory
 from actors.providers.local.environment import OURS as LOCAL
 from actors.providers.ray.runtime_env import OURS as RAY
 from actors.providers.registry import factory, kinds
+from actors.providers.slurm.preparing import OURS as SLURM
 from actors.settings import places
 from actors.settings.providers import CommonSettings, ProviderSettings, kind_shape
 from actors.settings.sections import NAMES, Sections, converter
@@ -45,7 +46,7 @@ from actors.validation import StrictConverter
 
 PAGES = Path(__file__).parent
 BEGIN, END = "<!-- made by docs/write_reference.py: {} -->", "<!-- end of what is made -->"
-SET_BY = {"local": LOCAL, "ray": RAY}
+SET_BY = {"local": LOCAL, "ray": RAY, "slurm": SLURM}
 """By kind of provider, the variables that it sets in a job's environment."""
 BESIDE_FIELDS = {
     MATRIX: "Parameters, each with a list of values or a range: one job for each combination ([sweeps](sweeps.md)).",
@@ -198,6 +199,8 @@ def request_fields() -> Iterator[str]:
             "" if one not in access.sources else "yes" if one not in NETWORK or rule == "any value" else rule
             for one in RequestSource
         ]
+        if access.of_command:
+            cells[list(RequestSource).index(RequestSource.SOCKET_OTHER)] = "with `socket.commands`"
         lines.append((f"`{name}`", f"`{keys[name]}`" if name in keys else "", *cells))
     yield table(heads, lines)
 

@@ -23,7 +23,8 @@ class Peer:
     ``name`` is the user for whom jobs are and under whom decisions are kept. ``level``: viewer, researcher, lead or
     admin. ``via``: the socket, from the supervisor's own user or (``socket_other``) another one, a bearer token or a
     browser's session. ``key``: under what requests are counted. ``until``: when the token or session ends; None: never.
-    ``teams``: those that jobs may name.
+    ``teams``: those that jobs may name. ``commands``: another user of this machine who may submit commands
+    (``socket.commands``).
     """
 
     uid: int | None
@@ -34,6 +35,7 @@ class Peer:
     key: str = ""
     until: datetime | None = None
     teams: tuple[str, ...] = ()
+    commands: bool = False
 
     def has(self, level: str) -> bool:
         """Whether the caller has ``level`` or a higher one."""
@@ -55,7 +57,7 @@ class Peer:
 
     @property
     def is_local(self) -> bool:
-        """Whether this is the operator on the Unix socket: alone there a job may be a command."""
+        """Whether this is the operator, the supervisor's own user on the Unix socket, who may do everything."""
         return self.via == "socket"
 
     @property
@@ -67,4 +69,4 @@ class Peer:
     @property
     def submitter(self) -> Submitter:
         """The caller as a submitter of jobs."""
-        return Submitter(self.source, self.name, self.level, self.org_id, self.teams)
+        return Submitter(self.source, self.name, self.level, self.org_id, self.teams, self.commands)

@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from actors.access.users import SocketUsers
 from actors.api import (
     approvals,
     events,
@@ -46,14 +47,20 @@ ROUTES = sorted(_ALL, key=ends_with_name)
 """All routes, each with the permission that its callers need."""
 
 
-def create_app(runtime: Runtime | Reading, options: HttpOptions | None = None, *, feed_port: int | None = None) -> App:
+def create_app(
+    runtime: Runtime | Reading,
+    options: HttpOptions | None = None,
+    *,
+    feed_port: int | None = None,
+    users: SocketUsers | None = None,
+) -> App:
     """The application of ``runtime``, behind its guard: every request needs a token or a session (``options``).
 
     Over the rows alone (:class:`Reading`), routes that need more are answered 503, which says what to start.
 
     ``scope["state"]``, which only the server can set, may hold ``ending`` (a ``trio.Event`` that is set when the server
     stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: then that is the caller, with every
-    right.
+    right. ``users``: who other users of this machine are, for the socket that serves them; None: they are refused.
     """
     options = options or HttpOptions()
     table = RouteTable(ROUTES)
@@ -61,7 +68,7 @@ def create_app(runtime: Runtime | Reading, options: HttpOptions | None = None, *
     app.state.runtime = runtime
     app.state.routes = ROUTES
     app.state.options = options
-    guarded = AccessGuard(app, table, runtime, options, feed_port)
+    guarded = AccessGuard(app, table, runtime, options, feed_port, users)
     return CorrelationMiddleware(_Contained(guarded, runtime.client_faults))
 
 

@@ -3,11 +3,14 @@
 A request passes these checks in this order; the first that fails is the answer, and no route sees the request:
 
 1. Unix socket: the kernel names the user. The supervisor's own user may do everything, and nothing below is checked;
-   any other user, root too, gets 403. What follows is for TCP, where a ``peer`` in the request's state is not trusted.
+   any other user, root too, gets 403 on the socket of the state directory. What follows is for TCP, where a ``peer`` in
+   the request's state is not trusted, and for other users on the shared socket.
 2. Host is one of ours (421; against DNS rebinding); a change comes from a page of ours or from no page (Origin, 403).
+   On a Unix socket, which no page reaches, neither is looked at.
 3. The announced length of the body is allowed (413). The body itself is counted while a route reads it.
-4. The token or session is looked up, in memory. From here on the ``peer`` is known, or None: unknown. This comes before
-   the rate, so that a good token is counted by itself and not with the unknown clients of its address.
+4. The token or session is looked up, in memory; on the shared socket the user's name and rights. From here on the
+   ``peer`` is known, or None: unknown. This comes before the rate, so that a good token is counted by itself and not
+   with the unknown clients of its address.
 5. The rate of that peer, or of the address (429). A sign-in is let through, and checks the rate when it knows whether
    its secret is good.
 6. A route that is open to all is served here, without a peer. Others need one (401); a change in a browser's session
@@ -35,6 +38,7 @@ from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, Permission
 from actors.access.secret import bearer_token
+from actors.access.users import SocketUsers
 from actors.api.answers import csp, with_headers
 from actors.api.body import bounded, too_long
 from actors.api.options import HttpOptions
@@ -44,6 +48,7 @@ from actors.api.route import permission_of
 from actors.api.route_table import RouteTable
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.net.streams import BoundedStream
 from actors.store import caller
 from actors.store.errors import StoreError
@@ -52,6 +57,8 @@ from logconf.asgi import App
 
 LOOK_AGAIN = 30.0
 """Seconds between two checks whether the token or session of an open stream is still valid."""
+_UID = "uid"
+"""In a request's state: the number of the user who sends it, on the shared socket."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _logger = get_logger("actors.api.guard")
 
@@ -66,6 +73,7 @@ class AccessGuard:
         runtime: Runtime | Reading,
         options: HttpOptions,
         feed_port: int | None = None,
+        users: SocketUsers | None = None,
     ) -> None:
         self._app = app
         self._table = table
@@ -73,6 +81,7 @@ class AccessGuard:
         self._faults = runtime.client_faults
         self._options = options
         self._feed_port = feed_port
+        self._users = users
         self._hosts = AllowedHosts((options.host, *options.allowed_hosts))
         self._webhook_hosts = AllowedHosts((options.host, *options.allowed_hosts, *options.webhook_hosts))
         self._rates = RateLimiter(options.requests_per_minute)
@@ -108,13 +117,15 @@ class AccessGuard:
             _recognise(state)
             await self._app(scope, receive, send)
             return
-        if isinstance(peer, Peer) and peer.via == "socket_other":
-            await _another_user(peer)(scope, receive, send)
-            return
         state.pop("peer", None)
+        if isinstance(peer, Peer) and peer.via == "socket_other":
+            if self._users is None:
+                await _another_user(peer)(scope, receive, send)
+                return
+            state[_UID] = peer.uid
         try:
             peer = await self._check(request, permission)
-        except (HTTPException, StoreError) as error:
+        except (HTTPException, StoreError, Refused) as error:
             extra = {"method": request.method, "path": scope["path"]}
             _logger.debug("A request was refused: %s", error, extra=extra)
             await problem_of(error)(scope, receive, send)
@@ -146,13 +157,18 @@ class AccessGuard:
         if peer.via == "session" and request.method not in _SAFE and "origin" not in request.headers:
             raise HTTPException(403, "a change in a browser's session needs the Origin header")
         if permission.socket:
-            raise HTTPException(403, "this is for the Unix socket only")
+            own = user_name(os.geteuid())
+            raise HTTPException(
+                403, f"this is for the supervisor's own user ({own}) on the socket of its state directory"
+            )
         if not peer.has(permission.level):
             raise HTTPException(403, f"this takes somebody of level {permission.level}, not {peer.level}")
         return peer
 
     def _check_host_and_origin(self, request: Request, permission: Permission) -> None:
         """The list of hosts against DNS rebinding; Origin against changes by pages of other sites."""
+        if _UID in request.scope["state"]:
+            return
         hosts = request.headers.getlist("host")
         allowed = self._webhook_hosts if permission.webhook else self._hosts
         if len(hosts) != 1 or not allowed.allows(hosts[0]):
@@ -162,6 +178,8 @@ class AccessGuard:
             raise HTTPException(403, "pages of other origins may not change anything here")
 
     async def _peer(self, request: Request) -> Peer | None:
+        if self._users is not None and (uid := request.scope["state"].get(_UID)) is not None:
+            return await self._users.peer(uid)
         if self._access is None:  # without a supervisor there is only the caller in this process, and no token
             return None
         authorization = request.headers.get("authorization")
@@ -191,7 +209,7 @@ class AccessGuard:
             if message["type"] == "http.response.start" and "peer" not in state:
                 status = message["status"]
                 if 400 <= status < 500:
-                    self._faults.count("http", f"status {status}")
+                    self._faults.count("http" if self._users is None else "shared_socket", f"status {status}")
             await send(message)
 
         return send_counting
@@ -224,6 +242,10 @@ class AccessGuard:
                 now = await self._peer(request)
             except StoreError:  # the store logs it; the next check decides
                 continue
+            except Refused as error:
+                if error.kind is RefusalKind.UNAVAILABLE:  # nobody can say now who it is
+                    continue
+                now = None
             if not peer.is_still(now):
                 stream.cancel()
 

@@ -32,12 +32,14 @@ _JSON = "application/json"
 _BEARER = "bearer"
 
 
-def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.TCP) -> Schema:
-    """All of ``routes``, as requests of ``source`` may use them.
+def document(
+    routes: Iterable[BaseRoute], source: RequestSource = RequestSource.TCP, *, commands: bool = False
+) -> Schema:
+    """All of ``routes``, as requests of ``source`` may use them. ``commands``: if it may submit commands, too (F2).
 
     Those that declare nothing are there with what their paths and docstrings say.
     """
-    schemas = Schemas(source)
+    schemas = Schemas(source, commands=commands)
     paths: dict[str, Schema] = {}
     for one in routes:
         if isinstance(one, Route):
@@ -149,12 +151,12 @@ def _answered(status: int, route: DeclaredRoute, schemas: Schemas) -> Schema:
 
 async def openapi(call: Call[Nothing, Nothing]) -> Document:
     """The HTTP API as OpenAPI 3.1; a job request is shown with the fields that the caller may set."""
-    state, source = call.request.app.state, call.peer.source
+    state, caller = call.request.app.state, (call.peer.source, call.peer.commands)
     if not hasattr(state, "openapi"):
         state.openapi = {}
-    if source not in state.openapi:
-        state.openapi[source] = document(state.routes, source)
-    found: Document = state.openapi[source]
+    if caller not in state.openapi:
+        state.openapi[caller] = document(state.routes, call.peer.source, commands=call.peer.commands)
+    found: Document = state.openapi[caller]
     return found
 
 

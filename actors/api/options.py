@@ -62,6 +62,27 @@ class HttpOptions:
         return self.tls_certificate is not None
 
 
+@attrs.frozen
+class SocketOptions:
+    """A second Unix socket, for other users of this machine, beside that of the supervisor's own user.
+
+    ``group``: the group whose members may connect to it; the supervisor's user must be one of them. ``directory``: a
+    directory for the socket and nothing else, which the supervisor makes if it is not there and gives to the group with
+    mode 0750. ``commands``: whether they may submit commands. Those run as the supervisor's user: they can read and
+    change whatever that user can, the jobs and tokens of everybody included.
+    """
+
+    group: str
+    directory: Path = attrs.field(default=Path("/run/greenroom"))
+    commands: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if not self.group:
+            raise ValueError("group: must be the name of a group")
+        if not self.directory.is_absolute():
+            raise ValueError(f"directory: must begin with /, not {self.directory}")
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach ``host``."""
     try:

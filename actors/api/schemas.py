@@ -65,12 +65,13 @@ _MATRIX: Mapping[str, Schema] = {
 class Schemas:
     """Collects the ``components`` that its schemas refer to, each class once under its own name.
 
-    ``source``: a job request is shown with the fields that requests of this source may set.
+    ``source``: a job request is shown with the fields that requests of this source may set. ``commands``: whether it
+    may submit commands by ``socket.commands``.
     """
 
-    def __init__(self, source: RequestSource = RequestSource.TCP) -> None:
+    def __init__(self, source: RequestSource = RequestSource.TCP, *, commands: bool = False) -> None:
         self.components: dict[str, Schema] = {}
-        self._closed = {JobRequest: closed_to(source)}
+        self._closed = {JobRequest: closed_to(source, commands=commands)}
         self._over_network = source in NETWORK
 
     def of(self, kind: Any) -> Schema:

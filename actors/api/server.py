@@ -11,6 +11,7 @@ names relied on: ``TCPServer(app, config, context, state, stream).run()``, which
 
 from __future__ import annotations
 
+import socket
 import ssl
 from functools import partial
 from typing import Any
@@ -22,7 +23,7 @@ from hypercorn.events import Closed, Event, RawData
 from hypercorn.typing import ConnectionState, LifespanState
 
 from actors.api.http1_only import TCPServer, WorkerContext
-from actors.api.unix_peer import peer_of_socket
+from actors.api.unix_peer import peer_of_socket, uid_of_socket, unnamed_peer_of_socket
 from actors.net.client_faults import ClientFaults
 from actors.net.connections import Connections
 from actors.net.streams import BoundedStream, encrypted
@@ -39,7 +40,8 @@ class HttpServer:
     """Serves ``app`` on its listeners, within bounds.
 
     ``faults`` counts what clients do wrong, under the name ``port``. ``most``, ``per_address``: as of
-    :class:`~actors.net.connections.Connections`. ``tls``: what connections are encrypted with.
+    :class:`~actors.net.connections.Connections`. ``tls``: what connections are encrypted with. ``shared``: the Unix
+    socket for other users of this machine, where each user is an address.
     """
 
     def __init__(
@@ -51,11 +53,15 @@ class HttpServer:
         most: int | None = None,
         per_address: int | None = None,
         tls: ssl.SSLContext | None = None,
+        shared: bool = False,
     ) -> None:
         self._app = app
         self._faults = faults
         self._port = port
-        self._connections = Connections(port, faults, most=most, per_address=per_address)
+        self._connections = Connections(
+            port, faults, most=most, per_address=per_address, address_of=_user_of if shared else None
+        )
+        self._peer_of = unnamed_peer_of_socket if shared else peer_of_socket
         self._tls = tls
         self._config = Config()
         self._config.accesslog = None
@@ -78,8 +84,8 @@ class HttpServer:
     async def _serve(self, context: WorkerContext, stream: BoundedStream, ending: trio.Event) -> None:
         carried = encrypted(stream, self._tls)
         scope: dict[str, Any] = {"ending": ending, "connection": stream, "carrier": carried}
-        if not stream.address:
-            scope["peer"] = peer_of_socket(stream.socket)
+        if stream.socket.family == socket.AF_UNIX:
+            scope["peer"] = self._peer_of(stream.socket)
         app = ASGIWrapper(drained(self._app, stream))  # type: ignore[arg-type]
         state = ConnectionState(LifespanState(scope))
         try:
@@ -88,6 +94,10 @@ class HttpServer:
             if stream.made_no_sense and not ending.is_set():  # with TLS that may be a browser's connection in advance
                 self._faults.count(self._port, "no request", logged=self._tls is None)
         await trio.lowlevel.checkpoint()
+
+
+def _user_of(connection: trio.socket.SocketType) -> str:
+    return f"uid:{uid_of_socket(connection)}"
 
 
 class _Http1Server(TCPServer):

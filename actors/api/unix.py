@@ -1,4 +1,4 @@
-"""HTTP on the supervisor's Unix socket: for the command line, which the kernel vouches for."""
+"""HTTP on Unix sockets, where the kernel says who calls: one for the supervisor's own user, one for others (F2)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import trio
 
+from actors.access.users import SocketUsers
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.server import HttpServer
+from actors.api.shared_directory import SharedDirectory, SharedDirectoryError, give_to_group
 from actors.api.socket_file import announce, socket_path
 from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG
+from logconf import get_logger
 from supervision import ChildSpec
+
+LOOK_SECONDS = 30.0
+"""Between two looks whether the shared socket still lies where people find it."""
+_logger = get_logger("actors.api.unix")
 
 
 def socket_edge(runtime: Runtime, state_dir: Path, options: HttpOptions | None = None) -> ChildSpec:
@@ -36,28 +43,78 @@ async def serve_socket(  # noqa: ASYNC128 - HttpServer.serve calls started()
 ) -> None:
     """Serve ``runtime`` on the Unix socket of its state directory, whose lock the caller holds, until cancelled."""
     http = HttpServer(create_app(runtime, options), runtime.client_faults, "socket")
-    with bound(state_dir) as listener:
-        await http.serve([listener], task_status=task_status)
-
-
-@contextmanager
-def bound(state_dir: Path) -> Iterator[trio.socket.SocketType]:
-    """The listening socket of a state directory, private to its user; whatever lay at its path is stale by the lock."""
     path = socket_path(state_dir)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.parent.stat().st_uid != os.getuid():
         raise PermissionError(errno.EPERM, "belongs to another user", str(path.parent))
+    with bound(path, 0o600) as listener:
+        announce(state_dir, path)
+        await http.serve([listener], task_status=task_status)
+
+
+def shared_socket_edge(
+    runtime: Runtime, directory: SharedDirectory, users: SocketUsers, options: HttpOptions
+) -> ChildSpec:
+    """The child that serves ``runtime`` to ``users``, for ``Parts.edges``."""
+    return ChildSpec("shared_socket", partial(_serve_shared, runtime, directory, users, options))
+
+
+async def _serve_shared(  # noqa: ASYNC128 - HttpServer.serve calls started()
+    runtime: Runtime,
+    directory: SharedDirectory,
+    users: SocketUsers,
+    options: HttpOptions,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    app = create_app(runtime, options, users=users)
+    most, per_user = options.max_connections, options.max_per_address
+    http = HttpServer(app, runtime.client_faults, "shared_socket", most=most, per_address=per_user, shared=True)
+    give = partial(give_to_group, gid=directory.gid, group=directory.group)
+    with directory.held(), bound(directory.socket, 0o660, give) as listener:
+        _logger.info("Members of group %s are served at %s", directory.group, directory.socket)
+        if users.commands:
+            _logger.warning("Members of group %s may submit commands, which run as this user", directory.group)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_fail_when_gone, directory.socket, _identity(directory.socket))
+            await http.serve([listener], task_status=task_status)
+
+
+async def _fail_when_gone(path: Path, ours: tuple[int, int] | None) -> None:
+    """Fail once another file, or none, lies where our socket was: nobody can connect, and a restart makes it anew."""
+    while True:
+        await trio.sleep(LOOK_SECONDS)
+        if _identity(path) != ours:
+            raise SharedDirectoryError(f"{path} was removed or replaced; it is made anew")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def bound(path: Path, mode: int, give: Callable[[Path], None] = lambda _path: None) -> Iterator[trio.socket.SocketType]:
+    """A listening socket at ``path``; whatever lay there is stale by the lock of the caller.
+
+    ``give``: called with its path before anybody can connect.
+    """
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise FileExistsError(errno.EEXIST, "is no socket", str(path))
         path.unlink()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as own:
         own.bind(str(path))
+        ours = _identity(path)
         try:
-            path.chmod(0o600)  # before listen(): nobody can connect yet
+            give(path)
+            path.chmod(mode)  # before listen(): nobody can connect yet
             own.listen(BACKLOG)
-            announce(state_dir, path)
             with trio.socket.from_stdlib_socket(own.dup()) as listener:
                 yield listener
         finally:
-            path.unlink(missing_ok=True)
+            if _identity(path) == ours:
+                path.unlink(missing_ok=True)

@@ -18,15 +18,25 @@ _UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 
 
 def peer_of_socket(connection: trio.socket.SocketType) -> Peer:
-    """The peer's user id and name, and whether it is the user as whom this process runs.
-
-    Where the system has no SO_PEERCRED the socket's mode answers: it is its owner.
-    """
+    """The peer's user id and name, and whether it is the user as whom this process runs."""
     from actors.access.peer import Peer  # the command line uses the rest of this file, and waits for each import
 
-    uid = _peer_uid(connection)
-    uid = os.geteuid() if uid is None else uid
+    uid = uid_of_socket(connection)
     return Peer(uid, user_name(uid), via="socket" if uid == os.geteuid() else "socket_other")
+
+
+def unnamed_peer_of_socket(connection: trio.socket.SocketType) -> Peer:
+    """As :func:`peer_of_socket`; but another user has no name yet, and may do nothing (SocketUsers says who it is)."""
+    from actors.access.peer import Peer
+
+    uid = uid_of_socket(connection)
+    return peer_of_socket(connection) if uid == os.geteuid() else Peer(uid, "", "viewer", via="socket_other")
+
+
+def uid_of_socket(connection: trio.socket.SocketType) -> int:
+    """The peer's user id. Where the system has no SO_PEERCRED the socket's mode answers: it is its owner."""
+    uid = _peer_uid(connection)
+    return os.geteuid() if uid is None else uid
 
 
 def peer_uid(connection: socket.socket, path: Path) -> int:
@@ -47,7 +57,12 @@ def _peer_uid(connection: socket.socket | trio.socket.SocketType) -> int | None:
 
 def user_name(uid: int) -> str:
     """The name of a user, or its number where the system knows none (as in some containers)."""
+    return known_name(uid) or f"uid-{uid}"
+
+
+def known_name(uid: int) -> str | None:
+    """The name of a user; None where the system knows none. Where its table is on another machine this may block."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return f"uid-{uid}"
+        return None

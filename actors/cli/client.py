@@ -1,4 +1,4 @@
-"""Requests to the supervisor through its Unix socket; reads from the store where none runs (C4)."""
+"""Requests to a supervisor, on this machine or another; reads from the store where none runs here (C4)."""
 
 from __future__ import annotations
 
@@ -11,32 +11,37 @@ from urllib.parse import quote
 import click
 import orjson
 
-from actors.cli.context import BadInput, Failed, state_directory
+from actors.cli.address import Address, NoSupervisor, chosen
+from actors.cli.context import BadInput, Failed, TryLater, configured_env_from
+from actors.cli.tables import plain
 from actors.cli.transport import Answer, BrokenAnswer, NoAnswer, Transport, Unreachable
-from actors.cli.trust import connect, socket_of
 
 WAIT_SECONDS = 30.0
 """For one answer; if a transaction of the supervisor takes longer, its log has the reason."""
+MANY_SECONDS = 300.0
+"""For the answer about ten thousand jobs."""
 SILENCE_SECONDS = 60.0
 """Without a byte on a stream of events, whose heartbeat comes every 15 s."""
 _OK, _BAD_REQUEST, _SERVER_ERROR = 200, 400, 500
 _BAD_INPUT = (400, 413, 422)
-
-
-class NoSupervisor(Failed):
-    """No supervisor listens on the socket of this state directory."""
+_TRY_LATER = (429, 503)
+_DIGITS = 6
+"""Of a number of seconds that is shown."""
 
 
 class Client:
-    """Requests to one supervisor. All raise :class:`NoSupervisor`, :class:`BadInput` or :class:`Failed`."""
+    """Requests to one supervisor. All raise :class:`NoSupervisor`, :class:`BadInput` or :class:`Failed`.
 
-    def __init__(self, config: str | None = None) -> None:
+    ``supervisor``: None is the one that the command line and the environment name.
+    """
+
+    def __init__(self, config: str | None = None, supervisor: Address | None = None) -> None:
         self.config = config
+        self.supervisor = chosen(config) if supervisor is None else supervisor
         self._noted: set[str] = set()
-        self.state_dir = state_directory(config)
-        self._socket = socket_of(self.state_dir)
-        headers = {"Host": "greenroom", "X-Correlation-ID": os.urandom(16).hex()}
-        self._transport = Transport(lambda: connect(self._socket), headers)
+        self._correlation_id = os.urandom(16).hex()
+        headers = {**self.supervisor.headers, "X-Correlation-ID": self._correlation_id}
+        self._transport = Transport(self.supervisor.connect, headers)
 
     def request(
         self, method: str, *path: str, body: Any = None, params: Any = None, seconds: float = WAIT_SECONDS
@@ -44,7 +49,7 @@ class Client:
         """Send one request and return the document that answers it, within so many ``seconds``."""
         content = None if body is None else orjson.dumps(body)
         with self._answer(method, path, params, seconds, content) as answer:
-            return document_of(answer.status, answer.body())
+            return document_of(answer.status, answer.body(), answer.header("retry-after"))
 
     def read(self, *path: str, params: Any = None) -> Any:
         """A document made of rows alone: from the supervisor or, where none runs, from the store."""
@@ -68,6 +73,19 @@ class Client:
             rows += page[name]
         return rows
 
+    def inherits(self) -> tuple[str, ...] | None:
+        """The variables that jobs inherit by the settings beside the usual ones; None: nothing is sent from here.
+
+        Another user's supervisor on this machine says whether it takes them, as parts of commands (F2).
+        """
+        supervisor = self.supervisor
+        if supervisor.is_own or (not supervisor.is_network and self.request("GET", "api", "session")["commands"]):
+            return configured_env_from(self.config)
+        if configured_env_from(self.config):
+            where = "over the network" if supervisor.is_network else "to another user's supervisor"
+            self._note(f"(submission.env_from is not sent {where}: the supervisor's environment is used)")
+        return None
+
     def note_offline(self, missing: NoSupervisor) -> None:
         """Print to stderr that what follows was read from the store."""
         self._note(f"({missing.message.splitlines()[0]}; this is read from the store)")
@@ -75,7 +93,7 @@ class Client:
     def note_newest(self, named: str | None) -> None:
         """Print to stderr that the newest of several jobs of one name is meant; ``named``: ``ID; of=NUMBER``."""
         if named is not None:
-            job_id, _, number = named.partition("; of=")
+            job_id, _, number = plain(named).partition("; of=")
             self._note(f"({number} jobs have this name; the newest is {job_id})")
 
     def _note(self, text: str) -> None:
@@ -87,40 +105,30 @@ class Client:
     @contextmanager
     def stream(self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS) -> Iterator[Answer]:
         """An answer that comes in pieces; ``silence``: the most seconds between two of them."""
-        with self._answer("GET", path, params, silence) as answer:
+        with self._answer("GET", path, params, silence, is_stream=True) as answer:
             if answer.status != _OK:
-                document_of(answer.status, answer.body())
+                document_of(answer.status, answer.body(), answer.header("retry-after"))
             yield answer
 
     @contextmanager
     def _answer(
-        self, method: str, path: tuple[str, ...], params: Any, seconds: float | None, content: bytes | None = None
-    ) -> Iterator[Answer]:
+        self, method: str, path: tuple[str, ...], params: Any, seconds: float | None, content: bytes | None = None, *,
+        is_stream: bool = False,
+    ) -> Iterator[Answer]:  # fmt: skip
+        target = self.supervisor.prefix + address(path)
         try:
-            with self._transport.request(method, address(path), params=params, body=content, seconds=seconds) as answer:
+            with self._transport.request(
+                method, target, params=params, body=content, seconds=seconds, is_stream=is_stream
+            ) as answer:
+                self.supervisor.check(answer.status, answer.headers, self._correlation_id)
                 self.note_newest(answer.header("x-newest-job"))
                 yield answer
         except Unreachable as failure:
-            if isinstance(failure.__cause__, PermissionError):
-                raise Failed(f"{self._socket} is another user's") from None
-            if isinstance(failure.__cause__, BlockingIOError):
-                raise Failed(self._silent()) from None
-            raise NoSupervisor(self._why_none()) from None
+            raise self.supervisor.unreachable(failure.error) from None
         except NoAnswer:
-            raise Failed(self._silent()) from None
-        except BrokenAnswer:
-            raise Failed("the supervisor went away before it had answered; jobs that run go on running") from None
-
-    def _silent(self) -> str:
-        return f"the supervisor of {self.state_dir} does not answer"
-
-    def _why_none(self) -> str:
-        from actors.store.state_directory import holder
-
-        held_by = holder(self.state_dir)
-        if held_by is not None:
-            return f"{held_by} holds {self.state_dir} but does not listen on its socket; its log says why"
-        return f"no supervisor runs on {self.state_dir}\nstart one: greenroom run"
+            raise self.supervisor.silent(method) from None
+        except BrokenAnswer as failure:
+            raise self.supervisor.broken(method, failure.received) from None
 
 
 def address(path: tuple[str, ...]) -> str:
@@ -128,15 +136,24 @@ def address(path: tuple[str, ...]) -> str:
     return "/" + "/".join(quote(part, safe="") for part in path)
 
 
-def document_of(status: int, content: bytes) -> Any:
-    """The document of an answer. Raises the failure that a problem document describes."""
+def document_of(status: int, content: bytes, retry_after: str | None = None) -> Any:
+    """The document of an answer. Raises the failure that a problem document describes.
+
+    ``retry_after``: the header of that name, a number of seconds.
+    """
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
         raise Failed(f"the supervisor answered with status {status} and no JSON") from None
     if status < _BAD_REQUEST:
         return document
-    detail = document.get("detail", f"status {status}")
+    problem = document if isinstance(document, dict) else {}
+    detail = "\n".join(map(plain, str(problem.get("detail", f"status {status}")).splitlines()))
     if status >= _SERVER_ERROR:
-        raise Failed(f"{detail} (correlation ID {document.get('correlation_id')})")
+        detail = f"{detail} (correlation ID {plain(problem.get('correlation_id'))})"
+    if status in _TRY_LATER:
+        if retry_after is None or not retry_after.isdecimal():
+            raise TryLater(detail)
+        seconds = int(retry_after[:_DIGITS])
+        raise TryLater(f"{detail}; try again in {seconds} s", seconds)
     raise (BadInput if status in _BAD_INPUT else Failed)(detail)

@@ -32,6 +32,14 @@ class BadInput(Failed):
     exit_code = ExitStatus.USAGE
 
 
+class TryLater(Failed):
+    """What failed may go well in a while, after so many ``seconds`` if the server names a time: exit status 1."""
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 def refusal(error: Refused) -> Failed:
     """How a command fails whose operation was refused."""
     return (BadInput if error.kind == "invalid" else Failed)(str(error))
@@ -71,15 +79,18 @@ def _settings_noted(config: str | None) -> Settings:
     return settings
 
 
-def read_job_file(path: str, env_from: tuple[str, ...]) -> JobFile:
+def read_job_file(path: str, env_from: tuple[str, ...] | None) -> JobFile:
     """The jobs of a file, or exit status 2 with everything that is wrong with them.
 
-    ``env_from``: variables that its jobs inherit beside the usual ones.
+    ``env_from``: variables that its jobs inherit beside the usual ones; None: they are sent over the network, where
+    they inherit nothing and the server knows the user.
     """
     from actors.job_requests.job_file import load_job_file
     from actors.validation import CheckedError
 
     try:
+        if env_from is None:
+            return load_job_file(path, inherits=False)
         return load_job_file(path, user=os_user(), env_from=env_from)
     except CheckedError as error:
         raise BadInput(str(error)) from None

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from actors.cli.board import Board, Plan
 from actors.cli.event_text import describe
-from actors.cli.job_text import duration, how_many, metrics, name_and_user, name_of, note, standing
+from actors.cli.job_text import duration, how_many, jobs_text, metrics, name_and_user, name_of, note, standing
 from actors.cli.queue_text import counts_text, headline
 from actors.cli.summary import print_summary
 from actors.cli.tables import colour_of, plain, short
@@ -56,7 +56,9 @@ class Lines:
         if jobs:
             before = f", {ended} of them ended before" if ended else ""
             of_file = all("created" in job for job in jobs)
-            click.echo(f"{len(jobs)} jobs: {how_many(jobs)}{before}" if of_file else f"{len(jobs)} jobs{before}")
+            click.echo(
+                f"{jobs_text(len(jobs))}: {how_many(jobs)}{before}" if of_file else f"{jobs_text(len(jobs))}{before}"
+            )
         if jobs and ended == len(jobs):
             click.echo("All of them ended in an earlier run, and nothing is run again. --again runs all of them anew,")
             click.echo("--retry-failed those that have failed.")
@@ -184,7 +186,7 @@ def queue_line(board: Board) -> str:
     """What waits, in one line."""
     queue = board.queue
     closed = "".join(f"; {why}" for why in queue["closed_providers"].values())
-    others = f"; {board.others()} jobs beside these" if board.others() else ""
+    others = f"; {jobs_text(board.others())} beside these" if board.others() else ""
     return plain(f"queue   {counts_text(queue['counts']) or 'empty'}. {headline(queue)}{closed}{others}")
 
 

@@ -7,13 +7,14 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from actors.cli.address import is_named
 from actors.cli.context import Failed
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import print_json, print_table
@@ -58,9 +59,15 @@ class Finding(NamedTuple):
 def doctor(as_json: bool, config: str | None) -> None:
     """Check whether Greenroom can work on this machine.
 
-    The exit status is 1 if there is something to do.
+    With --url or --socket it checks that supervisor instead. The exit status is 1 if there is something to do.
     """
-    findings = [*_machine(), *_settings(config)]
+    if is_named():
+        from actors.cli.client import Client
+
+        client = Client(config)
+        findings = list(supervisor_findings(client, client.supervisor.name))
+    else:
+        findings = [*_machine(), *_settings(config)]
     if as_json:
         print_json([one._asdict() for one in findings])
     else:
@@ -95,6 +102,10 @@ def _settings(config: str | None) -> Iterator[Finding]:
     yield _database(settings.state_dir)
     if any(one.kind == "local" and one.options.gpus is None for one in settings.providers.values()):
         yield _gpus()
+    if settings.socket is not None or settings.users:
+        from actors.cli import doctor_users
+
+        yield from (Finding(*one) for one in doctor_users.findings(settings))
     running = holder(settings.state_dir)
     if running is None:
         yield Finding("supervisor", True, "none runs", "greenroom run")
@@ -162,12 +173,41 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
         health = client.request("GET", "health")
         reasons = "; ".join([*health["reasons"], *health["notes"]])
         yield Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)
-        providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
     except Failed as error:
         yield Finding("supervisor", False, running, error.message)
         return
-    yield from _providers({one["name"]: one["fault"] for one in providers})
-    yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])
+    try:
+        providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
+        yield from _providers({one["name"]: one["fault"] for one in providers})
+        yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])
+    except Failed as error:
+        is_own = client.supervisor.is_own  # else it is a matter of level
+        yield Finding("providers", not is_own, f"not checked: {error.message}")
+    try:
+        yield from restore_findings(client.request("GET", "api", "restore"))
+    except Failed as error:
+        if client.supervisor.is_own:  # else it is an admin's to know
+            yield Finding("restored", False, f"not checked: {error.message}")
+
+
+def restore_findings(restore: Mapping[str, Any]) -> Iterator[Finding]:
+    """How the restore of the runtime stands, if it was restored: what providers run that the backup does not know."""
+    if restore["restored_at"] is None:
+        return
+    from actors.store.state_directory import holder
+
+    found = f"from a backup of {restore['began_at']}, made in {restore['original']}"
+    left = ", ".join(f"{number} at {name}" for name, number in restore["to_look_up"].items())
+    yield Finding(
+        "restored", not left, f"{found}; jobs to look up: {left or 'none'}", "wait, or settle them" if left else ""
+    )
+    if (running := holder(Path(restore["original"]))) is not None:
+        yield Finding("original", False, f"{running} runs in {restore['original']}", "stop it: both run the same jobs")
+    for one in restore["unknown_jobs"]:
+        what = f"runs {one['key']} ({one['name']}), which the backup does not know"
+        yield Finding(f"provider {one['provider']}", False, what, "it is left alone; end it there if nobody needs it")
+    for name, why in restore["not_listed"].items():
+        yield Finding(f"provider {name}", True, f"what it runs that the backup does not know is not listed: {why}")
 
 
 def _providers(faults: dict[str, str | None]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from actors.cli import address
 from actors.cli.exit_statuses import ExitStatus
 
 _COMMANDS = {
@@ -25,12 +26,16 @@ _COMMANDS = {
     "dead_letters": ["dead-letters", "quarantine"],
     "prune": ["prune"],
     "token": ["token", "open"],
+    "backup": ["backup", "restore"],
     "doctor": ["doctor"],
     "configuration": ["config", "completion"],
 }
 """Each file of this package with its commands, in the order in which people meet them."""
 _HOMES = {command: home for home, commands in _COMMANDS.items() for command in commands}
 _DEFAULT = "run"
+_LOCAL = ("run", "backup", "restore", "config", "completion")
+"""Commands that ask no supervisor."""
+_ALSO = "--url, --token-file, --insecure and --socket (see greenroom --help) may stand here, too."
 _WHOLE = 1_000
 """Characters of a command's sentence; with fewer click would cut it."""
 
@@ -49,6 +54,8 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"actors.cli.{_HOMES[cmd_name]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         _require_utf8(command)
+        if cmd_name not in _LOCAL:
+            _add_address(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -59,8 +66,10 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert the default command if none was named."""
-        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
-            args = [_DEFAULT, *args]
+        first = address.leading(args)
+        rest = args[first:]
+        if not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "-h", "--version")):
+            args = [*args[:first], _DEFAULT, *rest]
         return super().parse_args(ctx, args)
 
     def resolve_command(
@@ -72,6 +81,8 @@ class LazyGroup(click.Group):
 
             near = did_you_mean(args[0], _HOMES) if not ctx.resilient_parsing else ""
             raise click.UsageError(f"there is no command {args[0]!r}{near}", ctx)
+        if args and args[0] in _LOCAL:
+            address.refuse_for(args[0])
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -80,6 +91,15 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise click.exceptions.Exit(ExitStatus.INTERRUPTED) from None
+
+
+def _add_address(command: click.Command) -> None:
+    """Let the options that name a supervisor stand after ``command``, and after its subcommands."""
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        _add_address(one)
+    if command.epilog is None:  # it is asked for more than once
+        command.params += address.options(hidden=True)
+        command.epilog = _ALSO
 
 
 def _require_utf8(command: click.Command) -> None:
@@ -133,6 +153,9 @@ def cli() -> None:
 
     Without a command it runs the supervisor. Every command has --help; most have --json.
     """
+
+
+cli.params += address.options(hidden=False)
 
 
 def main(arguments: list[str] | None = None, **options: Any) -> None:

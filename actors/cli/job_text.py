@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from actors.cli.address import program
 from actors.cli.tables import plain, short
 from actors.jobs.durations import seconds_between
 
@@ -20,6 +21,11 @@ def name_of(job: Document) -> str:
     if named is None and job.get("command"):
         named = f"({' '.join(job['command'])})"
     return plain(named or short(job["job_id"]))
+
+
+def jobs_text(number: int) -> str:
+    """A number of jobs in words: ``1 job``, ``2 jobs``."""
+    return "1 job" if number == 1 else f"{number} jobs"
 
 
 def name_and_user(job: Document) -> str:
@@ -155,7 +161,7 @@ def note(job: Document) -> str:
     if job.get("reason"):
         return reason_of(job)
     if job.get("uncertain"):
-        return f"{job['uncertain']['reason']}; greenroom settle {short(job['job_id'])} ..."
+        return f"{job['uncertain']['reason']}; {program()} settle {short(job['job_id'])} ..."
     if job.get("error_message"):
         return str(job["error_message"])
     if job["status"] == "running" and job.get("progress"):

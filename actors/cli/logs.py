@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from actors.cli.client import Client, NoSupervisor
+from actors.cli.address import NoSupervisor
+from actors.cli.client import Client
 from actors.cli.context import Failed
 from actors.cli.options import given, with_config
 from actors.jobs.statuses import TERMINAL_JOBS

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from actors.cli.client import Client
+from actors.cli.context import Failed
 from actors.cli.tables import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -78,8 +79,16 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
     @with_config
     @functools.wraps(command)
     def run(config: str | None, **options: Any) -> None:
-        if click.get_current_context().invoked_subcommand is None:
-            command(Client(config), **options)
+        if click.get_current_context().invoked_subcommand is not None:
+            return
+        client = Client(config)
+        try:
+            command(client, **options)
+        except (KeyError, TypeError) as missing:
+            if not client.supervisor.is_network:
+                raise
+            message = f"{client.supervisor.name} seems to run another version of Greenroom: what it answered lacks"
+            raise Failed(f"{message} {missing}") from None
 
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from actors.cli.client import Client
+from actors.cli.job_text import jobs_text
 from actors.cli.options import with_client
 from actors.cli.tables import print_json
 
@@ -24,7 +25,7 @@ def prune(client: Client, as_json: bool, dry_run: bool, yes: bool) -> None:
     body = {"dry_run": dry_run, "seconds": _SECONDS} | ({"yes": True} if yes else {})
     found = client.request("POST", "api", "prune", body=body)
     while found["next"] is not None:
-        click.echo(f"{found['jobs']} jobs removed, {found['events']} events; going on ...", err=True)
+        click.echo(f"{jobs_text(found['jobs'])} removed, {found['events']} events; going on ...", err=True)
         more = client.request("POST", "api", "prune", body={**body, "after": found["next"]})
         more |= {name: found[name] + more[name] for name in ("jobs", "events", "kept")}
         found = more | {"oldest": found["oldest"] or more["oldest"], "before": found["before"]}
@@ -36,6 +37,8 @@ def prune(client: Client, as_json: bool, dry_run: bool, yes: bool) -> None:
     else:
         kept = f"; {found['kept']} are kept, their provider could not delete them" if found["kept"] else ""
         done = "would be removed" if dry_run else "removed"
-        click.echo(f"{found['jobs']} jobs that ended before {found['before']} {done}, {found['events']} events{kept}")
+        click.echo(
+            f"{jobs_text(found['jobs'])} that ended before {found['before']} {done}, {found['events']} events{kept}"
+        )
     if found["held"]:
         click.echo(f"Pruning is on hold: {found['held']}")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from actors.cli import selections
+from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.job_text import name_of, reason_of, span_text, standing
 from actors.cli.options import given, with_client, with_pages
@@ -25,11 +26,13 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
     found = client.read("api", "queue", params=given(page))
     print_answer(found, as_json, _print_queue)
     if found["next"] and not as_json:
-        click.echo(f"more: greenroom queue --cursor {found['next']}")
+        click.echo(f"more: {program()} queue --cursor {found['next']}")
 
 
 def _print_queue(found: Any) -> None:
     counts = counts_text({status: number for status, number in found["counts"].items() if status != "running"})
+    if found["paused"]:
+        click.echo(f"{plain(found['paused'])} ({program()} queue resume --all)")
     click.echo(f"{headline(found)}. Running {found['running']}{counts and f'; {counts}'}.")
     _print_closed(found)
     for kept in found["reservations"]:
@@ -42,17 +45,32 @@ def _print_queue(found: Any) -> None:
         "STARTS": lambda job: span_text(job["estimated_start"]), "WHY": reason_of,
         "CHANGE WITH": "setting",
     })  # fmt: skip
+    if found["at_providers"]:
+        click.echo("Waiting at their providers:")
+        print_rows(found["at_providers"], False, "", {
+            "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "STATUS": standing, "WHY": reason_of,
+        })  # fmt: skip
+
+
+_with_all = click.option("--all", "everything", is_flag=True, help="The whole queue; so it is without PROVIDER.")
+
+
+def _check_one(provider: str | None, everything: bool) -> None:
+    if provider is not None and everything:
+        raise click.UsageError("give PROVIDER or --all, not both")
 
 
 @queue.command()
 @click.argument("provider", required=False)
+@_with_all
 @click.option("--reason", help="Reason; shown for every job that waits.")
 @with_client
-def pause(client: Client, as_json: bool, provider: str | None, reason: str | None) -> None:
-    """Stop submitting jobs to PROVIDER, or to all providers.
+def pause(client: Client, as_json: bool, provider: str | None, everything: bool, reason: str | None) -> None:
+    """Stop submitting jobs to PROVIDER, or with --all to all providers.
 
     The pause lasts until `queue resume`, over restarts, too. Jobs that the provider already has continue.
     """
+    _check_one(provider, everything)
     body = given({"provider": provider, "reason": reason or None}) or {}
     found = client.request("POST", "api", "queue", "pause", body=body)
     print_answer(found, as_json, lambda queue: _print_changed(queue, provider, "paused"))
@@ -70,12 +88,14 @@ def _print_closed(found: Any) -> None:
 
 @queue.command()
 @click.argument("provider", required=False)
+@_with_all
 @with_client
-def resume(client: Client, as_json: bool, provider: str | None) -> None:
+def resume(client: Client, as_json: bool, provider: str | None, everything: bool) -> None:
     """Submit jobs to a paused or closed PROVIDER again.
 
-    Without PROVIDER: end the pause of the whole queue.
+    With --all: end the pause of the whole queue.
     """
+    _check_one(provider, everything)
     body = given({"provider": provider}) or {}
     found = client.request("POST", "api", "queue", "resume", body=body)
     print_answer(found, as_json, lambda queue: _print_changed(queue, provider, "resumed"))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
 import orjson
@@ -17,42 +16,21 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
-from actors.cli.context import BadInput, Failed, state_directory
+from actors.cli.context import Failed
 from actors.cli.event_text import describe
 from supervision.errors import leaves
 
-_LONGEST_TOKEN = 4096
-TOKEN = "token"  # noqa: S105 - a file's name
-"""In the state directory: the token that is made at the first start."""
 CONNECT_SECONDS = 10.0
 MOST_PAUSE = 30.0
 """Between two tries to connect again; the first comes after a second."""
 _FINAL = frozenset({1002, 1003, 1007, 1008, 1009})
 """Close codes after which trying again would bring the same."""
 _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def watch_feed(
-    url: str, token_file: str | None, subscription: dict[str, Any], *, as_json: bool, config: str | None
-) -> None:
+def watch_feed(url: SplitResult, token: str, subscription: dict[str, Any], *, as_json: bool) -> None:
     """Print every event of the feed at ``url`` until Ctrl-C. Raises :class:`Failed` when it is refused."""
-    address = urlsplit(url)
-    if address.scheme not in ("ws", "wss") or not address.hostname or address.query:
-        raise BadInput(f"--url: must be ws://HOST:PORT or wss://HOST:PORT, not {url!r}")
-    if address.scheme == "ws" and address.hostname not in _LOOPBACK:
-        click.echo("(ws:// is not encrypted: the token can be read on its way; use wss://)", err=True)
-    watching = _Watching(url, _token(token_file, config), subscription, as_json)
-    trio.run(watching.run)
-
-
-def _token(token_file: str | None, config: str | None) -> str:
-    path = Path(token_file) if token_file is not None else state_directory(config) / TOKEN
-    try:
-        with path.open() as file:
-            return file.read(_LONGEST_TOKEN).strip()
-    except OSError as error:
-        raise BadInput(f"cannot read the token in {path}: {error.strerror}; name its file with --token-file") from None
+    trio.run(_Watching(url.geturl(), token, subscription, as_json).run)
 
 
 class _Watching:
@@ -88,7 +66,8 @@ class _Watching:
         failure = failures[0]
         if isinstance(failure, ConnectionRejected):
             body = (failure.body or b"").decode(errors="replace").strip()
-            raise Failed(f"{self._url} refuses: {body or f'status {failure.status_code}'}")
+            not_feed = f"status {failure.status_code}; is it the address of the feed? that of HTTP begins with http"
+            raise Failed(f"{self._url} refuses: {body or not_feed}")
         reason = getattr(failure, "reason", None)
         if isinstance(failure, ConnectionClosed) and reason is not None:
             if reason.code in _FINAL:

@@ -14,9 +14,11 @@ import trio
 
 from actors.access.hosts import AllowedHosts
 from actors.access.peer import Peer
+from actors.access.users import SocketUsers
+from actors.api.shared_directory import SharedDirectoryError, usable_directory
 from actors.api.tcp import http_edge
-from actors.api.unix import socket_edge
-from actors.api.unix_peer import user_name
+from actors.api.unix import shared_socket_edge, socket_edge
+from actors.api.unix_peer import known_name, user_name
 from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
 from actors.cli.exit_statuses import ExitStatus
@@ -72,7 +74,7 @@ class Session:
             try:
                 with self._stop:
                     await self._run_runtime()
-            except* (StateDirectoryError, StoreError, SupervisionError, Refused) as group:
+            except* (StateDirectoryError, SharedDirectoryError, StoreError, SupervisionError, Refused) as group:
                 failures += leaves(group)
             nursery.cancel_scope.cancel()
         if failures:
@@ -206,12 +208,16 @@ class Session:
 
 
 def _servers_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
-    """The servers that the settings enable.
+    """The servers that the settings enable. Raises ``SharedDirectoryError``.
 
     If the certificate of the feed cannot be read, that is a WARNING, and the feed is not served.
     """
     http, feed = settings.http, settings.feed
     servers = [socket_edge(runtime, settings.state_dir, http)]
+    if settings.socket is not None:
+        directory = usable_directory(settings.socket, settings.state_dir)
+        users = SocketUsers(settings.users, known_name, commands=settings.socket.commands)
+        servers.append(shared_socket_edge(runtime, directory, users, http))
     if http.enabled:
         servers.append(http_edge(runtime, settings.state_dir, http, feed_port=feed.port if feed.enabled else None))
     if feed.enabled:

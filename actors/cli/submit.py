@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from actors.cli.client import Client
-from actors.cli.context import BadInput, Failed, configured_env_from, os_user
+from actors.cli.address import program
+from actors.cli.client import MANY_SECONDS, WAIT_SECONDS, Client
+from actors.cli.context import Failed, os_user
 from actors.cli.job_text import clock, duration, how_many, metrics, name_of, note, standing
 from actors.cli.options import DURATION, FINITE, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
@@ -86,7 +87,9 @@ class _Submit(click.Command):
     help="ok: they must be completed; ended: however.  [default: ok]",
 )
 @click.option("--start-after", metavar="WHEN", help="Not before: 22:00, +2h, or 2026-01-31T22:00:00Z.")
-@click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
+@click.option(
+    "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file (- is standard input), all or none."
+)
 @click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
 @click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
 @click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
@@ -111,7 +114,7 @@ def submit(
     if file is None:
         if again is not None:
             raise click.UsageError("--again and --retry-failed are about the jobs of a file: give --file")
-        body = _from_options(command, **options, inherits=configured_env_from(client.config))
+        body = _from_options(command, **options, inherits=client.inherits())
         found = _submitted(client, params, body)
     elif command or given(options):
         raise click.UsageError(
@@ -141,12 +144,17 @@ def submit(
 
 def _submitted(client: Client, params: dict[str, str], body: dict[str, Any]) -> list[dict[str, Any]]:
     """The answer to one request, which is a list where it has a matrix."""
-    if "matrix" not in body:
-        return [client.request("POST", "api", "jobs", params=params, body=body)]
-    from actors.cli.submit_file import SECONDS
-
-    jobs: list[dict[str, Any]] = client.request("POST", "api", "jobs", params=params, body=body, seconds=SECONDS)
-    return jobs
+    seconds = MANY_SECONDS if "matrix" in body else WAIT_SECONDS
+    try:
+        found = client.request("POST", "api", "jobs", params=params, body=body, seconds=seconds)
+    except Failed as refused:
+        if not client.supervisor.is_own and refused.message.startswith("command:"):
+            instead = (
+                f"{program()} submit --entry-point NAME --set KEY=VALUE (the supervisor's configuration has the names)"
+            )
+            raise type(refused)(f"{refused.message}\n{instead}") from None
+        raise
+    return found if "matrix" in body else [found]
 
 
 def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
@@ -156,7 +164,7 @@ def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
         starts = f", starts at {clock(job['start_after'])}" if job["start_after"] and not job["completed_at"] else ""
         click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{starts}{again}")
         if job["approval"] and job["approval"]["status"] == "pending":
-            click.echo(f"waits for an approval: greenroom approve {short(job['approval']['approval_id'])}")
+            click.echo(f"waits for an approval: {program()} approve {short(job['approval']['approval_id'])}")
         elif text := note(job):
             click.echo(text)
         return
@@ -174,14 +182,15 @@ def _whether_new(job: dict[str, Any]) -> str:
 
 def _from_options(
     command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...],
-    inherits: tuple[str, ...], spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
+    inherits: tuple[str, ...] | None, spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
     memory: int | None, swept: tuple[str, ...], rerun: int | None, rerun_on: str | None, rerun_delay: float | None,
     after: tuple[str, ...], start_after: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """The request as the API takes it. ``fields`` already have its names."""
-    from actors.jobs.environment import inherited, with_usual
-    from actors.jobs.os_text import to_plain
+    """The request as the API takes it. ``fields`` already have its names.
 
+    ``inherits``: what the job inherits by the settings beside ``env_from``; None: it is sent over the network, where
+    the server knows the user, and nothing of this machine is sent unless an option says so.
+    """
     if swept:
         from actors.cli import sweep
 
@@ -190,24 +199,44 @@ def _from_options(
         where = str(Path(cwd or ".").absolute())
     if not (command or fields["entry_point"] or fields["provider"] or spec or assigned):
         raise click.UsageError("say what to run: greenroom submit -- python train.py")
-    names = with_usual((*inherits, *env_from))
+    if fields["after_mode"] and not after:
+        raise click.UsageError("--after-mode says how the jobs of --after must end: give --after")
     body = {
         **fields,
         "provider": "local" if fields["provider"] is None else fields["provider"],
         "user_levels": _levels(fields["user_levels"]),
-        "user_id": os_user() if fields["user_id"] is None else fields["user_id"],
         "command": [_encoded(word) for word in command] or None,
+        "cwd": _encoded(where) if cwd or (command and inherits is not None) else None,
         "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
-        "cwd": _encoded(where) if command or cwd else None,
         "after": [_reference(one) for one in after] or None,
         "start_after": None if start_after is None else _start(start_after),
         "env": _pairs(env),
-        "env_from": names,
-        "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
+        **({"env_from": env_from} if inherits is None else _from_here(fields["user_id"], (*inherits, *env_from))),
         "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
         "rerun": _rerun(rerun, rerun_on, rerun_delay),
     }
     return given(body)
+
+
+def _from_here(user_id: str | None, env_from: tuple[str, ...]) -> dict[str, Any]:
+    """What this machine knows of who submits: the user and the environment."""
+    from actors.jobs.environment import inherited, with_usual
+    from actors.jobs.os_text import to_plain
+
+    names = with_usual(env_from)
+    return {
+        "user_id": os_user() if user_id is None else user_id,
+        "env_from": names,
+        "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
+    }
+
+
+def _spec(file: str | None, assigned: tuple[str, ...]) -> dict[str, Any]:
+    if file is None and not assigned:
+        return {}
+    from actors.cli.spec import spec_of
+
+    return spec_of(file, assigned)
 
 
 def _rerun(*options: Any) -> dict[str, Any] | None:
@@ -260,38 +289,3 @@ def _pairs(assignments: tuple[str, ...]) -> dict[str, Any] | None:
             raise click.BadParameter(f"must be NAME=VALUE, not {one!r}", param_hint="--env")
         pairs[name] = _encoded(value)
     return pairs or None
-
-
-def _spec(file: str | None, assigned: tuple[str, ...]) -> dict[str, Any]:
-    if file is None and not assigned:
-        return {}
-    from actors.job_requests.job_file import load_spec, parse_set
-    from actors.validation import CheckedError
-
-    try:
-        whole = {} if file is None else load_spec(_content(file), "stdin" if file == "-" else file)
-        return _merged(whole, parse_set(assigned))
-    except CheckedError as error:
-        raise BadInput(str(error)) from None
-    except OSError as error:
-        raise Failed(f"{file}: {error.strerror}") from None
-
-
-def _content(file: str) -> bytes:
-    """The content of the file, or of stdin: at most the size of a request."""
-    from actors.jobs import maxima
-
-    with click.open_file(file, "rb") as source:
-        content: bytes = source.read(maxima.BODY + 1)
-    if len(content) > maxima.BODY:
-        raise BadInput(f"--spec: must be at most {maxima.BODY} bytes")
-    return content
-
-
-def _merged(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with what --set gives, key by key."""
-    merged = dict(base)
-    for key, value in overrides.items():
-        below = merged.get(key)
-        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actors.cli.client import Client
-from actors.cli.context import BadInput, Failed, configured_env_from, read_job_file
+from actors.cli.client import MANY_SECONDS, Client
+from actors.cli.context import Failed, read_job_file
 
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
-
-SECONDS = 300.0
-"""For the answer about ten thousand jobs."""
 
 
 def submit_file(client: Client, path: str, again: str | None, params: dict[str, str]) -> list[dict[str, Any]]:
@@ -25,16 +22,16 @@ def submit_file(client: Client, path: str, again: str | None, params: dict[str, 
     from actors.job_requests.file_parts import FileParts
     from actors.job_requests.matrices import request_document
 
-    job_file = read_job_file(path, configured_env_from(client.config))
+    job_file = read_job_file(path, client.inherits())
     params = params | _query(job_file, again)
     parts, found = FileParts(job_file.requests), list[dict[str, Any]]()
     try:
         for part in parts.parts():
             body = [request_document(one) for one in part]
             try:
-                made = client.request("POST", "api", "jobs", body=body, params=params, seconds=SECONDS)
-            except BadInput as error:
-                raise BadInput(parts.placed(error.message, job_file.path, part)) from None
+                made = client.request("POST", "api", "jobs", body=body, params=params, seconds=MANY_SECONDS)
+            except Failed as error:
+                raise type(error)(parts.placed(error.message, job_file.path, part)) from None
             parts.note(part, [(job["job_id"], job["config_name"]) for job in made])
             found += made
     except Failed:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from actors.cli.board import Board, Plan
-from actors.cli.job_text import duration, lasted, measure, name_of, note, seconds_from, standing
+from actors.cli.job_text import duration, jobs_text, lasted, measure, name_of, note, seconds_from, standing
 from actors.cli.series import print_comparison
 from actors.cli.tables import plain, print_table, short
 from actors.jobs.statuses import TERMINAL_JOBS
@@ -32,7 +32,7 @@ def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) 
         print_table([_COLUMNS[at] for at in shown], [[row[at] for at in shown] for row in rows], "")
         counts = ", ".join(f"{number} {status}" for status, number in Counter(map(standing, jobs)).items())
         more = f" (the first {_MOST_ROWS} are shown)" if len(jobs) > _MOST_ROWS else ""
-        click.echo(f"{len(jobs)} jobs: {counts}{more}\n")
+        click.echo(f"{jobs_text(len(jobs))}: {counts}{more}\n")
     failed = [job for job in jobs if job["status"] == "failed"]
     for job in failed[:_MOST_ROWS]:
         click.secho(f"{name_of(job)} failed: {plain(note(job))}", fg="red")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from actors.cli.client import Client
-from actors.cli.context import BadInput
+from actors.cli.context import BadInput, Failed
 from actors.cli.job_text import clock
 from actors.cli.options import DURATION, given, with_client
 from actors.cli.tables import ending, print_answer, print_json, print_rows, short
@@ -115,5 +115,8 @@ def open(client: Client, as_json: bool) -> None:  # noqa: A001 - the name of the
     The link is valid for five minutes. Greenroom starts no browser: the link would be among that program's arguments,
     which every user of this machine can read.
     """
+    if client.supervisor.is_network:
+        where = client.supervisor.name
+        raise Failed(f"such a link is made on the supervisor's machine only; open {where} and sign in with your token")
     made = client.request("POST", "api", "session", "code", body={})
     print_answer(made, as_json, lambda made: click.echo(made["link"]))

@@ -1,58 +1,138 @@
 """HTTP/1.1 to a supervisor, as much as a client command needs: one request for each connection.
 
 Not :mod:`http.client`: importing it takes as long as half of ``import click``, and every command would wait for that.
-The server is our own and was checked when the connection was made; what it sends that is no HTTP/1.1 with a length
-or in chunks is a :class:`BrokenAnswer`, and so is an answer that ends before it is whole.
+What the server sends that is no HTTP/1.1 with a length or in chunks is a :class:`BrokenAnswer`, and so is an answer
+that ends before it is whole. On the network the server may be any: what it sends is bounded in size, and in time where
+the answer is a document.
 """
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from io import BufferedReader
+from contextlib import contextmanager
+from typing import Literal
 from urllib.parse import urlencode
 
+Received = Literal["part", "nothing", "other"]
+_VERSION = b"HTTP/1."
 _LONGEST_LINE = 65_536
+_MOST_HEADERS = 200
+_INTERIM = (100, 102, 103)
+"""What a server or a proxy may send before the answer (RFC 9110, 15.2)."""
+_MOST_INTERIM = 10
+_PIECE = 65_536
+_LARGEST_BODY = 512 << 20
+"""Bytes of a document: the answer about ten thousand jobs has some tens of MiB."""
+_LONGEST_TEXT = 32 << 20
+"""Bytes of one line of a stream: an event has at most a job's data."""
+_WHOLE = 10
+"""A document is whole within so many times the seconds in which something of it must arrive."""
 
 
 class Unreachable(Exception):
-    """There is no connection to the server; the cause is an ``OSError``."""
+    """There is no connection to the server, because of ``error``."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class BrokenAnswer(Exception):
-    """The other end closed the connection before its answer was whole, or sent something that is no HTTP/1.1."""
+    """The other end closed the connection before its answer was whole, or sent no HTTP/1.1.
+
+    ``received``: a part of an answer, nothing at all, or something ``other``.
+    """
+
+    def __init__(self, received: Received = "part") -> None:
+        super().__init__()
+        self.received: Received = received
 
 
 class NoAnswer(Exception):
     """The server sent nothing for longer than the limit."""
 
 
+class _Reader:
+    """What arrives on ``connection``, line by line or in pieces.
+
+    ``seconds``: the most between two pieces; None: no limit. ``whole``: the most until the end; None: no limit.
+    """
+
+    def __init__(self, connection: socket.socket, seconds: float | None, whole: float | None) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._end = None if whole is None else time.monotonic() + whole
+        self._buffer = bytearray()
+
+    def line(self) -> str:
+        """A line, without its end."""
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > _LONGEST_LINE:
+                raise ValueError
+            self._buffer += self._received()
+        line = self._taken(end + 1)
+        if not line.endswith(b"\r\n") or len(line) > _LONGEST_LINE:
+            raise ValueError
+        return line[:-2].decode("latin-1")
+
+    def piece(self, most: int) -> bytes:
+        """What has arrived, at most so many bytes of it."""
+        if not self._buffer:
+            self._buffer += self._received()
+        return self._taken(most)
+
+    def left(self) -> bytes:
+        """What has arrived and was not read."""
+        return bytes(self._buffer)
+
+    def _taken(self, most: int) -> bytes:
+        found = bytes(self._buffer[:most])
+        del self._buffer[:most]
+        return found
+
+    def _received(self) -> bytes:
+        seconds = self._seconds
+        if self._end is not None:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            seconds = left if seconds is None else min(seconds, left)
+        self._connection.settimeout(seconds)
+        data = self._connection.recv(_PIECE)
+        if not data:
+            raise ValueError
+        return data
+
+
 class Answer:
     """The answer to a request, while its connection is open."""
 
-    def __init__(self, source: BufferedReader) -> None:
+    def __init__(self, source: _Reader) -> None:
         self._source = source
         with _explained():
-            self.status = int(self._line().removeprefix("HTTP/1.1 ")[:3])
-            self._headers: dict[str, str] = {}
-            while line := self._line():
-                name, _, value = line.lower().partition(":")
-                self._headers[name] = value.strip()
+            for _ in range(_MOST_INTERIM):
+                self.status = self._status()
+                self.headers = self._read_headers()
+                if self.status not in _INTERIM:
+                    return
+            raise ValueError
 
     def header(self, name: str) -> str | None:
         """A header of the answer, by its name in lower case."""
-        return self._headers.get(name)
+        return self.headers.get(name)
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it arrives."""
         with _explained():
-            if self._headers.get("transfer-encoding") != "chunked":
-                yield self._exactly(int(self._headers["content-length"]))
+            if self.headers.get("transfer-encoding", "").lower() != "chunked":
+                yield from self._exactly(_number(self.headers["content-length"], 10))
                 return
-            while size := int(self._line(), 16):
-                yield self._exactly(size)
-                self._line()
+            while size := _number(self._source.line().partition(";")[0].strip(), 16):
+                yield from self._exactly(size)
+                if self._source.line():
+                    raise ValueError
 
     def lines(self) -> Iterator[str]:
         """The body's lines as they arrive, without their ends."""
@@ -61,22 +141,49 @@ class Answer:
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 yield line.decode(errors="replace")
+            if len(rest) > _LONGEST_TEXT:
+                raise BrokenAnswer
 
     def body(self) -> bytes:
         """The whole body."""
-        return b"".join(self.pieces())
+        found = bytearray()
+        for piece in self.pieces():
+            found += piece
+            if len(found) > _LARGEST_BODY:
+                raise BrokenAnswer
+        return bytes(found)
 
-    def _line(self) -> str:
-        line = self._source.readline(_LONGEST_LINE)
-        if not line.endswith(b"\r\n"):
-            raise ValueError
-        return line[:-2].decode("latin-1")
+    def _status(self) -> int:
+        try:
+            line = self._source.line()
+        except ValueError:
+            left = self._source.left()
+            raise BrokenAnswer("nothing" if not left else "part" if left.startswith(_VERSION) else "other") from None
+        if not line.startswith(_VERSION.decode()):
+            raise BrokenAnswer("other")
+        return _number(line.partition(" ")[2][:3], 10)
 
-    def _exactly(self, size: int) -> bytes:
-        data = self._source.read(size)
-        if len(data) != size:
-            raise ValueError
-        return data
+    def _read_headers(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for _ in range(_MOST_HEADERS):
+            if not (line := self._source.line()):
+                return headers
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        raise ValueError
+
+    def _exactly(self, size: int) -> Iterator[bytes]:
+        while size:
+            data = self._source.piece(size)
+            size -= len(data)
+            yield data
+
+
+def _number(text: str, base: int) -> int:
+    """A number without sign, blank or underscore, which ``int`` would take."""
+    if not text.isalnum():
+        raise ValueError
+    return int(text, base)
 
 
 @contextmanager
@@ -100,12 +207,13 @@ class Transport:
     @contextmanager
     def request(
         self, method: str, path: str, *, params: Mapping[str, object] | None = None, body: bytes | None = None,
-        seconds: float | None = None,
+        seconds: float | None = None, is_stream: bool = False,
     ) -> Iterator[Answer]:  # fmt: skip
         """Send one request; the block has its answer. ``path`` is quoted already.
 
-        ``seconds``: the most between two pieces of what the server sends; None: no limit. Raises
-        :class:`Unreachable`, :class:`NoAnswer` and :class:`BrokenAnswer`.
+        ``seconds``: the most between two pieces of what the server sends; None: no limit. The answer is whole within
+        ten times as long, unless it ``is_stream``. Raises :class:`Unreachable`, :class:`NoAnswer` and
+        :class:`BrokenAnswer`.
         """
         headers = {**self._headers, "Connection": "close"}
         if body is not None:
@@ -115,9 +223,14 @@ class Transport:
         try:
             opened = self._connect()
         except OSError as error:
-            raise Unreachable from error
-        with opened as connection, connection.makefile("rb") as source:
+            raise Unreachable(error) from None
+        with opened as connection:
             connection.settimeout(seconds)
-            with _explained(), suppress(ConnectionError):  # it may refuse a request before it has read all of it
+            try:
                 connection.sendall(head.encode("ascii") + b"\r\n\r\n" + (body or b""))
-            yield Answer(source)
+            except TimeoutError:
+                raise NoAnswer from None
+            except OSError:  # it may refuse a request before it has read all of it: what it sent says why
+                pass
+            whole = None if is_stream or seconds is None else _WHOLE * seconds
+            yield Answer(_Reader(connection, seconds, whole))

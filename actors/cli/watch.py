@@ -10,8 +10,9 @@ from typing import Any
 import click
 import orjson
 
+from actors.cli import address
 from actors.cli.client import Client
-from actors.cli.context import BadInput, Failed
+from actors.cli.context import Failed
 from actors.cli.job_text import lasted, name_and_user
 from actors.cli.options import given, with_client, with_config
 from actors.cli.tables import plain, print_answer
@@ -25,40 +26,37 @@ _STATES = {"running": "green", "starting": "cyan", "restarting": "yellow", "park
 @click.option("--type", "types", multiple=True, help="Events of this type only; repeatable.")
 @click.option("--after", type=click.IntRange(0), help="Begin after the event with this number, instead of now.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
-@click.option("--url", metavar="ws://HOST:PORT", help="Watch a supervisor on another machine, through its event feed.")
-@click.option(
-    "--token-file", type=click.Path(dir_okay=False), help="Token for --url.  [default: the one in the state directory]"
-)
 @with_config
-def watch(as_json: bool, url: str | None, token_file: str | None, config: str | None, **filters: Any) -> None:
-    """Print every event as it happens, until Ctrl-C."""
+def watch(as_json: bool, config: str | None, **filters: Any) -> None:
+    """Print every event as it happens, until Ctrl-C.
+
+    --url may also be the address of an event feed, such as wss://HOST:PORT.
+    """
     query = given(filters)
-    if url is None and token_file is not None:
-        raise BadInput("--token-file is for --url; the supervisor on this machine needs no token")
-    if url is not None:
+    if (feed := address.feed_url()) is not None:
         from actors.cli.remote import watch_feed
 
-        watch_feed(url, token_file, query, as_json=as_json, config=config)
+        watch_feed(*feed, query, as_json=as_json)
         return
-    from actors.cli.event_text import describe, parsed
+    from actors.cli.event_stream import Patience, events
+    from actors.cli.event_text import describe
 
     client = Client(config)
+    patience = Patience(client)
 
     @functools.cache
     def name(job_id: str) -> str | None:
         try:
-            job = client.request("GET", "api", "jobs", job_id)
+            job = patience.ask(lambda: client.request("GET", "api", "jobs", job_id))
         except Failed:  # it was removed since
             return None
         return name_and_user(job)
 
-    with client.stream("api", "events", params=query) as answer:
-        for kind, event in parsed(answer.lines()):
-            if kind == "goodbye":
-                break
-            if kind == "connection":
-                click.echo("Connected; Ctrl-C ends this.", err=True)
-            elif as_json:
+    for kind, event in events(client, query, patience):
+        if kind == "connection":
+            click.echo("Connected; Ctrl-C ends this.", err=True)
+        elif kind != "goodbye":
+            if as_json:
                 click.echo(orjson.dumps(event))
             else:
                 click.echo(describe(event, name(event["job_id"]) if event.get("job_id") else None))

@@ -75,7 +75,10 @@ class EndedSessionsDocument(TypedDict):
 
 
 class SessionDocument(TypedDict):
-    """Who asks, and what they may. ``sees``: ``all`` jobs, or ``own``. ``via``: socket, token or session."""
+    """Who asks, and what they may. ``sees``: ``all`` jobs, or ``own``. ``commands``: whether a job may be a command.
+
+    ``via``: socket, socket_other (of another user than the supervisor's), token or session.
+    """
 
     user_id: str
     org_id: str | None
@@ -83,13 +86,17 @@ class SessionDocument(TypedDict):
     level: str
     via: str
     sees: str
+    commands: bool
     expires_at: Moment | None
 
 
 def session_document(peer: Peer) -> SessionDocument:
     """Who asks, and what they may."""
     sees = "all" if peer.only_user is None else "own"
-    return from_fields(SessionDocument, peer, user_id=peer.name, sees=sees, expires_at=moment(peer.until))
+    commands = peer.is_local or peer.commands
+    return from_fields(
+        SessionDocument, peer, user_id=peer.name, sees=sees, commands=commands, expires_at=moment(peer.until)
+    )
 
 
 class LinkDocument(TypedDict):

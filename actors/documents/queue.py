@@ -10,6 +10,7 @@ import attrs
 
 from actors.documents.common import Moment, from_fields
 from actors.documents.jobs import JobDocument, SpanDocument, job_document
+from actors.jobs.activity import Activity
 from actors.jobs.durations import seconds_between
 from actors.jobs.options import Limits
 from actors.jobs.views import JobView, QueueView
@@ -36,6 +37,36 @@ def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDoc
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]
 
 
+class MinuteDocument(TypedDict):
+    """One minute: how many jobs ended in it, by their ends, and how many waited and ran at its end."""
+
+    completed: int
+    failed: int
+    cancelled: int
+    waiting: int
+    running: int
+
+
+class ActivityDocument(TypedDict):
+    """The ``minutes`` of the last hour, the first of which begins at ``begins_at``, and the numbers of now.
+
+    ``waiting`` counts those that wait for an approval, too; ``blocked``: how many those are. The numbers of past
+    minutes follow from the starts and ends of jobs: one that was run again counts with its last run.
+    """
+
+    begins_at: Moment | None
+    minutes: list[MinuteDocument]
+    waiting: int
+    blocked: int
+    running: int
+
+
+def activity_document(found: Activity) -> ActivityDocument:
+    """How busy it was in the last hour, and is."""
+    minutes = [from_fields(MinuteDocument, one) for one in found.minutes]
+    return from_fields(ActivityDocument, found, minutes=minutes)
+
+
 class ReservationDocument(TypedDict):
     """What is kept free at a provider for one job; ``job_id`` is null where it is another user's."""
 
@@ -48,6 +79,7 @@ class QueueHead(TypedDict):
     """What bounds the queue; a provider that is closed says why.
 
     ``pruning_held``: why nothing is removed by its age now and how that ends; null where nothing holds it.
+    ``at_providers``: the newest of those that were handed over and wait at a provider that says why; on the first page.
     """
 
     summary: str
@@ -58,6 +90,7 @@ class QueueHead(TypedDict):
     paused: str | None
     pruning_held: str | None
     reservations: list[ReservationDocument]
+    at_providers: list[JobDocument]
 
 
 def queue_head(view: QueueView) -> QueueHead:
@@ -65,6 +98,7 @@ def queue_head(view: QueueView) -> QueueHead:
     return from_fields(
         QueueHead, view, limits=limits_document(view.limits, view.limit_sources),
         reservations=[from_fields(ReservationDocument, one) for one in view.reservations],
+        at_providers=[job_document(one) for one in view.at_providers],
     )  # fmt: skip
 
 

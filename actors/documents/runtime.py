@@ -7,7 +7,8 @@ from typing import Any, TypedDict
 import attrs
 
 from actors.control.health import Health
-from actors.documents.common import Document, Moment, from_fields, plain
+from actors.control.restore import RestoreView
+from actors.documents.common import Document, Moment, from_fields, moment, plain
 from actors.jobs import maxima
 from actors.jobs.retention import PruneResult
 from actors.ledger.provider_views import ProviderView
@@ -100,6 +101,44 @@ class ConfigDocument(TypedDict):
     """Every setting that holds."""
 
     settings: list[SettingDocument]
+
+
+class UnknownJobDocument(TypedDict):
+    """A job that a provider runs and of which the restored runtime knows nothing; ``name``: what it is called there."""
+
+    provider: str
+    key: str
+    name: str
+
+
+class RestoreDocument(TypedDict):
+    """Which runtime this is, and when and of what it was restored; null: never.
+
+    ``to_look_up``: by provider, how many jobs it is still to be asked about. ``unknown_jobs``: what providers run that
+    was submitted after the backup was made; ``not_listed``: by provider, why that is not known.
+    """
+
+    instance_id: str | None
+    restored_at: Moment | None
+    began_at: Moment | None
+    original: str | None
+    to_look_up: dict[str, int]
+    unknown_jobs: list[UnknownJobDocument]
+    not_listed: dict[str, str]
+
+
+def restore_document(view: RestoreView) -> RestoreDocument:
+    """How a restore stands."""
+    made = view.restored
+    return {
+        "instance_id": view.instance_id,
+        "restored_at": None if made is None else moment(made.at),
+        "began_at": None if made is None else moment(made.began_at),
+        "original": None if made is None else made.original,
+        "to_look_up": dict(view.to_look_up),
+        "unknown_jobs": [from_fields(UnknownJobDocument, one) for one in view.unknown_jobs],
+        "not_listed": dict(view.not_listed),
+    }
 
 
 class HealthDocument(TypedDict):

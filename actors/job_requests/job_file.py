@@ -88,24 +88,30 @@ class JobFile:
 
 
 def load_job_file(
-    path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = ()
-) -> JobFile:
-    """The jobs in the file at ``path``; raises :class:`~actors.validation.CheckedError` with every fault.
+    path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = (),
+    inherits: bool = True,
+) -> JobFile:  # fmt: skip
+    """The jobs in the file at ``path``, ``-`` being standard input.
+
+    Raises :class:`~actors.validation.CheckedError` with every fault.
 
     ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
     inherits what its ``env_from`` names; None means this process's. ``env_from``: what a job that names none inherits
-    beside the usual variables.
+    beside the usual variables. ``inherits`` false: no values of the environment are read.
     """
-    name, path = str(path), Path(path)
-    content = read_bytes(path, name, MAX_BYTES)
+    path = Path(path)
+    source, name = (Path("/dev/stdin"), "standard input") if str(path) == "-" else (path, str(path))
+    content = read_bytes(source, name, MAX_BYTES)
     reader = file_converter()
     problems = Problems()
     root = document(content, name, problems, max_nodes=MAX_NODES)
+    if not root:
+        problems.check()  # an empty file is one problem, and not that there are no jobs as well
     nodes = _with_defaults(root)
     matrices = [_matrix_of(node, root, index, problems) for index, node in enumerate(nodes)]
     found = reader.read(root, FileContent, problems=problems)
     keys = FileKeys(found.name, path.absolute())
-    inherited = Inherited(environ)
+    inherited = Inherited(environ) if inherits else None
     requests: list[Request] = []
     for index, (request, matrix) in enumerate(zip(found.jobs, matrices, strict=True)):
         named = with_names(request, env_from)
@@ -149,14 +155,16 @@ def _matrix_of(node: Any, root: MappingNode, index: int, problems: Problems) -> 
     return None
 
 
-def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited) -> Request:
+def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited | None) -> Request:
     """``asked`` as it is sent: with its keys, what it inherits and where it runs, which is beside the file."""
     request = asked.request if isinstance(asked, Sweep) else asked
     cwd = request.cwd
     if cwd is not None or request.command is not None:
         cwd = under(folder, cwd or ".", asked.matrix if isinstance(asked, Sweep) else None)
     start = None if request.start_after is None else in_utc(request.start_after, datetime.now(UTC))
-    request = inherited.filled(attrs.evolve(request, cwd=cwd, start_after=start))
+    request = attrs.evolve(request, cwd=cwd, start_after=start)
+    if inherited is not None:
+        request = inherited.filled(request)
     if isinstance(asked, Sweep):
         return attrs.evolve(asked, request=request, keys=keys)
     return attrs.evolve(request, idempotency_key=keys[0])

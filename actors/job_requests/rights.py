@@ -14,13 +14,15 @@ from actors.jobs.refusal import RefusalKind, Refused
 
 _USUAL = attrs.asdict(JobRequest(), recurse=False)
 _ADMIN, _LEAD = "admin", "lead"
+_ENVIRONMENT = ("env", "env_from", "inherited_env")
 
 
 @attrs.frozen
 class Submitter:
     """Who submits, as the server knows it from the connection: ``source``, and what the token or the kernel says.
 
-    ``teams``: those that may be named over the network.
+    ``teams``: those that may be named over the network. ``commands``: another user of this machine who may submit
+    commands, by ``socket.commands``.
     """
 
     source: RequestSource
@@ -28,17 +30,21 @@ class Submitter:
     level: str = _ADMIN
     org_id: str | None = None
     teams: tuple[str, ...] = ()
+    commands: bool = False
 
 
 THE_PROGRAM = Submitter(RequestSource.EMBEDDED)
 """The program that runs the runtime."""
 
 
-def check_open(asked: JobRequest, source: RequestSource, where: str = "") -> None:
-    """Raises :class:`Refused` naming the first field that is set and closed to ``source``; ``where`` stands before."""
+def check_open(asked: JobRequest, source: RequestSource, where: str = "", *, commands: bool = False) -> None:
+    """Raises :class:`Refused` naming the first field that is set and closed to ``source``; ``where`` stands before.
+
+    ``commands``: whether ``source`` may submit commands by ``socket.commands``.
+    """
     for field in _given(asked):
         access = access_to(field)
-        if source in access.sources:
+        if access.allows(source, commands=commands):
             continue
         if access.instead:
             raise Refused(f"{where}{field}: {access.instead}", RefusalKind.FORBIDDEN, field)
@@ -50,7 +56,7 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
 
     Raises :class:`Refused` naming the field, with ``where`` before it.
     """
-    check_open(asked, who.source, where)
+    check_open(asked, who.source, where, commands=who.commands)
     if who.source not in NETWORK:
         return asked if asked.user_id or not who.user_id else attrs.evolve(asked, user_id=who.user_id)
     for field in _given(asked):
@@ -71,16 +77,18 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
     What ``who`` may not set is left out. Over the network another person's job becomes one of ``who``: user,
     organisation, levels and environment. Raises :class:`Refused` where a command cannot come from there.
     """
-    closed = closed_to(who.source)
+    closed = closed_to(who.source, commands=who.commands)
     if before.command is not None and "command" in closed:
-        message = f"job {job_id} was a command, and commands run from the Unix socket only: greenroom retry {job_id}"
+        message = (
+            f"job {job_id} was a command, which the supervisor's own user alone may retry: greenroom retry {job_id}"
+        )
         raise Refused(message, RefusalKind.FORBIDDEN, "command")
     left_out = {"idempotency_key", "start_after", *closed}  # a later start was for the first time
     if who.source in NETWORK:
         foreign = before.user_id != who.user_id
         for field in _USUAL:
             identity = access_to(field).over_network is NetworkRule.OWN
-            if (foreign and identity) or _fault(field, getattr(before, field), who):
+            if (foreign and (identity or field in _ENVIRONMENT)) or _fault(field, getattr(before, field), who):
                 left_out.add(field)
     kept = attrs.evolve(before, **{field: _USUAL[field] for field in left_out})
     return authorized(kept, who)

@@ -47,21 +47,30 @@ class NetworkRule(StrEnum):
 
 @attrs.frozen
 class FieldAccess:
-    """``sources``: who may set a field. ``over_network``: which values. ``instead``: what to do where it is closed."""
+    """``sources``: who may set a field. ``over_network``: which values. ``instead``: what to do where it is closed.
+
+    ``of_command``: it is a part of a command, so that ``SOCKET_OTHER`` may set it, too, where ``socket.commands`` is
+    true (F2).
+    """
 
     sources: frozenset[RequestSource] = frozenset()
     over_network: NetworkRule = NetworkRule.ANY
     instead: str = ""
+    of_command: bool = False
+
+    def allows(self, source: RequestSource, *, commands: bool = False) -> bool:
+        """Whether ``source`` may set the field. ``commands``: whether it may submit commands by ``socket.commands``."""
+        return source in self.sources or (commands and self.of_command and source is RequestSource.SOCKET_OTHER)
 
 
 _S = RequestSource
 _OWNER = frozenset({_S.EMBEDDED, _S.SOCKET_OWNER})
 _FILE = _OWNER | {_S.JOB_FILE}
 _ALL = _FILE | NETWORK
-_LOCAL = "is for the Unix socket; over the network a job names an entry point"
+_LOCAL = "is for the supervisor's own user on the Unix socket; a job from elsewhere names an entry point"
 # Each of these is a way to run any program, or to read the supervisor's environment: LD_PRELOAD, PATH, PYTHONPATH and
 # BASH_ENV turn an entry point into whatever one likes, and so does a directory that holds the modules it imports.
-_COMMAND = FieldAccess(_FILE | {_S.ENTRY_POINTS}, instead=_LOCAL)
+_COMMAND = FieldAccess(_FILE | {_S.ENTRY_POINTS}, instead=_LOCAL, of_command=True)
 _OPEN = FieldAccess(_ALL)
 _IDENTITY = FieldAccess(_ALL, NetworkRule.OWN)
 _CLOSED = FieldAccess()
@@ -73,8 +82,8 @@ FIELDS: Mapping[str, FieldAccess] = {
     "params": FieldAccess(_ALL | {_S.ENTRY_POINTS}),
     "cwd": _COMMAND,
     "env": _COMMAND,
-    "env_from": FieldAccess(_FILE, instead=_LOCAL),
-    "inherited_env": FieldAccess(_OWNER),
+    "env_from": FieldAccess(_FILE, instead=_LOCAL, of_command=True),
+    "inherited_env": FieldAccess(_OWNER, of_command=True),
     "spec": _OPEN,
     "resources": _OPEN,
     "user_id": _IDENTITY,
@@ -107,6 +116,6 @@ def access_to(field: str) -> FieldAccess:
     return FIELDS.get(field, _CLOSED)
 
 
-def closed_to(source: RequestSource) -> frozenset[str]:
-    """The fields of :class:`JobRequest` that ``source`` may not set."""
-    return frozenset(name for name in _NAMES if source not in access_to(name).sources)
+def closed_to(source: RequestSource, *, commands: bool = False) -> frozenset[str]:
+    """The fields of :class:`JobRequest` that ``source`` may not set; ``commands`` as of :meth:`FieldAccess.allows`."""
+    return frozenset(name for name in _NAMES if not access_to(name).allows(source, commands=commands))

@@ -10,6 +10,7 @@ from datetime import datetime
 import attrs
 
 from actors.jobs.capacity import Room, can_ever_fit
+from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
 from actors.jobs.reservations import Holder, Holders, Reservation, ReservePolicy, gives_back_in_time, starts_by
 
@@ -36,11 +37,12 @@ class ProviderState:
 
 
 class Quota:
-    """One limit that each of many has for itself, and how many jobs of each run."""
+    """One limit that each of many has for itself, and how many jobs of each run. ``provider``: of those there alone."""
 
-    def __init__(self, kind: str, bound: int) -> None:
+    def __init__(self, kind: str, bound: int, provider: str | None = None) -> None:
         self._kind = kind
-        self._setting = f"limits.per_{kind}"
+        self._setting = f"limits.per_{kind}" if provider is None else f"limits.per_provider_per_{kind}"
+        self._where = "" if provider is None else f" at provider {provider}"
         self._bound = bound
         self._running: dict[str, int] = {}
         self._stopped: dict[str, WaitReason] = {}
@@ -56,7 +58,7 @@ class Quota:
             return None
         wait = self._stopped.get(who)
         if wait is None:
-            reason = f"{number} of {self._bound} jobs of {self._kind} {who} are running"
+            reason = f"{number} of {self._bound} jobs of {self._kind} {who}{self._where} are running"
             wait = self._stopped[who] = WaitReason(self._kind, reason, self._setting)
         return wait
 
@@ -70,13 +72,18 @@ class Borrowing:
 
 
 class ProviderPass:
-    """One provider during a pass: whether it may be called, how many jobs it runs, what is free there."""
+    """One provider during a pass: whether it may be called, how many jobs it runs, what is free there.
 
-    def __init__(self, name: str, state: ProviderState | None, bound: int | None) -> None:
+    ``separate``: whether its jobs are limited apart from all others; then ``users`` bounds those of each user.
+    """
+
+    def __init__(self, name: str, state: ProviderState | None, limits: Limits) -> None:
         self._name = name
-        self._bound = bound
         self._running = 0
         self._capacity = Capacity() if state is None else state.capacity
+        self.separate = self._capacity.separate_limits
+        self._bound = limits.of_provider(name, separate=self.separate)
+        self.users = Quota("user", limits.per_provider_per_user, name)
         self._short: dict[tuple[int, int, int | None], WaitReason] = {}
         self.room = Room.of(self._capacity)
         self.reservation: Reservation | None = None

@@ -36,6 +36,8 @@ class Trigger(StrEnum):
     OBSERVE_FAILED = "observe_failed"
     OBSERVE_CANCELLED = "observe_cancelled"
     RERUN = "rerun"
+    RESTORE = "restore"
+    RESTORE_BLOCKED = "restore_blocked"
 
 
 @attrs.frozen
@@ -79,6 +81,10 @@ TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
     Trigger.OBSERVE_CANCELLED: (_HELD, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
     # An attempt that surely ended, of a job that asked to run again after such an end: no end of the job.
     Trigger.RERUN: (_HELD, Step(Job.PENDING, Entry.PENDING, EventType.JOB_RERUN)),
+    # After a restore from a backup: a job that waited then has run since, or nobody can tell.
+    Trigger.RESTORE: (_QUEUED + _BLOCKED, Step(Job.UPLOADING, Entry.RUNNING, EventType.JOB_RESTORED)),
+    # A person says that it has not run: it waits for its approval again.
+    Trigger.RESTORE_BLOCKED: (_CLAIMED, Step(Job.PENDING, Entry.BLOCKED, EventType.JOB_REQUEUED)),
 }
 
 # Phases with no row of their own change nothing by themselves: UNKNOWN is a warning, LOST asks for proof.

@@ -20,7 +20,10 @@ class Limits:
 
     ``total``: jobs of everybody. ``per_user``: jobs of one user. ``per_organisation``: jobs of one organisation.
     ``per_team``: jobs of one team; it holds only with ``fair_share``. ``fair_share``: whether the limit of teams holds.
-    ``per_provider``: of one provider, by its name; a provider that is not named has no limit of its own.
+    ``per_provider``: of one provider, by its name; a provider that is not named has no limit of its own, except one
+    that has a queue of its own (``slurm``), whose limit is 100. ``per_provider_per_user``: of such a provider,
+    jobs of one user. ``count_clusters``: whether its jobs count in the limits of all, users, organisations and teams,
+    too.
     """
 
     total: int = attrs.field(default=5, validator=ge(0))
@@ -29,6 +32,16 @@ class Limits:
     per_team: int = attrs.field(default=10, validator=ge(0))
     fair_share: bool = False
     per_provider: Mapping[str, int] = attrs.field(factory=dict, validator=deep_mapping(instance_of(str), ge(0)))
+    per_provider_per_user: int = attrs.field(default=50, validator=ge(0))
+    count_clusters: bool = False
+
+    def of_provider(self, name: str, *, separate: bool) -> int | None:
+        """How many jobs may run at a provider; None: that is not limited. ``separate``: it has limits of its own."""
+        return self.per_provider.get(name, SEPARATE if separate else None)
+
+
+SEPARATE = 100
+"""Jobs at once at a provider that has a queue of its own, where the configuration does not say."""
 
 
 @attrs.frozen

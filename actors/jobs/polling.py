@@ -75,7 +75,8 @@ def _put_aside(job: Job, observation: Observation, trigger: Trigger | None) -> O
 def _reported(observation: Observation) -> dict[str, Any]:
     """What the provider reported, by column."""
     reported = {name: getattr(observation, name) for name in _COPIED} | {"error_message": observation.error}
-    return {name: value for name, value in reported.items() if value is not None}
+    found = {name: value for name, value in reported.items() if value is not None}
+    return found | {"waiting_reason": observation.waiting_reason if observation.phase is Phase.QUEUED else None}
 
 
 def _changes(job: Job, reported: Mapping[str, Any]) -> dict[str, Any]:

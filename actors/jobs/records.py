@@ -15,8 +15,8 @@ import attrs
 from actors.jobs.approval_records import ApprovalRequest as ApprovalRequest
 from actors.jobs.approval_records import ApprovalRule as ApprovalRule
 from actors.jobs.environment import DEFAULT_ENV_FROM as DEFAULT_ENV_FROM
+from actors.jobs.observation import Observation as Observation
 from actors.jobs.quantities import Bytes, Seconds
-from actors.jobs.series import Snapshot
 from actors.jobs.statuses import ACTIVE_JOBS as ACTIVE_JOBS
 from actors.jobs.statuses import TERMINAL_JOBS as TERMINAL_JOBS
 from actors.jobs.statuses import WAITING_ENTRIES as WAITING_ENTRIES
@@ -24,6 +24,7 @@ from actors.jobs.statuses import ApprovalStatus as ApprovalStatus
 from actors.jobs.statuses import JobStatus as JobStatus
 from actors.jobs.statuses import Phase as Phase
 from actors.jobs.statuses import QueueStatus as QueueStatus
+from actors.jobs.statuses import Restored as Restored
 from actors.jobs.statuses import SubmissionState as SubmissionState
 
 
@@ -41,11 +42,15 @@ class Resources:
 
 @attrs.frozen
 class Capacity:
-    """What a provider has in all, by resource; None means that the resource is unbounded or not counted there."""
+    """What a provider has in all, by resource; None means that the resource is unbounded or not counted there.
+
+    ``separate_limits``: it has a queue of its own, and its jobs are limited apart from all others (B10).
+    """
 
     cpus: int | None = None
     gpus: int | None = None
     memory: int | None = None
+    separate_limits: bool = False
 
 
 @attrs.frozen
@@ -127,6 +132,7 @@ class Job:
     """One training job: what was asked, where it stands, what came of it.
 
     ``pace``: pairs of a time and the step that was reached by then (:mod:`actors.jobs.estimates`).
+    ``waiting_reason``: why its provider lets it wait, in the provider's words.
     """
 
     job_id: str
@@ -152,6 +158,7 @@ class Job:
     retry_of: str | None = None
     devices: tuple[str, ...] | None = None
     pace: Any = None
+    waiting_reason: str | None = None
     version: int = 1
 
     @property
@@ -167,6 +174,7 @@ class QueueEntry:
     ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
     long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
     value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits, or waited, for its end.
+    ``restored``: what a restore from a backup left to be found out; None: nothing.
     """
 
     job_id: str
@@ -188,6 +196,7 @@ class QueueEntry:
     reruns: int = 0
     run_first_attempt: int = 0
     is_awaited: bool = False
+    restored: Restored | None = None
 
     @property
     def is_held(self) -> bool:
@@ -197,7 +206,8 @@ class QueueEntry:
     @property
     def is_ready(self) -> bool:
         """Whether it stands in a lane: only limits, resources and other entries are in its way."""
-        return self.status is QueueStatus.PENDING and self.not_before is None and not self.is_held
+        is_held = self.is_held or self.restored is not None
+        return self.status is QueueStatus.PENDING and self.not_before is None and not is_held
 
 
 @attrs.frozen
@@ -251,32 +261,3 @@ class Event:
     def as_message(self) -> dict[str, Any]:
         """The event as clients see it: type and job id first, then its data."""
         return {"type": self.type, "job_id": self.job_id, **self.data}
-
-
-@attrs.frozen
-class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said".
-
-    ``series``: all numbers of its progress so far.
-    ``devices``: the names of those that the job got, such as GPUs by UUID or index.
-    ``interrupted``: why the end was not the program's own ("the machine was restarted"); None: it was, or is not known
-    to have been anything else.
-    """
-
-    phase: Phase
-    raw_status: str = ""
-    seen_at: datetime | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    error: str | None = None
-    cost_usd: float | None = None
-    compute_seconds: float | None = None
-    output_url: str | None = None
-    progress: Mapping[str, Any] | None = None
-    result: Mapping[str, Any] | None = None
-    series: Snapshot | None = None
-    proven_dead: bool = False
-    devices: tuple[str, ...] | None = None
-    interrupted: str | None = None

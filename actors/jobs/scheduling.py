@@ -17,7 +17,7 @@ import attrs
 from actors.jobs.bounds import Borrowing, ProviderPass, ProviderState, Quota, WaitReason
 from actors.jobs.levels import effective_priority
 from actors.jobs.options import Limits
-from actors.jobs.records import Resources
+from actors.jobs.records import Capacity, Resources
 from actors.jobs.reservations import AT_ONCE, USUAL_POLICY, Holders, Reservation, ReservePolicy
 
 
@@ -101,8 +101,13 @@ def _nothing_known(_provider: str) -> tuple[()]:
     return ()
 
 
-def global_limit_reached(running: Iterable[Running], limits: Limits) -> str | None:
-    """The summary when nothing more may run, found without looking at a lane; None when something may."""
+def global_limit_reached(running: Iterable[Running], limits: Limits, capacities: Iterable[Capacity] = ()) -> str | None:
+    """The summary when nothing more may run, found without looking at a lane; None when something may.
+
+    ``capacities``: of all providers. Where one has limits of its own, jobs may run there all the same.
+    """
+    if not limits.count_clusters and any(one.separate_limits for one in capacities):
+        return None
     total = sum(one.count for one in running)
     return _global_summary(total, limits) if total >= limits.total else None
 
@@ -130,7 +135,7 @@ def decide(
     resources are kept; ``holders`` is called with a provider where some are kept, and gives what runs there.
     """
     running = list(running)
-    full = global_limit_reached(running, limits)
+    full = global_limit_reached(running, limits, [one.capacity for one in providers.values()])
     if full is not None:
         return nothing_may_run(full)
     return _Pass(running, limits, providers, now, Borrowing(policy, holders)).run(lanes, next_head, at_most)
@@ -204,36 +209,46 @@ class _Pass:
         self._at(lane.provider).begins(holder)
 
     def _count(self, one: Running | Lane, number: int) -> None:
+        there = self._at(one.provider)
+        there.count(one.resources, number)
+        if there.separate:
+            there.users.count(one.user_id, number)
+            if not self._limits.count_clusters:
+                return
         self._total += number
         self._users.count(one.user_id, number)
         if one.org_id:
             self._organisations.count(one.org_id, number)
         if one.team_id:
             self._teams.count(one.team_id, number)
-        self._at(one.provider).count(one.resources, number)
 
     def _at(self, name: str) -> ProviderPass:
         there = self._passes.get(name)
         if there is None:
-            bound = self._limits.per_provider.get(name)
-            there = self._passes[name] = ProviderPass(name, self._providers.get(name), bound)
+            there = self._passes[name] = ProviderPass(name, self._providers.get(name), self._limits)
         return there
 
     def _why_not(self, lane: Lane) -> WaitReason | None:
-        if self._total >= self._limits.total:
-            return self._full
         there = self._at(lane.provider)
-        wait = there.closed or self._users.wait(lane.user_id)
-        if wait is None and lane.org_id:
-            wait = self._organisations.wait(lane.org_id)
-        if wait is None and lane.team_id and self._limits.fair_share:
-            wait = self._teams.wait(lane.team_id)
-        if wait is None:
-            wait = there.limit()
+        counted = self._limits.count_clusters or not there.separate
+        if counted and self._total >= self._limits.total:
+            return self._full
+        wait = there.closed or (self._common_limit(lane) if counted else None) or there.limit()
+        if wait is None and there.separate:
+            wait = there.users.wait(lane.user_id)
         if wait is None and not there.room.fits(lane.resources):
             if there.may_borrow(lane.resources, lane.head.max_runtime, self._now, self._borrowing):
                 return None
             wait = there.shortage(lane.resources)
+        return wait
+
+    def _common_limit(self, lane: Lane) -> WaitReason | None:
+        """The limit of all providers together that stops the lane, but for the global one."""
+        wait = self._users.wait(lane.user_id)
+        if wait is None and lane.org_id:
+            wait = self._organisations.wait(lane.org_id)
+        if wait is None and lane.team_id and self._limits.fair_share:
+            wait = self._teams.wait(lane.team_id)
         return wait
 
     def _pass_over(self, lane: Lane, wait: WaitReason) -> bool:
@@ -252,6 +267,7 @@ class _Pass:
 
 
 _BLOCKED_BY = {
+    "global": "the global limit",
     "user": "per-user concurrency limits",
     "organisation": "per-organisation concurrency limits",
     "team": "per-team concurrency limits",
@@ -271,5 +287,7 @@ def _summary(picked: int, waiting: Mapping[int, WaitReason]) -> str:
     if picked:
         return f"Dispatching {picked} jobs"
     kinds = {wait.kind for wait in waiting.values()}
+    if kinds == {"global"}:
+        return next(iter(waiting.values())).reason
     blockers = dict.fromkeys(words for kind, words in _BLOCKED_BY.items() if kind in kinds)
     return f"All pending jobs blocked by {' and '.join(blockers)}" if blockers else "No pending jobs in queue"

@@ -55,6 +55,19 @@ class SubmissionState(StrEnum):
     CLOSED = "closed"
 
 
+class Restored(StrEnum):
+    """What a restore from a backup left to be found out about a queue entry.
+
+    ``LOOK_UP``: its provider is still to be asked whether the job ran after the backup was made. The others: that could
+    not be found out, so the job is uncertain and holds no slot; in the backup its entry was of this status.
+    """
+
+    LOOK_UP = "look_up"
+    PENDING = "pending"
+    BLOCKED = "blocked"
+    RUNNING = "running"
+
+
 class Phase(StrEnum):
     """What a provider says of a job, in one vocabulary for all providers."""
 

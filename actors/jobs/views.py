@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import TypedDict
 
 import attrs
@@ -41,6 +42,35 @@ class JobFilters(TypedDict, total=False):
     until: datetime | None
     name: str | None
     group: str | None
+
+
+class JobSort(StrEnum):
+    """By what a list of jobs is in order. Of those of one status, user or provider the ids decide."""
+
+    CREATED = "created"
+    NAME = "name"
+    USER = "user"
+    STATUS = "status"
+    PROVIDER = "provider"
+    GROUP = "group"
+    STARTED = "started"
+    ENDED = "ended"
+
+
+@attrs.frozen
+class JobOrder:
+    """The order of a list of jobs: the newest first, if nothing else is said."""
+
+    sort: JobSort = JobSort.CREATED
+    descending: bool = True
+
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether it is the order in which jobs are listed everywhere."""
+        return self.sort is JobSort.CREATED and self.descending
+
+
+NEWEST_FIRST = JobOrder()
 
 
 @attrs.frozen
@@ -160,6 +190,7 @@ class ReservationView:
 class QueueView:
     """The queue at one moment: what waits, in the order in which it would run, and what bounds it.
 
+    ``at_providers``: the newest of those that were handed over and wait at their providers, on the first page.
     ``oldest_queued_at``: since when the entry waits that has waited longest, shown here or not. ``pruning_held``: why
     nothing is removed by its age now and how that ends, None where nothing holds it.
     """
@@ -175,6 +206,7 @@ class QueueView:
     oldest_queued_at: datetime | None = None
     pruning_held: str | None = None
     reservations: Sequence[ReservationView] = ()
+    at_providers: Sequence[JobView] = ()
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ import attrs
 
 from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger, step
-from actors.jobs.records import TERMINAL_JOBS, Job, QueueEntry, QueueStatus, SubmissionState
+from actors.jobs.records import TERMINAL_JOBS, Job, QueueEntry, QueueStatus, Restored, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store import Transaction, dependencies, jobs, queue, rows, submissions
 from actors.store.errors import DamagedRow
@@ -84,6 +84,8 @@ def advance(
             dependencies.note_end(tx.connection, pair.job.job_id, tx.now)
     if following.entry in TERMINAL_ENTRIES:
         entry_changes.setdefault("completed_at", tx.now)
+        if pair.entry.restored is not None:
+            entry_changes["restored"] = None
         if pair.entry.start_after is not None:  # it waits for nothing any more
             entry_changes["start_after"] = None
     if entry_is_written:
@@ -99,8 +101,13 @@ def advance(
 def change(
     tx: Transaction, pair: Pair, *, job: Mapping[str, Any] | None = None, entry: Mapping[str, Any] | None = None
 ) -> Pair:
-    """Write changes of columns and return the rows as they are now. Writes no event: callers emit."""
+    """Write changes of columns and return the rows as they are now. Writes no event: callers emit.
+
+    A job that a restore made uncertain holds its slot again when it is no longer uncertain.
+    """
     after_job, after_entry = pair.job, pair.entry
+    if pair.entry.restored not in (None, Restored.LOOK_UP) and job and job.get("uncertain_since", tx.now) is None:
+        entry = {"restored": None, **(entry or {})}  # a restore made it uncertain, which is over
     if job:
         after_job = jobs.change(tx.connection, pair.job, tx.now, **job)
     if entry:

@@ -54,7 +54,6 @@ from actors.jobs.scheduling import (
     Head,
     Lane,
     Pick,
-    Running,
     decide,
     global_limit_reached,
     nothing_may_run,
@@ -62,7 +61,7 @@ from actors.jobs.scheduling import (
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_many, load_readable
 from actors.ledger.deaths import held_apart
 from actors.ledger.due import next_due, up_to_date
-from actors.ledger.limits import effective_limits, gate_of
+from actors.ledger.limits import effective_limits, gate_of, narrowed
 from actors.ledger.observe import apply_observation
 from actors.ledger.requeue import requeue_or_fail
 from actors.providers.base import Submitted
@@ -121,8 +120,8 @@ def decide_now(
     limits = effective_limits(connection, configured)
     running = queue.running(connection)
     if probes:
-        limits = _narrowed(limits, running, probes)
-    full = global_limit_reached(running, limits)
+        limits = narrowed(limits, running, probes, capacities)
+    full = global_limit_reached(running, limits, capacities.values())
     if full is not None:
         return nothing_may_run(full), []
     waiting = lanes.read(connection)
@@ -136,14 +135,6 @@ def decide_now(
         return holders(connection, provider, policy, now)
 
     return decide(waiting, running, limits, providers, now, following, policy=policy, holders=there), waiting
-
-
-def _narrowed(limits: Limits, running: Sequence[Running], probes: Mapping[str, int]) -> Limits:
-    bounds = dict(limits.per_provider)
-    for name, more in probes.items():
-        there = sum(one.count for one in running if one.provider == name)
-        bounds[name] = min(bounds.get(name, there + more), there + more)
-    return attrs.evolve(limits, per_provider=bounds)
 
 
 def claim(

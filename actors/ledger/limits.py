@@ -10,12 +10,15 @@ from sqlalchemy import Connection
 
 from actors.jobs.events import EventType
 from actors.jobs.options import Limits
+from actors.jobs.records import Capacity
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.scheduling import Running
 from actors.jobs.suggestions import did_you_mean
 from actors.store import Transaction, gates, queue, runtime_settings
 
 PREFIX = "limits."
 _PER_PROVIDER = "per_provider."
+_SWITCHES = ("fair_share", "count_clusters")
 _NAMES = tuple(field.name for field in attrs.fields(Limits) if field.name != "per_provider")
 
 
@@ -50,6 +53,21 @@ def overlaid(configured: Limits, stored: Mapping[str, int]) -> Limits:
     return attrs.evolve(configured, **plain, per_provider=per_provider)
 
 
+def narrowed(
+    limits: Limits, running: Iterable[Running], probes: Mapping[str, int], capacities: Mapping[str, Capacity]
+) -> Limits:
+    """``limits`` where some providers are only tried out; ``probes``: how many calls more each of them may get."""
+    counts = dict.fromkeys(probes, 0)
+    for one in running:
+        if one.provider in counts:
+            counts[one.provider] += one.count
+    bounds = dict(limits.per_provider)
+    for name, more in probes.items():
+        bound = limits.of_provider(name, separate=capacities.get(name, Capacity()).separate_limits)
+        bounds[name] = counts[name] + more if bound is None else min(bound, counts[name] + more)
+    return attrs.evolve(limits, per_provider=bounds)
+
+
 def check_known(name: str, providers: Iterable[str]) -> None:
     """Raises :class:`Refused` for the limit of a provider that there is none of: nobody would ever be held to it."""
     provider = name.removeprefix(_PER_PROVIDER)
@@ -67,8 +85,8 @@ def check_limit(name: str, value: int) -> None:
         raise Refused(
             f"there is no limit {name!r:.80}{did_you_mean(name[:80], known)}", RefusalKind.INVALID, field=name[:200]
         )
-    if name == "fair_share" and value not in (0, 1):
-        raise Refused("fair_share must be 0 or 1", RefusalKind.INVALID, field=name)
+    if name in _SWITCHES and value not in (0, 1):
+        raise Refused(f"{name} must be 0 or 1", RefusalKind.INVALID, field=name)
     if value < 0:
         raise Refused(f"{name} must be 0 or more, not {value}", RefusalKind.INVALID, field=name)
 
@@ -76,7 +94,7 @@ def check_limit(name: str, value: int) -> None:
 def set_limit(tx: Transaction, name: str, value: int, *, by: str | None) -> None:
     """Change one limit and keep it. Raises :class:`Refused` as :func:`check_limit` does."""
     check_limit(name, value)
-    kept: int | bool = bool(value) if name == "fair_share" else value
+    kept: int | bool = bool(value) if name in _SWITCHES else value
     runtime_settings.put(tx.connection, PREFIX + name, kept, tx.now, by)
     tx.emit(EventType.LIMITS_CHANGED, None, tx.correlation_id, limit=name, value=value, by=by)
 

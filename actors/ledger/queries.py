@@ -17,8 +17,10 @@ from actors.jobs.records import (
     ApprovalRequest,
     Capacity,
     Job,
+    JobStatus,
     QueueEntry,
     QueueStatus,
+    Restored,
     Submission,
     SubmissionState,
 )
@@ -176,6 +178,8 @@ class Around:
         """One job with all of it."""
         approval, submission = self._asked.get(job.job_id), self._handed.get(job.job_id)
         reason, setting = self._why_it_waits(entry, approval, submission)
+        if reason is None and job.status is JobStatus.QUEUED and job.waiting_reason is not None:
+            reason = f"waits at {job.provider}: {job.waiting_reason}"
         status, now = entry.status, self._now
         if status is QueueStatus.PENDING and entry.attempt and (entry.not_before is None or entry.not_before <= now):
             status = QueueStatus.READY
@@ -185,6 +189,9 @@ class Around:
         self, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None
     ) -> tuple[str | None, str | None]:
         """The reason in words, and the setting that changes it (C7)."""
+        if entry.restored is Restored.LOOK_UP:
+            reason = "restored from a backup: its provider is asked whether it has run since"
+            return reason, f"greenroom settle {entry.job_id}"
         if entry.status is QueueStatus.BLOCKED and approval is not None:
             return f"waits for an approval: {approval.reason}", f"greenroom approve {approval.approval_id}"
         if entry.status is QueueStatus.RUNNING and submission and submission.state is SubmissionState.UNKNOWN:

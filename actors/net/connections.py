@@ -34,18 +34,26 @@ Serve = Callable[[BoundedStream, trio.Event], Awaitable[None]]
 class Connections:
     """The open connections of one server.
 
-    ``port``: what the server is called where client faults are counted. ``most``: connections in all (None:
+    ``port``: what the server is called where client faults are counted. ``address_of``: the address of a connection,
+    where it is another than the network's. ``most``: connections in all (None:
     :data:`MOST_CONNECTIONS`); ``per_address``: of one address, None: no limit. Where one is reached a connection that
     waits for a request is closed, or an unknown client's; where all serve known clients the new one is closed.
     """
 
     def __init__(
-        self, port: str, faults: ClientFaults, *, most: int | None = None, per_address: int | None = None
+        self,
+        port: str,
+        faults: ClientFaults,
+        *,
+        most: int | None = None,
+        per_address: int | None = None,
+        address_of: Callable[[trio.socket.SocketType], str] | None = None,
     ) -> None:
         self._port = port
         self._faults = faults
         self._most = most
         self._per_address = per_address
+        self._address_of = address_of
         self._open: dict[BoundedStream, None] = {}
         self._logged = -math.inf
 
@@ -121,6 +129,8 @@ class Connections:
         while True:
             try:
                 connection, address = await listener.accept()
+                if self._address_of is not None:
+                    return connection, self._address_of(connection)
                 return connection, address[0] if isinstance(address, tuple) else ""
             except OSError as error:
                 if error.errno == errno.ECONNABORTED:

@@ -78,7 +78,8 @@ class Capabilities:
     ``push``: how the provider reports a change by itself. ``survives_our_restart``: its jobs go on when the supervisor
     ends. ``lost_job_proof``: of a provider that runs its jobs on this machine itself: what proves that nothing of a job
     runs any more. ``deadline_grace``: seconds after a job's ``max_runtime`` at which nothing of it runs any more; None:
-    that is not certain. ``concurrent_calls``: dispatches at once.
+    that is not certain. ``concurrent_calls``: dispatches at once. ``separate_limits``: it has a queue of its own, so
+    that its jobs are limited apart from all others (B10).
     """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID
@@ -91,6 +92,7 @@ class Capabilities:
     lost_job_proof: LostJobProof | None = None
     deadline_grace: float | None = None
     concurrent_calls: int = 4
+    separate_limits: bool = False
 
     @property
     def ends_are_local_events(self) -> bool:
@@ -177,7 +179,11 @@ class Provider(Protocol):
         """
 
     async def find(self, key: str, token: str) -> Found:
-        """What the provider knows under ``key``: used after a lost answer and after a crash (B13)."""
+        """What the provider knows under ``key``: used after a lost answer and after a crash (B13).
+
+        ``token``: "" where it was lost, too, with what happened after a backup (F3). Then ``key`` alone decides, and a
+        provider that cannot find a job by it has another ``submit_idempotency`` than ``CLIENT_ID``.
+        """
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """What became of the jobs of these keys, in as few requests as the provider allows."""
@@ -235,6 +241,8 @@ class CallDeadlines:
     settled: float = _seconds(30.0)
     check_requests: float = _seconds(15.0)
     stored_bytes: float = _seconds(10.0)
+    records_since: float = _seconds(15.0)
+    held: float = _seconds(30.0)
     aclose: float = _seconds(5.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
 import trio
 
 from actors.jobs.options import QueueOptions
@@ -16,7 +17,11 @@ from actors.providers.guard import Failure, GuardedProvider
 def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
     """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
     asked = {name: provider.capacity() for name, provider in providers.items()}
-    return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
+    return {
+        name: attrs.evolve(capacity, separate_limits=providers[name].capabilities.separate_limits)
+        for name, capacity in asked.items()
+        if not isinstance(capacity, Failure)
+    }
 
 
 def reserve_policy(options: QueueOptions, providers: Mapping[str, GuardedProvider]) -> ReservePolicy:

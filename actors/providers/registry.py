@@ -81,6 +81,12 @@ def _replicate() -> ProviderFactory:
     return ProviderFactory(ReplicateOptions, make, BreakerOptions(open_seconds=30.0))
 
 
+def _slurm() -> ProviderFactory:
+    from actors.providers.slurm import SlurmOptions, SlurmProvider
+
+    return ProviderFactory(SlurmOptions, lambda name, options, root, now: SlurmProvider(options, root, name, now))
+
+
 def _scripted() -> ProviderFactory:
     from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 
@@ -95,6 +101,7 @@ _BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {
     "ray": _ray,
     "replicate": _replicate,
     "scripted": _scripted,
+    "slurm": _slurm,
 }
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import attrs
 from attrs.validators import ge
 
-from actors.api.options import HttpOptions, is_loopback
+from actors.access.users import UserRights
+from actors.api.options import HttpOptions, SocketOptions, is_loopback
 from actors.feed.options import FeedOptions
 from actors.job_requests.rules import RULE
 from actors.job_requests.rules import check as check_rule
@@ -60,7 +61,8 @@ class Sections:
 
     ``state_dir``: where rows, jobs, keys and the lock are. A relative path begins at the file's directory.
     ``providers``: by name; None: switched off. ``entry_points``: programs that jobs may name instead of a command, by
-    name.
+    name. ``users``: the rights of other users of this machine, by name. ``socket``: the socket for them; None: there is
+    none.
     """
 
     state_dir: Path | None = None
@@ -74,6 +76,8 @@ class Sections:
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     retention: Retention = attrs.field(factory=Retention)
     notify: NotifyOptions = attrs.field(factory=NotifyOptions)
+    users: Mapping[str, UserRights] = attrs.field(factory=dict)
+    socket: SocketOptions | None = None
     http: HttpOptions = attrs.field(factory=HttpOptions)
     feed: FeedOptions = attrs.field(factory=FeedOptions)
 

@@ -138,6 +138,9 @@ def _background(
 
 
 def _note_what_changes_nothing(found: Sections, notes: list[Note]) -> None:
+    if found.users and found.socket is None:
+        message = "users changes nothing without a socket for them: give socket.group"
+        notes.append(Note(logging.WARNING, message))
     queue = found.background.queue_processing
     if not queue.enabled:
         message = "background.queue_processing.enabled: false changes nothing: the queue is always processed"

@@ -1,114 +1,15 @@
-"""The state of every job as its events describe it, and the rows against that, clients' answers and themselves."""
+"""What must hold of the rows at any moment: against the events, against clients' answers and among themselves."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
-import attrs
-
-from actors.jobs.events import EventType
-from actors.jobs.lifecycle import TRANSITIONS, Step
-from actors.jobs.records import ApprovalStatus, Event, JobStatus, QueueStatus
+from actors.simulation.replay import Replay
+from actors.simulation.rules import Rule
+from actors.simulation.states import ENDED
 from actors.simulation.world import World
 
-# The state of every job as the events alone describe it, to be compared with the rows.
-
-_STEP_EVENTS = frozenset(step.event for _, step in TRANSITIONS.values())
-_PLAIN = frozenset(
-    {
-        EventType.JOB_HANDED_OVER, EventType.JOB_PROGRESS, EventType.JOB_OUTCOME_UNKNOWN, EventType.JOB_UNCERTAIN,
-        EventType.JOB_SETTLED, EventType.JOB_CANCEL_REQUESTED, EventType.JOB_PRIORITY_CHANGED,
-    }
-)  # fmt: skip
-_DECISIONS: dict[str, ApprovalStatus] = {
-    EventType.APPROVAL_GRANTED: ApprovalStatus.APPROVED,
-    EventType.APPROVAL_REJECTED: ApprovalStatus.REJECTED,
-    EventType.APPROVAL_EXPIRED: ApprovalStatus.EXPIRED,
-}
-
-Broken = Callable[[str, str], None]
-
-
-@attrs.define
-class JobAccount:
-    """One job as its events describe it. ``steps`` counts the events that changed its status."""
-
-    job: JobStatus | None = None
-    entry: QueueStatus | None = None
-    correlation_id: str = ""
-    approval: ApprovalStatus | None = None
-    cancel_requested: bool = False
-    steps: int = 0
-
-
-class Replay:
-    """Applies events in order and keeps the resulting states; ``broken`` is called with a broken rule and how."""
-
-    def __init__(self, broken: Broken) -> None:
-        self.last = 0
-        self.jobs: dict[str, JobAccount] = {}
-        self.transitions: set[str] = set()
-        self._broken = broken
-
-    def feed(self, event: Event) -> None:
-        """One more event."""
-        if event.seq != self.last + 1:
-            self._broken("events without a gap", f"event {event.seq} ({event.type}) follows {self.last}")
-        self.last = event.seq
-        if event.job_id is None:
-            return
-        account = self.jobs.setdefault(event.job_id, JobAccount())
-        if not account.correlation_id:
-            account.correlation_id = event.correlation_id
-        elif event.correlation_id != account.correlation_id:
-            self._broken("one correlation ID", f"{event.type} of {event.job_id} has {event.correlation_id}")
-        if event.type in _STEP_EVENTS:
-            self._take(event, account)
-        elif event.type not in _PLAIN:
-            self._broken("known events", f"{event.type} of {event.job_id} is in no table")
-        elif account.job is not None and event.data.get("status", account.job) != account.job:
-            self._broken("events tell the status", f"{event.type} of {event.job_id}: {event.data}, it is {account.job}")
-        if event.type == EventType.JOB_CANCEL_REQUESTED:
-            account.cancel_requested = True
-        if event.type == EventType.JOB_RERUN and account.cancel_requested:
-            self._broken("what is asked to end is not run again", f"{event.type} of {event.job_id}")
-
-    def _take(self, event: Event, account: JobAccount) -> None:
-        before = (account.job, account.entry)
-        steps = {
-            step
-            for pairs, step in TRANSITIONS.values()
-            if before in pairs and step.event == event.type and step.job == event.data.get("status")
-        }
-        if len(steps) != 1:
-            final = "terminal is final" if account.entry in _ENDED else "steps stand in the table"
-            self._broken(final, f"{event.type} of {event.job_id} to {event.data.get('status')} from {before}")
-            return
-        (step,) = steps
-        self._move(event, account, step)
-
-    def _move(self, event: Event, account: JobAccount, step: Step) -> None:
-        self.transitions.add(
-            f"{account.job or 'new'}/{account.entry or 'new'} -> {step.job}/{step.entry} ({step.event})"
-        )
-        account.steps += 1
-        if event.type == EventType.APPROVAL_REQUESTED:
-            account.approval = ApprovalStatus.PENDING
-        elif event.type in _DECISIONS:
-            if account.approval is not ApprovalStatus.PENDING:
-                self._broken("one end per approval", f"{event.type} of {event.job_id}, it was {account.approval}")
-            account.approval = _DECISIONS[event.type]
-        elif step.entry in _ENDED and account.approval is ApprovalStatus.PENDING:
-            account.approval = ApprovalStatus.CANCELLED
-        account.job, account.entry = step.job, step.entry
-
-
-_ENDED = frozenset({QueueStatus.COMPLETED, QueueStatus.FAILED, QueueStatus.CANCELLED})
-
-
-_TERMINAL = ("completed", "failed", "cancelled")
 _MOST_BY_ITSELF = 4096
 
 
@@ -123,7 +24,7 @@ def audit(world: World, replay: Replay) -> None:
     jobs: dict[str, Any] = {job_id: values for job_id, *values in rows}
     _events(world, replay)
     for job_id in world.known:
-        world.require(job_id in jobs, "no acknowledged job is lost", f"job {job_id} was acknowledged and has no row")
+        world.require(job_id in jobs, Rule.NOT_LOST, f"job {job_id} was acknowledged and has no row")
     for job_id in sorted(replay.jobs.keys() | jobs.keys()):
         _job(world, replay, job_id, jobs.get(job_id))
     _refused(world)
@@ -139,33 +40,32 @@ def _events(world: World, replay: Replay) -> None:
         " (SELECT value FROM counters WHERE name = 'events') FROM events"
     )
     whole = (count, first, last) == (counter, 1, counter)
-    world.require(whole, "events without a gap", f"{count} events from {first} to {last}, the counter says {counter}")
-    world.require(
-        replay.last == last, "events are published", f"the last one published is {replay.last}, the last row {last}"
-    )
+    world.require(whole, Rule.NO_GAP, f"{count} events from {first} to {last}, the counter says {counter}")
+    world.require(replay.last == last, Rule.PUBLISHED, f"the last one published is {replay.last}, the last row {last}")
 
 
 def _job(world: World, replay: Replay, job_id: str, row: Any) -> None:
     account = replay.jobs.get(job_id)
+    world.require(row is not None and account is not None, Rule.REPLAY, f"job {job_id}: row {row}, events {account}")
     if row is None or account is None:
-        world.broken("replay of events = table", f"job {job_id}: row {row}, events {account}")
         return
     status, entry, correlation_id, cancel_at, attempt, most, lane, held, completed_at, *again = row
     reruns, first, times = again
-    stored, replayed = (
-        (status, entry, cancel_at is not None),
-        (account.job, account.entry, account.cancel_requested),
-    )
-    world.require(stored == replayed, "replay of events = table", f"job {job_id} is {stored}, events say {replayed}")
-    world.require(correlation_id == account.correlation_id, "one correlation ID", f"job {job_id} has {correlation_id}")
+    stored, replayed = (status, entry, cancel_at is not None), (*account.state, account.cancel_requested)
+    world.require(stored == replayed, Rule.REPLAY, f"job {job_id} is {stored}, events say {replayed}")
+    world.require(correlation_id == account.correlation_id, Rule.CORRELATION, f"job {job_id} has {correlation_id}")
     known = world.known.get(job_id)
-    if known is not None and known.correlation_id != correlation_id:
-        world.broken("one correlation ID", f"job {job_id} has {correlation_id}, submitted under {known.correlation_id}")
-    world.require(attempt - first <= most, "attempts are bounded", f"job {job_id} had {attempt} of {most}")
-    world.require(reruns <= times, "no more runs than asked", f"job {job_id} ran again {reruns} times of {times}")
+    if known is not None:
+        text = f"job {job_id} has {correlation_id}, submitted under {known.correlation_id}"
+        world.require(known.correlation_id == correlation_id, Rule.CORRELATION, text)
+    spent = attempt - first
+    world.require(
+        spent < most or (spent == most and entry != "pending"), Rule.ATTEMPTS, f"job {job_id} had {attempt} of {most}"
+    )
+    world.require(reruns <= times, Rule.RERUNS, f"job {job_id} ran again {reruns} times of {times}")
     ready = entry == "pending" and held is None
-    world.require((lane is not None) == ready, "lanes hold what is ready", f"job {job_id} {entry} is in lane {lane}")
-    world.require((completed_at is not None) == (status in _TERMINAL), "ends have a time", f"job {job_id} is {status}")
+    world.require((lane is not None) == ready, Rule.LANES_HOLD, f"job {job_id} {entry} is in lane {lane}")
+    world.require((completed_at is not None) == (status in ENDED), Rule.ENDS_HAVE_TIME, f"job {job_id} is {status}")
 
 
 def _refused(world: World) -> None:
@@ -175,11 +75,10 @@ def _refused(world: World) -> None:
             "SELECT json_extract(request, '$.config_name') FROM jobs WHERE retry_of IS NULL"
         )
     )
-    for marker in sorted(world.refused & markers.keys()):
-        world.broken("a refused request leaves no row", f"{marker} was refused and has a row")
+    for marker in sorted(world.refused):
+        world.require(marker not in markers, Rule.REFUSED_NO_ROW, f"{marker} was refused and has a row")
     for marker, number in markers.items():
-        if number > 1:
-            world.broken("one key, one job", f"{marker} has {number} rows")
+        world.require(number == 1, Rule.ONE_KEY, f"{marker} has {number} rows")
 
 
 def _lanes(world: World) -> None:
@@ -187,24 +86,24 @@ def _lanes(world: World) -> None:
     standing = dict(
         world.database.look("SELECT lane_id, count(*) FROM queue_entries WHERE lane_id IS NOT NULL GROUP BY lane_id")
     )
-    world.require(counted == standing, "lanes count their entries", f"lanes say {counted}, entries {standing}")
+    world.require(counted == standing, Rule.LANES_COUNT, f"lanes say {counted}, entries {standing}")
 
 
 _WRONG_DEPENDENCIES = {
-    "waiting jobs count their parents": (
+    Rule.PARENTS_COUNTED: (
         "SELECT q.job_id FROM queue_entries q WHERE q.status IN ('pending', 'blocked') AND q.unfinished_parents !="
         " (SELECT count(*) FROM dependencies d WHERE d.job_id = q.job_id AND d.parent_status IS NULL)"
     ),
-    "cascades complete": (
+    Rule.CASCADES: (
         "SELECT d.job_id FROM dependencies d JOIN jobs p ON p.job_id = d.parent_id"
         " WHERE d.parent_status IS NULL AND p.status IN ('completed', 'failed', 'cancelled')"
         " AND d.parent_id NOT IN (SELECT parent_id FROM ended_parents)"
     ),
-    "only ends are followed": (
+    Rule.ENDS_FOLLOWED: (
         "SELECT p.job_id FROM jobs p JOIN ended_parents e ON e.parent_id = p.job_id"
         " WHERE p.status NOT IN ('completed', 'failed', 'cancelled')"
     ),
-    "a bad end cancels what waits for a good one": (
+    Rule.BAD_ENDS: (
         "SELECT d.job_id FROM dependencies d JOIN jobs j ON j.job_id = d.job_id"
         " WHERE j.status NOT IN ('cancelled') AND d.parent_status IN ('failed', 'cancelled')"
         " AND coalesce(json_extract(j.request, '$.after_mode'), 'ok') = 'ok'"
@@ -223,7 +122,7 @@ def _counts(world: World) -> None:
     for table in ("jobs", "queue_entries"):
         kept = dict(world.database.look("SELECT status, number FROM status_counts WHERE kind = ? AND number", (table,)))
         there = dict(world.database.look(f"SELECT status, count(*) FROM {table} GROUP BY status"))  # noqa: S608 - constant
-        world.require(kept == there, "counts by status are the rows'", f"{table}: {kept} are kept, there are {there}")
+        world.require(kept == there, Rule.STATUS_COUNTS, f"{table}: {kept} are kept, there are {there}")
 
 
 def _approvals(world: World, replay: Replay) -> None:
@@ -231,13 +130,13 @@ def _approvals(world: World, replay: Replay) -> None:
         "SELECT job_id, status, expires_at, decided_at FROM approvals"
     ):
         account = replay.jobs.get(job_id)
-        if account is None or account.approval != status:
-            said = account.approval if account else None
-            world.broken("replay of events = table", f"the approval of {job_id} is {status}, events say {said}")
-        if status in ("approved", "rejected") and decided_at >= expires_at:
-            world.broken("an expired approval never approves", f"{job_id}: {status} {decided_at}, due {expires_at}")
-        if status == "expired" and decided_at < expires_at:
-            world.broken("approvals expire at their deadline", f"{job_id}: at {decided_at}, due {expires_at}")
+        said = account.approval if account else None
+        world.require(said == status, Rule.REPLAY, f"the approval of {job_id} is {status}, events say {said}")
+        if status in ("approved", "rejected"):
+            text = f"{job_id}: {status} {decided_at}, due {expires_at}"
+            world.require(decided_at < expires_at, Rule.LATE_APPROVAL, text)
+        if status == "expired":
+            world.require(decided_at >= expires_at, Rule.DEADLINE, f"{job_id}: at {decided_at}, due {expires_at}")
 
 
 def bounded(world: World, registry: Any, tasks: int) -> None:
@@ -245,6 +144,6 @@ def bounded(world: World, registry: Any, tasks: int) -> None:
     for ref in registry:
         seen = ref.mailbox.statistics()
         # notices are put beyond the capacity, for none may be lost
-        world.require(seen.depth <= 2 * seen.capacity, "buffers are bounded", f"{ref.name} holds {seen.depth}")
-        world.require(len(ref.quarantine) <= _MOST_BY_ITSELF, "buffers are bounded", f"{ref.name}'s quarantine")
-    world.require(tasks <= _MOST_BY_ITSELF, "tasks are bounded", f"{tasks} tasks live")
+        world.require(seen.depth <= 2 * seen.capacity, Rule.BUFFERS, f"{ref.name} holds {seen.depth}")
+        world.require(len(ref.quarantine) <= _MOST_BY_ITSELF, Rule.BUFFERS, f"{ref.name}'s quarantine")
+    world.require(tasks <= _MOST_BY_ITSELF, Rule.TASKS, f"{tasks} tasks live")

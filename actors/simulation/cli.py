@@ -17,9 +17,10 @@ from typing import Any
 import attrs
 import click
 
-from actors.jobs.lifecycle import TRANSITIONS
 from actors.jobs.quantities import HOUR, seconds_of
+from actors.simulation.rules import MANY, NOT_ASKED, Rule, never_asked
 from actors.simulation.running import Outcome, simulate
+from actors.simulation.states import CHANGES, MAY_FOLLOW
 
 # From a seed that fails to the shortest beginning of its script that still does, and the steps that matter.
 
@@ -69,6 +70,8 @@ class Shrinker:
     def shrink(self) -> Shrunk:
         """The shortest prefix first, then steps left out of it, in ever smaller pieces."""
         low, high = 0, self._steps
+        if self._best.rule == Rule.JUDGED_NOTHING:  # is asked of whole scripts only
+            return Shrunk(self._best, self._steps, (), 1)
         while low < high and self._left:
             middle = (low + high) // 2
             if self._fails(middle, ()):
@@ -111,6 +114,7 @@ class Summary:
         self.transitions: set[str] = set()
         self._numbers: Counter[str] = Counter()
         self._reached: Counter[str] = Counter()
+        self._asked: Counter[Rule] = Counter()
         self._simulated = 0.0
 
     def add(self, outcome: Outcome) -> None:
@@ -118,10 +122,16 @@ class Summary:
         self.seeds += 1
         self._simulated += outcome.simulated
         self._reached += outcome.reached
+        self._asked += outcome.asked
         self.transitions |= outcome.transitions
         self._numbers.update(jobs=outcome.jobs, events=outcome.events, processes=outcome.processes)
         if outcome.violation is not None:
             self.failed.append(outcome)
+
+    @property
+    def never_asked(self) -> list[Rule]:
+        """Rules that no world asked, where there were so many worlds that each should have been."""
+        return never_asked(self._asked) if self.seeds >= MANY else []
 
     def lines(self, took: float) -> Iterator[str]:
         """The summary; ``took`` is in real seconds."""
@@ -138,10 +148,13 @@ class Summary:
         yield from self._group("runs", "runs at ")
         yield from self._group("runs again", "again: ")
         yield from self._group("claims behind a reservation", "kept: ")
-        events = {step.event for _, step in TRANSITIONS.values()}
-        yield "events: " + _listed({name: number for name, number in self._reached.items() if name in events})
-        possible = sum(len(pairs) for pairs, _ in TRANSITIONS.values())
+        yield "events: " + _listed({name: number for name, number in self._reached.items() if name in CHANGES})
+        possible = sum(map(len, MAY_FOLLOW.values()))
         yield f"transitions: {len(self.transitions)} of {possible} were taken"
+
+        yield "rules asked: " + _listed({rule: self._asked[rule] for rule in Rule if rule not in NOT_ASKED})
+        if self.never_asked:
+            yield f"{Rule.JUDGED_NOTHING}: never asked: {', '.join(self.never_asked)}"
 
     def _group(self, title: str, prefix: str) -> Iterator[str]:
         found = {name.removeprefix(prefix): n for name, n in self._reached.items() if name.startswith(prefix)}
@@ -232,7 +245,7 @@ def main(
         shrunk = Shrunk(failed, failed.steps if steps is None else steps, without, 1) if replayed else None
         click.echo("\n".join(failure(shrunk or Shrinker(failed).shrink())))
     click.echo("\n".join(summary.lines(time.perf_counter() - began)))
-    sys.exit(1 if summary.failed else 0)
+    sys.exit(1 if summary.failed or summary.never_asked else 0)
 
 
 def outcomes(

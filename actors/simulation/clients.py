@@ -12,7 +12,9 @@ from actors.jobs.records import ApprovalStatus, Job, JobRequest, Rerun, Resource
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
 from actors.simulation import sweeps
+from actors.simulation.causes import Causes
 from actors.simulation.process import Process, describe, unplanned
+from actors.simulation.rules import Rule
 from actors.simulation.script import Step
 from actors.simulation.world import Known, World
 from actors.testing import request as scripted_request
@@ -22,8 +24,9 @@ from logconf import bind_correlation_id
 class Clients:
     """All clients. ``unanswered``: submissions whose process ended first; the next process gets them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, causes: Causes) -> None:
         self._world = world
+        self._causes = causes
         self.unanswered: list[Step] = []
         self._do: Mapping[str, Callable[[RunningRuntime, Step], Awaitable[Any]]] = {
             "submit": self._submit,
@@ -41,7 +44,7 @@ class Clients:
         self._do_to_job: Mapping[str, Callable[[RunningRuntime, Step, str], Awaitable[Any]]] = {
             "retry": self._retry,
             "retry_all": self._retry_all,
-            "cancel": lambda runtime, _step, job_id: runtime.cancel(job_id, by="op"),
+            "cancel": self._cancel,
             "approve": self._approve,
             "reject": self._reject,
             "prioritise": lambda runtime, step, job_id: runtime.jobs.prioritise(job_id, step.args["override"], by="op"),
@@ -66,19 +69,33 @@ class Clients:
             answered = True
             self._world.say(f"{step.kind} #{step.number} is refused: {refusal.kind}")
             self._world.trace.count(f"{step.kind} refused")
+            self._world.note(self._refusal, step, refusal)
         except Exception as error:  # noqa: BLE001 - a client goes on after any error; `unplanned` judges it
             self._world.say(f"{step.kind} #{step.number} fails: {type(error).__name__}")
-            for leaf in () if process.dead else unplanned(error, self._world):
-                self._world.broken("clients meet no crash", f"{step}: {describe(leaf)}")
+            if not process.dead:
+                self._world.note(self._judge_error, step, error)
         finally:
             if not answered and (step.kind == "sweep" or step.args.get("request", {}).get("idempotency_key")):
                 self.unanswered.append(step)
+
+    def _judge_error(self, step: Step, error: Exception) -> None:
+        found = [describe(leaf) for leaf in unplanned(error, self._world)]
+        self._world.require(not found, Rule.CLIENTS, f"{step}: {found}")
+
+    def _refusal(self, step: Step, refusal: Refused) -> None:
+        """What must not be refused for this reason."""
+        if step.kind == "submit":
+            own = refusal.field != "idempotency_key"
+            self._world.require(own, Rule.OWN_KEY, f"{step.args['marker']}: {refusal}")
+        if step.kind in ("approve", "reject") and "expired at" in str(refusal):
+            self._causes.came_too_late(self._world.by_marker[step.args["marker"]], str(refusal))
 
     # Submitting.
 
     async def _submit(self, runtime: RunningRuntime, step: Step) -> str:
         """Submit, and remember the answer; the job's ID."""
         marker, fields = step.args["marker"], step.args["request"]
+        self._causes.asked("submit", marker)
         job = await runtime.submit(_request(marker, fields))
         self._remember(job, marker, fields)
         return job.job_id
@@ -93,19 +110,23 @@ class Clients:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(one)
             nursery.start_soon(one)
-        self._world.require(len(set(answers)) == 1, "one key, one job", f"{step.args['marker']} became {answers}")
+        text = f"{step.args['marker']} became {answers}"
+        self._world.note(self._world.require, len(set(answers)) == 1, Rule.ONE_KEY, text)
 
     async def _refused(self, runtime: RunningRuntime, step: Step) -> None:
         marker = step.args["marker"]
+        self._causes.asked("submit", marker)
         try:
             await runtime.submit(_request(marker, step.args["request"]))
         except Refused:
             self._world.refused.add(marker)
-        else:
-            self._world.broken("wrong requests are refused", f"{step.args['request']} was accepted")
+        was_refused = marker in self._world.refused
+        self._world.note(self._world.require, was_refused, Rule.REFUSED, f"{step.args['request']} was accepted")
 
     async def _batch(self, runtime: RunningRuntime, step: Step) -> None:
         markers, requests = step.args["markers"], step.args["requests"]
+        for marker in markers:
+            self._causes.asked("submit", marker)
         try:
             accepted = await runtime.jobs.submit_many([_request(*pair) for pair in zip(markers, requests, strict=True)])
         except Refused:
@@ -115,6 +136,8 @@ class Clients:
             self._remember(one.job, marker, fields)
 
     async def _sweep(self, runtime: RunningRuntime, step: Step) -> None:
+        for name in sweeps.names(step.args):
+            self._causes.asked("submit", name)
         for one in await sweeps.submit(self._world, runtime, dict(step.args)):
             self._remember(one.job, str(one.job.request.config_name), {})
 
@@ -128,23 +151,33 @@ class Clients:
             self._world.acknowledge(Known(job.job_id, job.job_id, job.correlation_id, needs_approval=False))
 
     def _remember(self, job: Job, marker: str, fields: Mapping[str, Any]) -> None:
+        if "idempotency_key" in fields:
+            asked, got = (fields["user_id"], marker), (job.request.user_id, job.request.config_name)
+            text = f"{asked} got the job of {got} under {fields['idempotency_key']}"
+            self._world.note(self._world.require, asked == got, Rule.OWN_KEY, text)
         self._world.acknowledge(Known(job.job_id, marker, job.correlation_id, "requires_approval" in fields))
 
     # Deciding.
 
+    async def _cancel(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
+        self._causes.asked("cancel", job_id)
+        await runtime.cancel(job_id, by="op")
+
     async def _approve(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
+        self._causes.asked("approve", job_id, step.args["level"])
         granted = await runtime.approve(job_id, by="bo", level=step.args["level"])
-        self._decided(job_id, granted.approval_id, ApprovalStatus.APPROVED)
+        self._world.note(self._decided, job_id, granted.approval_id, ApprovalStatus.APPROVED)
 
     async def _reject(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
+        self._causes.asked("reject", job_id, step.args["level"])
         rejected = await runtime.reject(job_id, by="bo", reason="no", level=step.args["level"])
-        self._decided(job_id, rejected.approval_id, ApprovalStatus.REJECTED)
+        self._world.note(self._decided, job_id, rejected.approval_id, ApprovalStatus.REJECTED)
 
     def _decided(self, job_id: str, approval_id: str, status: ApprovalStatus) -> None:
         world = self._world
         world.trace.count(f"approval {status}")
         ((now,),) = world.database.look("SELECT status FROM approvals WHERE approval_id = ?", (approval_id,))
-        world.require(now == status, "one end per approval", f"{job_id}: {status} was acknowledged, the row says {now}")
+        world.require(now == status, Rule.ONE_END, f"{job_id}: {status} was acknowledged, the row says {now}")
 
     # Looking.
 
@@ -154,8 +187,8 @@ class Clients:
         with trio.move_on_after(step.args["seconds"]):
             async with runtime.events(after=0) as events:
                 async for event in events:
-                    in_order = event.seq == last + 1
-                    self._world.require(in_order, "subscribers miss nothing", f"{event.seq} came after {last}")
+                    text = f"{event.seq} came after {last}"
+                    self._world.note(self._world.require, event.seq == last + 1, Rule.SUBSCRIBERS, text)
                     last = event.seq
                     if step.args["pause"]:
                         await trio.sleep(step.args["pause"])

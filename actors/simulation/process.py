@@ -17,11 +17,12 @@ from actors.jobs.records import Event
 from actors.kernel import ActorDown, CallTimeout, MailboxFull
 from actors.ledger import Sources
 from actors.runtime import Parts, RunningRuntime, open_runtime
-from actors.simulation.audit import Replay
 from actors.simulation.checker import Checker
 from actors.simulation.database import engine
 from actors.simulation.pinned import source
 from actors.simulation.providers import ProviderServer, SimulatedProvider
+from actors.simulation.replay import Replay
+from actors.simulation.rules import Rule
 from actors.simulation.targets import Targets
 from actors.simulation.world import PROVIDERS, Killed, World
 from actors.store import StoreError, lanes
@@ -33,7 +34,6 @@ from supervision.faults import InjectedFault
 
 # Errors that were not injected: every error of an actor, a process or a client must be explained by a fault.
 
-_RULE = "no crash that nobody injected"
 _PLANNED: tuple[type[BaseException], ...] = (InjectedFault, Killed, trio.Cancelled)
 _FOLLOWS = (RestartIntensityReached, ChildStartError, ActorDown)
 
@@ -65,14 +65,14 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
-def judge_end(world: World, error: BaseException, *, killed: bool) -> None:
+def judge_end(world: World, error: BaseException, killed: bool) -> None:
     """A process that was not killed ends in order, or because its injected faults spent a budget."""
     if killed:
         return
     world.say(f"the process ends with {type(error).__name__}")
     world.trace.count("process gave up")
-    for leaf in unplanned(error, world):
-        world.broken(_RULE, describe(leaf))
+    found = [describe(leaf) for leaf in unplanned(error, world)]
+    world.require(not found, Rule.NO_CRASH, str(found))
 
 
 class Crashes(logging.Handler):
@@ -89,8 +89,12 @@ class Crashes(logging.Handler):
             return
         error = record.exc_info[1] if record.exc_info else None
         self._world.trace.count("errors logged")
-        for leaf in unplanned(error, self._world) if error is not None else ():
-            self._world.broken(_RULE, f"{record.getMessage()}: {describe(leaf)}")
+        if error is not None:
+            self._world.note(self._judge, record.getMessage(), error)
+
+    def _judge(self, message: str, error: BaseException) -> None:
+        found = [describe(leaf) for leaf in unplanned(error, self._world)]
+        self._world.require(not found, Rule.NO_CRASH, f"{message}: {found}")
 
     def __enter__(self) -> Crashes:
         logging.getLogger().addHandler(self)
@@ -198,16 +202,17 @@ class Process(trio.abc.Instrument):
             world.say(f"process {self._number} starts")
             world.entered()
             clock = trio.testing.MockClock(autojump_threshold=0)
-            ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock))
+            ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock, instruments=[world.judging]))
+            world.judging.judge_noted()
         world.left(self._died_at or world.elapsed_at_end)
         if isinstance(ended, outcome.Error):
             if isinstance(ended.error, KeyboardInterrupt):
                 raise ended.error
-            judge_end(world, ended.error, killed=self.dead)
+            world.judging.ask(judge_end, world, ended.error, self.dead)
         world.database.power_cycle()
-        self.checker.process_ended()
+        world.judging.ask(self.checker.process_ended)
         self._read_unpublished()
-        self.checker.process_ended()
+        world.judging.ask(self.checker.process_ended)
 
     async def _live(self, work: Work) -> None:
         self.world.on_violation = self._end.set
@@ -232,7 +237,7 @@ class Process(trio.abc.Instrument):
             world.say(f"process {self._number} is asked to stop")
         took = trio.current_time() - asked_at
         world.say(f"process {self._number} stopped within {took:.1f} s")
-        world.require(took <= STOPS_WITHIN or self.dead, "a stop has a deadline", f"it took {took:.1f} s")
+        world.note(world.require, took <= STOPS_WITHIN or self.dead, Rule.STOPS, f"it took {took:.1f} s")
 
     def _parts(self) -> Parts:
         world = self.world
@@ -270,10 +275,10 @@ class Process(trio.abc.Instrument):
         status = event.data.get("status", "")
         world.say(f"event {event.seq} {event.type} {event.job_id or ''} {status}")
         world.trace.count(event.type)
-        self.replay.feed(event)
-        self.checker.saw(event)
+        world.note(self.replay.feed, event)
+        world.note(self.checker.saw, event)
         if event.type == EventType.LIMITS_CHANGED:
-            world.note_limits(event)
+            world.note(world.note_limits, event)
 
     def _read_unpublished(self) -> None:
         """Take the events that were committed and not published: the next process's readers find them in the rows."""
@@ -283,3 +288,4 @@ class Process(trio.abc.Instrument):
             for event in event_rows.after(connection, self.replay.last, limit=10_000):
                 self._take(event)
         disk.failures = waiting
+        self.world.judging.judge_noted()

@@ -11,10 +11,10 @@ import attrs
 from actors.jobs.events import EventType
 from actors.jobs.records import Event, Phase
 from actors.providers.scripted import Run
+from actors.simulation.rules import Rule
 from actors.simulation.step import Step
 from actors.simulation.world import World
 
-_AT_MOST_ONE = "at most one remote job each"
 _KINDS = {Phase.FAILED: "failed", Phase.TIMED_OUT: "timed_out"}
 
 
@@ -58,9 +58,10 @@ class Attempts:
 
     def accepted(self, job_id: str, runs: Sequence[Run]) -> None:
         """The last of ``runs`` has just been accepted; those before it have ended, by what the job runs again after."""
-        if len(runs) == 1:
-            return
         world, keys = self._world, [run.key for run in runs]
+        if len(runs) == 1:
+            world.require(True, Rule.ONE_RUN, "")
+            return
         ((times, on),) = world.database.look(
             "SELECT coalesce(json_extract(request, '$.rerun.times'), 0),"
             " coalesce(json_extract(request, '$.rerun.on'), '[\"interrupted\"]') FROM jobs WHERE job_id = ?",
@@ -68,11 +69,11 @@ class Attempts:
         )
         now, before = world.true_now(), runs[:-1]
         over = all(run.timeline.ended(now) and _kind(run) in on for run in before)
-        world.require(times and over, _AT_MOST_ONE, f"{job_id} runs as {keys}")
-        world.require(len(set(keys)) == len(keys), "each attempt has a key of its own", f"{job_id} runs as {keys}")
+        world.require(times and over, Rule.ONE_RUN, f"{job_id} runs as {keys}")
+        world.require(len(set(keys)) == len(keys), Rule.KEY_OF_ATTEMPT, f"{job_id} runs as {keys}")
         if times and over:
             text = f"{job_id} runs as {keys}, and was to run again {times} times"
-            world.require(len(before) <= times, "no more runs than asked", text)
+            world.require(len(before) <= times, Rule.RERUNS, text)
         world.trace.count(f"again: {_kind(before[-1])}")
 
     def wait_of(self, event: Event) -> float:

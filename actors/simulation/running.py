@@ -12,20 +12,28 @@ from typing import Any
 import attrs
 import trio
 
+from actors.jobs.events import EventType
+from actors.jobs.records import Event
 from actors.kernel import MailboxFull
 from actors.providers.scripted import Fault, FaultKind, Refusal
 from actors.runtime import RunningRuntime
 from actors.simulation import database
-from actors.simulation.audit import Replay, audit, bounded
+from actors.simulation.audit import audit, bounded
+from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.clients import Clients
 from actors.simulation.deliveries import Deliveries
+from actors.simulation.order import Order
 from actors.simulation.pinned import pinned
 from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
+from actors.simulation.replay import JobAccount, Replay
+from actors.simulation.rules import IN_EVERY_WORLD, Rule, never_asked
 from actors.simulation.script import Step, drawn_script
-from actors.simulation.settling import Operator, Waiting, judge_all, settle
+from actors.simulation.settling import Operator, judge_all, settle
+from actors.simulation.states import Follows
 from actors.simulation.targets import Targets
+from actors.simulation.waiting import Waiting
 from actors.simulation.world import EPOCH, PROVIDERS, World
 from supervision import SupervisionError
 
@@ -48,6 +56,8 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             world.trace.count(f"fault: {args['provider']} {fault.kind}")
         case "interrupt":
             process.servers[args["provider"]].lose_nodes(args["share"])
+        case "lag":
+            process.servers[args["provider"]].lag(args["behind"], args["seconds"])
         case "stragglers":
             process.servers[args["provider"]].delay(args["times"], args["seconds"])
         case "point":
@@ -106,6 +116,7 @@ class Outcome:
     simulated: float
     took: float
     reached: Counter[str]
+    asked: Counter[Rule]
     transitions: frozenset[str]
     lines: tuple[str, ...] = attrs.field(repr=False)
 
@@ -115,7 +126,9 @@ def simulate(seed: int, hours: float, *, steps: int | None = None, without: Coll
     began = time.perf_counter()
     script = [step for step in drawn_script(seed, hours)[:steps] if step.number not in without]
     world = World(seed)
-    simulation = Simulation(world, script, until=hours * 3600 if steps is None else 0.0)
+    simulation = Simulation(
+        world, script, until=hours * 3600 if steps is None else 0.0, is_whole=steps is None and not without
+    )
     try:
         with pinned(seed, lambda: EPOCH.timestamp() + world.elapsed()):
             simulation.run()
@@ -128,21 +141,27 @@ def simulate(seed: int, hours: float, *, steps: int | None = None, without: Coll
         violation=None if violation is None else str(violation),
         rule=None if violation is None else violation.rule,
         jobs=jobs, events=simulation.replay.last, processes=simulation.processes, simulated=world.elapsed(),
-        took=time.perf_counter() - began, reached=world.trace.reached,
+        took=time.perf_counter() - began, reached=world.trace.reached, asked=world.judging.asked,
         transitions=frozenset(simulation.replay.transitions), lines=tuple(world.trace.lines),
     )  # fmt: skip
 
 
 class Simulation:
-    """A world, the script for it, and until when (simulated seconds) it goes on where the script is shorter."""
+    """A world, the script for it, and until when (simulated seconds) it goes on where the script is shorter.
 
-    def __init__(self, world: World, script: list[Step], *, until: float) -> None:
+    ``is_whole``: all of the script is carried out, so that every rule is to be asked.
+    """
+
+    def __init__(self, world: World, script: list[Step], *, until: float, is_whole: bool) -> None:
         self.world = world
         self.checker = Checker(world)
-        self.replay = Replay(world.broken)
+        self._causes = Causes(world, self.checker)
+        self.replay = Replay(world.require, self._changed)
+        self._order = Order(world, self.replay.jobs)
         self.processes = 0
         self._script = script
         self._until = until
+        self._is_whole = is_whole
         self._next = 0
         self._over = False
         self._downtime = 0.0
@@ -150,16 +169,23 @@ class Simulation:
         self._servers = {name: ProviderServer(name, world, self.checker) for name in PROVIDERS}
         self._deliveries = Deliveries(world, self._servers["hooked"])
         self._targets = Targets(world)
-        self._clients = Clients(world)
+        self._clients = Clients(world, self._causes)
         self._operator = Operator(world, self.checker)
+
+    def _changed(self, event: Event, account: JobAccount, happened: Follows) -> None:
+        self.checker.slots.changed(event, account)
+        if event.type == EventType.JOB_DISPATCHED:
+            self._order.claimed(event)
+        self._causes.changed(event, account, happened)
 
     def run(self) -> None:
         """Everything, until the end or the first violation."""
         world = self.world
         while not self._over and not world.violations:
             self.processes += 1
-            if self.processes > _PROCESSES_AT_MOST:
-                world.broken("restarts are bounded", f"{_PROCESSES_AT_MOST} processes came and went")
+            few = self.processes <= _PROCESSES_AT_MOST
+            world.require(few, Rule.RESTARTS, f"{_PROCESSES_AT_MOST} processes came and went")
+            if not few:
                 return
             self._downtime = _START_AGAIN
             process = Process(world, self.checker, self.replay, self._servers, self._targets, self.processes)
@@ -169,10 +195,19 @@ class Simulation:
             process.run(self._work)
             if world.violations:
                 return
-            audit(world, self.replay)
+            world.judging.ask(audit, world, self.replay)
             world.wait(self._downtime)
         if not world.violations:
-            judge_all(process)
+            world.judging.ask(judge_all, process)
+        if not world.violations and self._is_whole:
+            self._has_judged()
+
+    def _has_judged(self) -> None:
+        """A judge who was asked nothing has found nothing."""
+        missing = never_asked(self.world.judging.asked, IN_EVERY_WORLD)
+        if not self.checker.runs or missing:
+            text = f"{len(self.checker.runs)} runs; never asked: {', '.join(missing) or 'none'}"
+            self.world.broken(Rule.JUDGED_NOTHING, text)
 
     async def _work(self, process: Process, runtime: RunningRuntime) -> None:
         """The script from the next step on, until a stop or the end."""
@@ -182,13 +217,13 @@ class Simulation:
             nursery.start_soon(self._deliveries.run, process, runtime)
             nursery.start_soon(self._operator.look_after, runtime)
             nursery.start_soon(self._audits, runtime)
-            waiting = Waiting(self.world)
+            waiting = Waiting(self.world, self.checker)
             nursery.start_soon(waiting.watch, runtime)
             unanswered, self._clients.unanswered = self._clients.unanswered, []
             for step in unanswered:
                 nursery.start_soon(self._clients.act, process, runtime, step)
             if await self._carry_out(process, runtime, nursery):
-                await settle(process, runtime, self._operator, waiting)
+                await settle(process, runtime, self._operator, waiting, self._causes)
                 self._over = True
             nursery.cancel_scope.cancel()
 
@@ -234,5 +269,6 @@ class Simulation:
     async def _audits(self, runtime: RunningRuntime) -> None:
         while True:
             await trio.sleep(AUDIT_EVERY)
-            audit(self.world, self.replay)
-            bounded(self.world, runtime.registry, trio.lowlevel.current_statistics().tasks_living)
+            self.world.judging.ask(audit, self.world, self.replay)
+            living = trio.lowlevel.current_statistics().tasks_living
+            self.world.judging.ask(bounded, self.world, runtime.registry, living)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -12,6 +12,7 @@ from actors.jobs.refusal import Refused
 from actors.jobs.sweeps import Sweep
 from actors.jobs.views import Accepted
 from actors.runtime import RunningRuntime
+from actors.simulation.rules import Rule
 from actors.simulation.world import World
 from actors.testing import request as scripted_request
 
@@ -39,6 +40,11 @@ def files(draw: Random, seconds: float) -> Iterator[tuple[float, dict[str, Any]]
             )
 
 
+def names(args: Mapping[str, Any]) -> list[str]:
+    """The names of the jobs that a submission of the file makes."""
+    return [f"{args['file']}-{value}" for value in args["values"]]
+
+
 async def submit(world: World, runtime: RunningRuntime, args: dict[str, Any]) -> list[Accepted]:
     """Submit the file: each combination is one job, made now or before, or none is made where something is wrong."""
     name, values = args["file"], args["values"]
@@ -53,11 +59,11 @@ async def submit(world: World, runtime: RunningRuntime, args: dict[str, Any]) ->
     try:
         accepted = await runtime.jobs.submit_many([sweep], FileRules())
     except Refused:
-        world.require(args["wrong"], "a sweep is accepted or refused as a whole", f"{name} was refused: {values}")
+        world.note(world.require, args["wrong"], Rule.WHOLE_SWEEP, f"{name} was refused: {values}")
         raise
-    world.require(not args["wrong"], "wrong requests are refused", f"{name} has {{q}} and was accepted")
+    world.note(world.require, not args["wrong"], Rule.REFUSED, f"{name} has {{q}} and was accepted")
     made = [(one.job.request.config_name, one.job.request.parameters) for one in accepted]
     expected = [(f"{name}-{value}", {"p": value}) for value in values]
-    world.require(made == expected, "a job for each combination", f"{name}: {made} for {values}")
+    world.note(world.require, made == expected, Rule.EACH_COMBINATION, f"{name}: {made} for {values}")
     world.trace.count("sweep submitted")
     return accepted

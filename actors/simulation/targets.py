@@ -18,13 +18,11 @@ import trio
 from actors.jobs.notifications import AT_ONCE, Notification, Outcome
 from actors.jobs.notify_options import NotificationTarget
 from actors.notification_targets.sending import OpenSender, Send
+from actors.simulation.rules import Rule
 from actors.simulation.world import World
 
 DOWN, SLOW, NO_ANSWER, REFUSES, GONE = "down", "slow", "no_answer", "refuses", "gone"
 _TIMEOUT = 10.0
-_LOST = "no notification is lost"
-_NOTHING_HAPPENED = "no notification without its change"
-_ORDER = "notifications in order"
 _TYPES: Mapping[str, tuple[str, ...]] = {
     "approval_requested": ("approval_requested",),
     "approval_granted": ("approval_decided",),
@@ -74,13 +72,18 @@ class Targets:
         world = self.world
         world.say(f"{one.target} is sent {one.notification_id}: {one.type} {one.job_id or ''}")
         world.trace.count(f"notification {one.type}")
+        world.note(self._received, one)
+
+    def _received(self, one: Notification) -> None:
+        world = self.world
         known = self._seen.setdefault(one.message_id, one.notification_id)
-        world.require(known == one.notification_id, "one id, one notification", f"{one.message_id} names two")
+        world.require(known == one.notification_id, Rule.NOTIFICATION_ID, f"{one.message_id} names two")
         for number, job_id, type_ in self._parts(one):
             if job_id is not None:
                 self._happened(number, job_id, type_)
                 newest = self._newest.get((job_id, one.target), 0)
-                world.require(number >= newest, _ORDER, f"{number} of {job_id} comes to {one.target} after {newest}")
+                text = f"{number} of {job_id} comes to {one.target} after {newest}"
+                world.require(number >= newest, Rule.NOTIFICATION_ORDER, text)
                 self._newest[job_id, one.target] = max(newest, number)
 
     def _parts(self, one: Notification) -> list[tuple[int, str | None, str]]:
@@ -93,7 +96,7 @@ class Targets:
     def _happened(self, number: int, job_id: str, type_: str) -> None:
         query = "SELECT type, json_extract(data, '$.status') FROM events WHERE job_id = ?"
         found = [kind for event, status in self.world.database.look(query, (job_id,)) for kind in types(event, status)]
-        self.world.require(type_ in found, _NOTHING_HAPPENED, f"{number} says {type_} of {job_id}, events {found}")
+        self.world.require(type_ in found, Rule.NOTIFICATION_TRUE, f"{number} says {type_} of {job_id}, events {found}")
 
 
 @attrs.define
@@ -106,7 +109,8 @@ class _Sender:
         one, targets = notification, self._targets
         self._under_way[one.target] += 1
         at_once = self._under_way[one.target]
-        targets.world.require(at_once <= AT_ONCE, "few deliveries at once", f"{at_once} to {one.target}")
+        world = targets.world
+        world.note(world.require, at_once <= AT_ONCE, Rule.FEW_AT_ONCE, f"{at_once} to {one.target}")
         try:
             return await self._send(one)
         finally:
@@ -153,17 +157,18 @@ def judge(world: World, targets: Targets) -> None:
     rows = world.database.look("SELECT notification_id, job_id, target, type, state, merged_into FROM notifications")
     found = Counter((job_id, target, type_) for _, job_id, target, type_, _, _ in rows if job_id is not None)
     for what in sorted(expected - found):
-        world.broken(_LOST, f"{what} has an event and no row")
+        world.broken(Rule.NOTIFICATION_LOST, f"{what} has an event and no row")
     for what in sorted(found - expected):
-        world.broken(_NOTHING_HAPPENED, f"{what} has a row and no event")
+        world.broken(Rule.NOTIFICATION_TRUE, f"{what} has a row and no event")
     for number, job_id, target, type_, state, merged_into in rows:
         sent_as = number if merged_into is None else merged_into
         good = sent_as in (targets.accepted if state == "delivered" else targets.refused)
-        world.require(good, _LOST, f"{number} ({type_} of {job_id} to {target}) is {state} and was not received")
+        text = f"{number} ({type_} of {job_id} to {target}) is {state} and was not received"
+        world.require(good, Rule.NOTIFICATION_LOST, text)
     look = "SELECT DISTINCT json_extract(body, '$.data.user_id'), json_extract(body, '$.data.group'), target"
     ended = set(world.database.look(f"{look} FROM notifications WHERE type = 'group_ended'"))
     for group in sorted(groups - ended):
-        world.broken(_LOST, f"the end of group {group} was not written")
+        world.broken(Rule.NOTIFICATION_LOST, f"the end of group {group} was not written")
 
 
 def _expected(world: World) -> tuple[Counter[tuple[str, str, str]], set[tuple[str, str, str]]]:

@@ -12,6 +12,7 @@ import attrs
 from actors.jobs.events import EventType
 from actors.jobs.levels import effective_priority
 from actors.jobs.records import Event
+from actors.simulation.rules import Rule
 from actors.simulation.step import Step
 from actors.simulation.world import PROVIDERS, World, limit_of, limited
 from actors.store.types import instant
@@ -99,9 +100,9 @@ class WideJobs:
         left = [have - sum(one.needs[index] for one in lasting) for index, have in enumerate(free)]
         kept = [min(need, have) for need, have in zip(kept_for.needs, free, strict=True)]
         self._world.trace.count(f"kept: {'borrowed' if len(lasting) < len(behind) else 'left alone'}")
-        if any(have < keep for have, keep in zip(left, kept, strict=True)):
-            names = [one.job_id for one in lasting]
-            self._world.broken("what is reserved is kept", f"{names} took what is kept for {kept_for.job_id}")
+        held = all(have >= keep for have, keep in zip(left, kept, strict=True))
+        names = [one.job_id for one in lasting]
+        self._world.require(held, Rule.RESERVED, f"{names} took what is kept for {kept_for.job_id}")
 
     def _rows(self) -> tuple[list[_Entry], list[_Entry]]:
         look = self._world.database.look

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions, QueueOptions
-from actors.jobs.records import Event
+from actors.jobs.records import ApprovalRule, Event
 from actors.kernel import Clock
 from actors.ledger.limits import overlaid
 from actors.providers.base import Idempotency, Listing, Push
@@ -21,6 +21,7 @@ from actors.providers.scripted import ScriptedOptions
 from actors.settings import ProviderSettings, Settings
 from actors.simulation.database import Database
 from actors.simulation.pinned import source
+from actors.simulation.rules import Judging, Rule
 from actors.simulation.target_options import drawn_options
 from actors.testing import virtual_settings
 
@@ -54,7 +55,7 @@ class Trace:
 class Violation(Exception):
     """A promise was broken. ``rule`` names it; the message has the details."""
 
-    def __init__(self, rule: str, message: str) -> None:
+    def __init__(self, rule: Rule, message: str) -> None:
         super().__init__(f"{rule}: {message}")
         self.rule = rule
 
@@ -116,6 +117,7 @@ class World:
         self.by_marker: dict[str, str] = {}
         self.refused: set[str] = set()
         self.violations: list[Violation] = []
+        self.judging = Judging(self.broken)
         self.on_violation: Any = None
         self.elapsed_at_end = 0.0
         self.jumped_at = 0.0
@@ -153,19 +155,27 @@ class World:
         """One line of the trace."""
         self.trace.add(self.elapsed(), text)
 
-    def broken(self, rule: str, message: str) -> None:
+    def broken(self, rule: Rule, message: str) -> None:
         """A promise was broken."""
         self.violations.append(Violation(rule, message))
         self.say(f"VIOLATION {rule}: {message}")
         if self.on_violation is not None:
             self.on_violation()
 
-    def require(self, holds: object, rule: str, message: str) -> None:
-        """Note a violation unless ``holds``."""
-        if not holds:
-            self.broken(rule, message)
+    def require(self, holds: object, rule: Rule, message: str) -> None:
+        """Ask a rule: a violation unless it ``holds``."""
+        self.judging.require(holds, rule, message)
+
+    def note(self, check: Callable[..., object], *seen: Any) -> None:
+        """Something was seen inside the runtime's own calls: ``check`` judges it outside of them, right after."""
+        self.judging.note(check, *seen)
 
     # What is known.
+
+    @property
+    def dear_jobs_need_admins(self) -> bool:
+        """Whether this world has the rule about :data:`DEAR` jobs."""
+        return any(rule.value == DEAR for rule in self.settings.approvals.rules)
 
     def acknowledge(self, known: Known) -> None:
         """A job was acknowledged to a client."""
@@ -212,6 +222,10 @@ def limit_of(one: Limited, limits: Limits) -> float:
     return bounds[kind]
 
 
+DEAR = 60.0
+"""What a job must cost more than to need an admin's approval, in worlds that have this rule."""
+
+
 def drawn_settings(seed: int) -> Settings:
     """Settings of one world: small limits, so that they matter, and short deadlines."""
     draw = source(seed, "settings")
@@ -223,10 +237,14 @@ def drawn_settings(seed: int) -> Settings:
         fair_share=draw.random() < 0.5,
         per_provider={"blind": draw.randint(1, 3)} if draw.random() < 0.7 else {},
     )
+    admins_decide = ApprovalRule("Dear jobs", "cost_exceeds", DEAR, priority=50, required_approver_level="admin")
+    rules = (admins_decide,) if source(seed, "rules").random() < 0.5 else ()
     settings = virtual_settings(
         limits=limits,
         queue=QueueOptions(reserve_after=source(seed, "reserve").choice([30.0, 120.0, 600.0])),
-        approvals=ApprovalOptions(timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5),
+        approvals=ApprovalOptions(
+            timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5, rules=rules
+        ),
         poller=PollerOptions(
             interval_seconds=draw.choice([15.0, 30.0]), safety_net_seconds=draw.choice([300.0, 900.0])
         ),

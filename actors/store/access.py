@@ -154,6 +154,11 @@ def end_sessions_of(connection: Connection, token_id: str) -> None:
     connection.execute(delete(web_sessions).where(web_sessions.c.token_id == token_id))
 
 
+def end_all_sessions(connection: Connection) -> int:
+    """Forget every session; how many there were."""
+    return int(connection.execute(delete(web_sessions)).rowcount)
+
+
 def drop_ended_sessions(connection: Connection, now: datetime) -> None:
     """Forget the sessions whose time is over."""
     connection.execute(delete(web_sessions).where(web_sessions.c.expires_at <= now))

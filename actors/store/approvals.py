@@ -52,6 +52,13 @@ def decide(connection: Connection, approval_id: str, status: ApprovalStatus, **d
     return connection.execute(statement.values(status=status.value, **decision)).rowcount == 1
 
 
+def prolong(connection: Connection, approval_id: str, until: datetime) -> None:
+    """Let an open request expire later."""
+    connection.execute(
+        update(approvals).where(_PENDING, approvals.c.approval_id == approval_id).values(expires_at=until)
+    )
+
+
 def due(connection: Connection, now: datetime) -> list[ApprovalRequest]:
     """All open requests whose deadline has come, the oldest deadline first."""
     query = select(approvals).where(_PENDING, approvals.c.expires_at <= now).order_by(approvals.c.expires_at)

@@ -60,7 +60,7 @@ def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[
         why = found[gate].closed(now) if gate in found else None
         return None if why is None else WaitReason("closed", why, command)
 
-    queue = reason(EVERY, "greenroom queue resume")
+    queue = reason(EVERY, "greenroom queue resume --all")
     return {name: queue or reason(name, f"greenroom queue resume {name}") for name in names}
 
 

@@ -23,7 +23,7 @@ def faults(database: Path) -> list[str]:
     """
     try:
         with (
-            _readable(database) as (path, uri),
+            readable(database) as (path, uri),
             wal.checked(path),  # first: SQLite would take what it can and say nothing of the rest
             closing(sqlite3.connect(uri, uri=True)) as connection,
         ):
@@ -34,8 +34,8 @@ def faults(database: Path) -> list[str]:
 
 
 @contextmanager
-def _readable(database: Path) -> Iterator[tuple[Path, str]]:
-    """Where it is read, and how."""
+def readable(database: Path) -> Iterator[tuple[Path, str]]:
+    """Where a database is read, and the address for :func:`sqlite3.connect`. Raises :class:`StoreUnavailable`."""
     if not read_only.is_read_only(database):
         yield database, f"file:{quote(os.fsencode(database))}?mode=ro"
         return

@@ -95,6 +95,12 @@ def end(connection: Connection, one: Notification, state: NotificationState, now
             change(connection, following[0], next_try_at=now, wait_seconds=0.0)
 
 
+def end_all(connection: Connection, now: datetime, why: str) -> int:
+    """End everything that was not delivered, as given up; how many there were."""
+    ended = {"state": NotificationState.GIVEN_UP.value, "finished_at": now, "next_try_at": None, "last_error": why}
+    return int(connection.execute(update(notifications).where(_NOT_ENDED).values(**ended)).rowcount)
+
+
 # Reading.
 
 _BY_ID = Prepared(select(notifications).where(_same(_C.notification_id, "this")))

@@ -30,6 +30,13 @@ def file_fault(found: os.stat_result) -> str | None:
     return None
 
 
+def secret_fault(found: os.stat_result) -> str | None:
+    """Why a file that holds a secret is not used; None where it may be."""
+    if found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        return f"others may read it (mode {mode_of(found)})"
+    return file_fault(found)
+
+
 def directory_refusal(found: os.stat_result) -> str | None:
     """Why nothing may be kept in a directory; None where something may.
 

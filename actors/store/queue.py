@@ -1,7 +1,8 @@
 """Rows of queue entries.
 
 The invariant that everything here keeps: an entry has a ``lane_id`` exactly while it is pending and nothing holds it
-back: no back-off (``not_before``), no later start (``start_after``), no job that it waits for (``unfinished_parents``).
+back: no back-off (``not_before``), no later start (``start_after``), no job that it waits for (``unfinished_parents``),
+nothing to be found out after a restore (``restored``).
 Its lane (``lanes``) then counts it, and the lane's head is its oldest entry.
 """
 
@@ -27,7 +28,7 @@ from actors.store.schema import lanes as lane_rows
 _FIELDS = (
     "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
     "not_before", "started_at", "completed_at", "error_message", "wait_seconds", "start_after", "start_wait_seconds",
-    "unfinished_parents", "is_awaited", "reruns", "run_first_attempt",
+    "unfinished_parents", "is_awaited", "reruns", "run_first_attempt", "restored",
 )  # fmt: skip
 
 
@@ -111,8 +112,8 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
 
 def is_ready(row: Mapping[str, Any]) -> bool:
     """Whether an entry of these columns stands in a lane."""
-    is_held = row["not_before"] is not None or row["start_after"] is not None or row["unfinished_parents"]
-    return row["status"] == QueueStatus.PENDING.value and not is_held
+    is_held = any(row[name] is not None for name in ("not_before", "start_after", "restored"))
+    return row["status"] == QueueStatus.PENDING.value and not is_held and not row["unfinished_parents"]
 
 
 def change_known(connection: Connection, before: QueueEntry, **changes: Any) -> QueueEntry:
@@ -172,10 +173,13 @@ class Outlook:
 
 
 _RUNS = text("queue_entries.status = 'running'")
+HOLDS_SLOT = text("queue_entries.status = 'running' AND ifnull(queue_entries.restored, 'look_up') = 'look_up'")
+"""Entries that count in the limits: not those of which a restore could not find out whether they run."""
+_TO_LOOK_UP = text("queue_entries.restored = 'look_up' AND queue_entries.restored IS NOT NULL")
 _WAITS_FOR_TIME = LATER & (queue_entries.c.status == "pending") & (queue_entries.c.unfinished_parents == 0)
 _SIGNS: list[ColumnElement[Any]] = [
     exists(select(lane_rows.c.lane_id)),
-    *(exists(select(queue_entries.c.job_id).where(one)) for one in (_RUNS, _DEFERRED, _WAITS_FOR_TIME)),
+    *(exists(select(queue_entries.c.job_id).where(one)) for one in (_RUNS, _DEFERRED, _WAITS_FOR_TIME, _TO_LOOK_UP)),
     exists(select(ended_parents.c.parent_id)),
 ]
 _GOES_ON = Prepared(select(*_SIGNS))
@@ -209,7 +213,7 @@ def release_due(connection: Connection, now: datetime) -> int:
 
 NEEDS = tuple(queue_entries.c[name] for name in ("cpus", "gpus", "memory"))
 OWNER = (*(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider")), *NEEDS)
-_RUNNING = Prepared(select(*OWNER).where(_RUNS))
+_RUNNING = Prepared(select(*OWNER).where(HOLDS_SLOT))
 
 
 def running(connection: Connection) -> list[Running]:
@@ -267,6 +271,14 @@ def number_waiting(connection: Connection, user_id: str) -> int:
     """How many entries of this user wait (pending or blocked)."""
     ready, blocked, held = _NUMBER_WAITING.all(connection, user_id=user_id)[0]
     return int(ready + blocked + held)
+
+
+_NUMBER_BLOCKED = Prepared(_BLOCKED_OF_USER)
+
+
+def number_blocked(connection: Connection, user_id: str) -> int:
+    """How many entries of this user wait for an approval."""
+    return int(_NUMBER_BLOCKED.all(connection, user_id=user_id)[0][0])
 
 
 def counts(connection: Connection) -> dict[QueueStatus, int]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, bindparam, select
 
 from actors.jobs.durations import seconds_between
 from actors.jobs.records import JobStatus, Resources
@@ -21,7 +21,7 @@ _RUNNING_JOBS = Prepared(
     select(
         *queue.OWNER, queue_entries.c.job_id, jobs.c.config_name, jobs.c.started_at, jobs.c.progress, jobs.c.pace,
         jobs.c.updated_at, queue_entries.c.max_runtime,
-    ).where(text("queue_entries.status = 'running'"), jobs.c.job_id == queue_entries.c.job_id)
+    ).where(queue.HOLDS_SLOT, jobs.c.job_id == queue_entries.c.job_id)
 )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def running_jobs(connection: Connection) -> list[RunningJob]:
 
 _HOLDERS = Prepared(
     select(*queue.NEEDS, queue_entries.c.started_at, queue_entries.c.max_runtime).where(
-        text("queue_entries.status = 'running'"), unindexed(queue_entries.c.provider) == bindparam("name")
+        queue.HOLDS_SLOT, unindexed(queue_entries.c.provider) == bindparam("name")
     )
 )
 

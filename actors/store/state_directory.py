@@ -79,28 +79,10 @@ class StateDirectory:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             secure(self.path)
-            descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = hold(self.path)
         except OSError as error:
             raise StateDirectoryError(f"cannot use the state directory {self.path}: {error.strerror}") from error
-        try:
-            _lock(descriptor)
-            self._sign(descriptor)
-        except BlockingIOError:
-            held_by = _described(os.pread(descriptor, 4096, 0))
-            os.close(descriptor)
-            raise AlreadyRunning(f"{self.path} is held by {held_by}") from None
-        except OSError as error:
-            os.close(descriptor)
-            raise StateDirectoryError(f"cannot write to {self.path}: {error.strerror}") from error
-        self._descriptor = descriptor
         return self
-
-    def _sign(self, descriptor: int) -> None:
-        """Say who holds it; written and synced, so that a full disk is noticed here and not later."""
-        signature = json.dumps({"pid": os.getpid(), "started_at": datetime.now(UTC).isoformat(timespec="seconds")})
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, signature.encode(), 0)
-        os.fsync(descriptor)
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None
@@ -108,6 +90,34 @@ class StateDirectory:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def hold(directory: Path) -> int:
+    """Take the lock of ``directory``: a descriptor whose end gives it back.
+
+    Raises :class:`AlreadyRunning` naming the holder, :class:`StateDirectoryError` where it cannot be written, and
+    ``OSError`` where it cannot be opened.
+    """
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor)
+        _sign(descriptor)
+    except BlockingIOError:
+        held_by = _described(os.pread(descriptor, 4096, 0))
+        os.close(descriptor)
+        raise AlreadyRunning(f"{directory} is held by {held_by}") from None
+    except OSError as error:
+        os.close(descriptor)
+        raise StateDirectoryError(f"cannot write to {directory}: {error.strerror}") from error
+    return descriptor
+
+
+def _sign(descriptor: int) -> None:
+    """Say who holds it; written and synced, so that a full disk is noticed here and not later."""
+    signature = json.dumps({"pid": os.getpid(), "started_at": datetime.now(UTC).isoformat(timespec="seconds")})
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, signature.encode(), 0)
+    os.fsync(descriptor)
 
 
 def _lock(descriptor: int) -> None:

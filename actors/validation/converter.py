@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import partial
@@ -145,7 +145,7 @@ class StrictConverter(cattrs.Converter):
         short = {alias: keys[name] for name, alias in self._short[kind].items() if name in keys}
 
         def read(value: Any, _: Any) -> Any:
-            data = with_units(_mapping(value), short)
+            data = with_units(_mapping(value, keys.values()), short)
             made = generated({key: one for key, one in data.items() if key not in shape.also}, kind)
             if shape.whole is not None:
                 shape.whole(made)
@@ -211,6 +211,7 @@ class StrictConverter(cattrs.Converter):
         return lambda value, _: read(value)
 
 
+_MOST_KEYS_SHOWN = 8
 _AS_IT_IS = Shape()
 _Anything = Annotated[Any, Format(lambda value, usual: usual(value))]  # cattrs copies items of bare Any unread
 
@@ -249,13 +250,13 @@ def _choice(known: Mapping[str, Any]) -> _Hook:
     return read
 
 
-def _mapping(value: Any) -> Mapping[Any, Any]:
-    """``value``, nothing being an empty mapping."""
+def _mapping(value: Any, keys: Collection[str] = ()) -> Mapping[Any, Any]:
+    """``value``, nothing being an empty mapping. ``keys``: those that may stand in it, for the message."""
     if isinstance(value, Mapping):
         return value
     if value is None:
         return {}
-    raise expected("a mapping", value)
+    raise expected("a mapping", value, f"; its keys are {', '.join(keys)}" if 0 < len(keys) <= _MOST_KEYS_SHOWN else "")
 
 
 def _family(kind: Any) -> tuple[Any, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, get_type_hints
 
 import attrs
 from cattrs.errors import (
@@ -19,7 +19,7 @@ from cattrs.errors import (
     IterableValidationNote,
 )
 
-from actors.jobs.suggestions import did_you_mean
+from actors.jobs.suggestions import did_you_mean, guess
 from actors.validation.marked import UNREAD, child, join
 from actors.validation.problems import Place, Problems
 from actors.validation.values import Wrong
@@ -68,14 +68,27 @@ def _part(
     elif isinstance(error, ForbiddenExtraKeysError):
         written, also = keys(error.cl, data)
         for key in [key for key in data if key in error.extra_fields]:
-            guess = did_you_mean(str(key)[:80], [*written.values(), *also]) if len(problems) < _MOST_GUESSES else ""
-            problems.add(child(data, key, place)[1], join(path, str(key)), f"unknown key{guess}")
+            known = [*written.values(), *also]
+            guessed = _guess(str(key)[:80], known, error.cl, written, keys) if len(problems) < _MOST_GUESSES else ""
+            problems.add(child(data, key, place)[1], join(path, str(key)), f"unknown key{guessed}")
     elif kind is not None and isinstance(error, ValueError) and not isinstance(error, Wrong | ExceptionGroup):
         name, message = _of_class(kind, error)
         there = child(data, name, place)[1] if name else place
         problems.add(there, join(path, name) if name else path, message)
     else:
         explain(error, data, place, path, problems, keys)
+
+
+def _guess(wrong: str, known: list[str], kind: Any, written: Mapping[str, str], keys: Keys) -> str:
+    """The guess about an unknown key of ``kind``: a key of its own that is near, or one of a mapping in it."""
+    if near := guess(wrong, known):
+        return near
+    for name, of in get_type_hints(kind).items():
+        if name in written and attrs.has(of):
+            below = {key: f"{written[name]}.{key}" for key in keys(of, None)[0].values()}
+            if found := next((below[key] for key in (wrong, f"{wrong}s") if key in below), None):
+                return f"; did you mean {found}?"
+    return did_you_mean(wrong, known)
 
 
 def _note(error: Exception) -> AttributeValidationNote | IterableValidationNote | None:

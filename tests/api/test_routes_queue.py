@@ -49,7 +49,7 @@ async def test_while_all_is_paused_nothing_is_dispatched_and_who_waits_is_told(e
     await edge.http.post("/api/queue/resume", json={"provider": "scripted"})
     waiting = (await edge.http.get(f"/api/jobs/{made['job_id']}")).json()
     assert (waiting["status"], "moving house" in waiting["reason"]) == ("pending", True)
-    assert waiting["setting"] == "greenroom queue resume"  # a provider's name would resume that provider alone
+    assert waiting["setting"] == "greenroom queue resume --all"  # a provider's name would resume that provider alone
     assert (await edge.http.get("/api/providers")).json()["providers"][0]["gate"] == paused["paused"]
     assert (await edge.http.post("/api/queue/resume", json={})).json()["paused"] is None
     await edge.runtime.wait(made["job_id"])

@@ -46,7 +46,7 @@ async def test_jobs_of_a_file_are_there_already_when_they_come_again(edge: Any) 
             "idempotency_keys",
             "idempotency_keys: has 2 keys",
         ),
-        ({"matrix": {"lr": [1]}, "command": ["sh"]}, {}, "command", "command: is for the Unix socket"),
+        ({"matrix": {"lr": [1]}, "command": ["sh"]}, {}, "command", "command: is for the supervisor's own user"),
         ({"matrix": {"lr": [1]}, "parameters": {"a": "b"}}, {}, "parameters", "parameters: unknown field"),
         ({"matrix": {"lr": [1]}, "user_id": "bo"}, {}, "user_id", "user_id: another than your own takes an admin"),
         ({}, {"again": "some"}, "again", "again: must be one of none, failed, all, not 'some'"),

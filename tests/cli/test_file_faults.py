@@ -38,3 +38,13 @@ def test_of_run(fault: Any, terminal: Any) -> None:
     refused = terminal.type("run", "--file", str(fault[0]), "--until-idle")
     assert refused.returncode == 2
     assert f"greenroom: {fault[1]}" in refused.stderr
+
+
+def test_a_file_comes_from_standard_input_with_a_minus(terminal: Any, supervisor: Any) -> None:
+    taken = terminal.type("submit", "--file", "-", "--wait", stdin="jobs: [{name: piped, command: ['true']}]")
+    assert taken.returncode == 0
+    assert "piped" in taken.stdout
+    refused = terminal.type("submit", "--file", "-", stdin="jobs: [{command: ['true'], gpu: 1}]")
+    wanted = "greenroom: standard input:1:28: jobs[0].gpu: unknown key; did you mean resources.gpus?"
+    assert (refused.returncode, refused.stderr.rstrip()) == (2, wanted)
+    assert terminal.type("submit", "--file", "-", stdin="").stderr.rstrip() == "greenroom: standard input: is empty"

@@ -126,7 +126,7 @@ def test_ctrl_c_says_what_goes_on_and_the_next_run_continues(terminal: Any, job_
         gate.write("done")
     again = terminal.type("run", "--file", name, "--until-idle")
     assert again.returncode == 0, again.stderr
-    assert "1 jobs: 1 completed" in again.stdout
+    assert "1 job: 1 completed" in again.stdout
     assert (terminal.cwd / "ran").read_text() == "began\n"
 
 
@@ -210,5 +210,5 @@ def test_a_closed_terminal_ends_the_run_in_order(terminal: Any, job_file: Any) -
     assert process.wait(timeout=60) == 0
     with (terminal.cwd / "gate").open("w") as gate:
         gate.write("done")
-    assert "1 jobs: 1 completed" in terminal.type("run", "--file", name, "--until-idle").stdout
+    assert "1 job: 1 completed" in terminal.type("run", "--file", name, "--until-idle").stdout
     assert (terminal.cwd / "ran").read_text() == "began\n"

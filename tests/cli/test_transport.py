@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from actors.cli import client as client_module
-from actors.cli.client import Client, NoSupervisor
+from actors.cli import address
+from actors.cli.address import NoSupervisor
+from actors.cli.client import Client
 from actors.cli.context import Failed
 from actors.cli.transport import BrokenAnswer, NoAnswer, Transport, Unreachable
 
@@ -94,6 +95,42 @@ def test_an_answer_that_is_cut_short_is_never_taken_for_a_whole_one(
         found.body()
 
 
+def test_a_head_without_end_is_not_read_to_it(server: Server, transport: Transport) -> None:
+    server.answer = HEAD + b"a: b\r\n" * 300 + b"Content-Length: 0\r\n\r\n"
+    with pytest.raises(BrokenAnswer), transport.request("GET", "/"):
+        pass
+
+
+def test_what_may_come_before_an_answer_is_passed_over(server: Server, transport: Transport) -> None:
+    server.answer = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + HEAD + b"Content-Length: 2\r\n\r\n{}"
+    with transport.request("GET", "/") as answer:
+        assert (answer.status, answer.body(), answer.header("link")) == (200, b"{}", None)
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_document_that_comes_byte_by_byte_has_an_end_and_a_stream_has_none(
+    is_stream: bool, server: Server, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time; ten times that time is for all of them."""
+    now = 0.0
+    monkeypatch.setattr("actors.cli.transport.time.monotonic", lambda: now)
+    server.ends = False
+    server.answer = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    with transport.request("GET", "/", seconds=30, is_stream=is_stream) as answer:
+        pieces = answer.pieces()
+        for _ in range(10):
+            server.sockets[-1].sendall(b"1\r\nx\r\n")
+            assert next(pieces) == b"x"
+            now += 29
+        now += 29
+        server.sockets[-1].sendall(b"1\r\nx\r\n")
+        if is_stream:
+            assert next(pieces) == b"x"
+        else:
+            with pytest.raises(NoAnswer):
+                next(pieces)
+
+
 def test_silence_and_a_connection_that_is_refused_are_told_apart(server: Server, transport: Transport) -> None:
     server.ends = False
     with pytest.raises(NoAnswer), transport.request("GET", "/", seconds=0.001):
@@ -124,7 +161,7 @@ def test_a_request_that_is_answered_before_it_is_sent_whole_has_that_answer(
 @pytest.fixture
 def client(server: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setenv("GREENROOM_HOME", str(tmp_path))
-    monkeypatch.setattr(client_module, "connect", lambda _path: server.connect())
+    monkeypatch.setattr(address, "connect", lambda _path: server.connect())
     return Client()
 
 
@@ -151,7 +188,7 @@ def test_why_there_is_no_connection(
     def fail(_path: object) -> socket.socket:
         raise error
 
-    monkeypatch.setattr(client_module, "connect", fail)
+    monkeypatch.setattr(address, "connect", fail)
     with pytest.raises(Failed, match=words) as caught:
         client.request("GET", "api", "jobs")
     assert type(caught.value) is kind

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from actors.cli.board import Board
 from actors.cli.client import NoSupervisor, address, document_of
-from actors.cli.context import BadInput, Failed
+from actors.cli.context import BadInput, Failed, TryLater
 from actors.cli.display import actors_line, console, jobs_table, queue_line
 from actors.cli.event_text import describe, parsed
 from actors.cli.group import cli
@@ -50,6 +50,12 @@ def test_a_wrong_command_is_usage_with_a_guess(typed: Any) -> None:
     result = typed("jbos")
     assert result.exit_code == 2
     assert "did you mean jobs?" in result.output
+
+
+def test_after_mode_alone_is_refused(typed: Any) -> None:
+    result = typed("submit", "--after-mode", "ended", "--", "true")
+    assert result.exit_code == 2
+    assert "give --after" in result.output
 
 
 @pytest.mark.parametrize("words", [(), ("--until-idle",)])
@@ -119,7 +125,7 @@ def test_completion_is_printed_for_each_shell(typed: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, BadInput), (422, BadInput), (404, Failed), (409, Failed), (503, Failed), (500, Failed)]
+    ("status", "kind"), [(400, BadInput), (422, BadInput), (404, Failed), (409, Failed), (503, TryLater), (500, Failed)]
 )
 def test_a_problem_becomes_the_failure_it_tells_of(status: int, kind: type[Failed]) -> None:
     """Bad input is exit status 2, everything else 1; from 500 on the correlation ID is told, to search the log with."""
@@ -292,7 +298,7 @@ def test_every_option_of_submit_is_a_field_of_a_request_or_handled_by_the_comman
     """The option's name is what the API takes: one that is no field would be refused with "unknown key"."""
     handled = {
         "command", "assigned", "cpus", "gpus", "memory", "file", "wait", "no_check", "as_json", "config", "swept",
-        "again", "retry_failed", "rerun_on", "rerun_delay",
+        "again", "retry_failed", "rerun_on", "rerun_delay", "url", "token_file", "insecure", "socket",
     }  # fmt: skip
     fields = {field.name for field in attrs.fields(JobRequest)}
     assert {option.name for option in submit.params} - fields - handled == set()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 import trio
 
-from actors.cli.context import BadInput, Failed
-from actors.cli.remote import _Watching, watch_feed
+from actors.cli.context import Failed
+from actors.cli.remote import _Watching
 from actors.feed.server import FeedServer
 from actors.runtime import RunningRuntime
 from supervision import Supervisor
@@ -76,15 +73,3 @@ async def test_a_refusal_ends_it_in_words(feed: FeedServer, printed: Printed) ->
 async def test_nobody_there_ends_it_in_words(printed: Printed) -> None:
     with pytest.raises(Failed, match="nobody answers at ws:"):
         await _Watching("ws://127.0.0.1:1", "t", {}, as_json=False).run()
-
-
-@pytest.mark.parametrize("url", ["http://host", "ws://", "ws://host/?token=secret", "host:1"])
-def test_what_is_no_address_of_a_feed_is_refused(url: str) -> None:
-    with pytest.raises(BadInput, match="--url: must be ws://HOST:PORT"):
-        watch_feed(url, None, {}, as_json=False, config=None)
-
-
-def test_a_token_that_is_not_there_is_said_with_its_path(tmp_path: Path) -> None:
-    ask: Any = partial(watch_feed, "ws://localhost:1", str(tmp_path / "token"), {}, as_json=False, config=None)
-    with pytest.raises(BadInput, match=r"cannot read the token in .*token: No such file"):
-        ask()

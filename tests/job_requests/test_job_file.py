@@ -167,6 +167,11 @@ def test_the_example_is_read() -> None:
         ("jobs: [{max_runtime: 0}]", "1:9: jobs[0].max_runtime: must be more than 0, not 0"),
         ("jobs: [{resources: {gpus: -1}}]", "1:21: jobs[0].resources.gpus: must be at least 0, not -1"),
         ("jobs: [{resources: {memory: 0}}]", "1:21: jobs[0].resources.memory: must be at least 1, not 0"),
+        ("jobs: [{gpu: 1}]", "1:9: jobs[0].gpu: unknown key; did you mean resources.gpus?"),
+        (
+            "jobs: [{rerun: 3}]",
+            "1:9: jobs[0].rerun: must be a mapping, not 3; its keys are times, on, exit_codes, delay",
+        ),
         ("jobs: [{resources: {gpu: 1}}]", "1:21: jobs[0].resources.gpu: unknown key; did you mean gpus?"),
         ("jobs: [{env: {A: 1}}]", '1:15: jobs[0].env.A: must be a text, not 1; put it in quotes: "1"'),
         ("jobs: [{env: {A=B: x}}]", '1:15: jobs[0].env."A=B": cannot be the name of a variable'),

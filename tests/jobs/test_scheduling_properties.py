@@ -62,8 +62,10 @@ kinds = st.builds(
     st.sampled_from([None, None, 0, 5, 45, 50]),
 )  # fmt: skip
 capacities = st.builds(
-    Capacity, st.none() | st.integers(0, 6), st.none() | st.integers(0, 4), st.sampled_from([None, 8 * GIB, 20 * GIB])
-)
+    Capacity,
+    st.none() | st.integers(0, 6), st.none() | st.integers(0, 4), st.sampled_from([None, 8 * GIB, 20 * GIB]),
+    st.booleans(),
+)  # fmt: skip
 providers = st.fixed_dictionaries(
     {
         "local": st.builds(ProviderState, capacities),
@@ -72,7 +74,15 @@ providers = st.fixed_dictionaries(
 )
 small = st.integers(0, 4)
 limits = st.builds(
-    Limits, st.integers(0, 8), small, small, small, st.booleans(), st.dictionaries(provider_names, small, max_size=2)
+    Limits,
+    st.integers(0, 8),
+    small,
+    small,
+    small,
+    st.booleans(),
+    st.dictionaries(provider_names, small, max_size=2),
+    small,
+    st.booleans(),
 )
 running = st.lists(
     st.builds(Running, users, organisations, teams, provider_names, resources, st.integers(1, 2)), max_size=3
@@ -141,18 +151,36 @@ def within_limits(situation: Situation, run: list[Running], kind: Kind) -> bool:
         return sum(one.count for one in run if same(one))
 
     limits = situation.limits
-    bound = limits.per_provider.get(kind.provider)
+
+    def is_separate(provider: str) -> bool:
+        state = situation.providers.get(provider)
+        return state is not None and state.capacity.separate_limits
+
+    def together(same: Callable[[Running], bool]) -> int:
+        return number(lambda one: same(one) and (limits.count_clusters or not is_separate(one.provider)))
+
+    def there(same: Callable[[Running], bool]) -> int:
+        return number(lambda one: same(one) and one.provider == kind.provider)
+
+    separate = is_separate(kind.provider)
+    bound = limits.per_provider.get(kind.provider, 100 if separate else None)
     state = situation.providers.get(kind.provider)
+    within_all = (
+        together(lambda one: True) < limits.total
+        and together(lambda one: one.user_id == kind.user) < limits.per_user
+        and (kind.org is None or together(lambda one: one.org_id == kind.org) < limits.per_organisation)
+        and (
+            not limits.fair_share
+            or kind.team is None
+            or together(lambda one: one.team_id == kind.team) < limits.per_team
+        )
+    )
     return (
         state is not None
         and state.closed is None
-        and number(lambda one: True) < limits.total
-        and number(lambda one: one.user_id == kind.user) < limits.per_user
-        and (kind.org is None or number(lambda one: one.org_id == kind.org) < limits.per_organisation)
-        and (
-            not limits.fair_share or kind.team is None or number(lambda one: one.team_id == kind.team) < limits.per_team
-        )
-        and (bound is None or number(lambda one: one.provider == kind.provider) < bound)
+        and (within_all or (separate and not limits.count_clusters))
+        and (bound is None or there(lambda one: True) < bound)
+        and (not separate or there(lambda one: one.user_id == kind.user) < limits.per_provider_per_user)
     )
 
 

@@ -65,7 +65,7 @@ def test_an_unknown_kind_is_refused_with_a_guess() -> None:
 def test_an_installed_kind_is_found(install: Install, tmp_path: Path) -> None:
     """The entry point's name is the kind."""
     install(theatre="theatre:THEATRE")
-    assert registry.kinds() == ("local", "ray", "replicate", "scripted", "theatre")
+    assert registry.kinds() == ("local", "ray", "replicate", "scripted", "slurm", "theatre")
     assert registry.factory("theatre").options_class is TheatreOptions
     provider = registry.factory("theatre").create("globe", TheatreOptions(seats=7), tmp_path, lambda: NOW)
     assert (provider.name, provider.capacity().cpus) == ("globe", 7)
@@ -74,7 +74,7 @@ def test_an_installed_kind_is_found(install: Install, tmp_path: Path) -> None:
 def test_a_built_in_kind_cannot_be_replaced(install: Install) -> None:
     """Whatever is installed under its name."""
     install(scripted="theatre:THEATRE")
-    assert registry.kinds() == ("local", "ray", "replicate", "scripted")
+    assert registry.kinds() == ("local", "ray", "replicate", "scripted", "slurm")
     assert registry.factory("scripted").options_class is ScriptedOptions
 
 

@@ -20,9 +20,10 @@ from actors.settings import Settings, SettingsError
 from actors.settings.effective import effective
 from actors.settings.sections import Sections
 
-KINDS = ("local", "ray", "replicate", "scripted")
+KINDS = ("local", "ray", "replicate", "scripted", "slurm")
 COUNTS = {
-    "limits.total", "limits.per_user", "limits.per_organisation", "limits.per_team", "queue.max_waiting_per_user",
+    "limits.total", "limits.per_user", "limits.per_organisation", "limits.per_team",
+    "limits.per_provider_per_user", "queue.max_waiting_per_user",
     "http.port", "http.requests_per_minute", "http.max_connections", "http.max_per_address", "http.max_streams",
     "http.max_streams_per_token", "feed.port", "feed.max_connections", "feed.max_per_address", "feed.max_per_user",
     "circuit_breaker.failures", "circuit_breaker.successes", "circuit_breaker.half_open_calls",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from actors.jobs.records import Event
-from actors.simulation.audit import Replay
+from actors.simulation.replay import Replay
 
 NOW = datetime(2024, 1, 15, tzinfo=UTC)
 LIFE = [
@@ -20,7 +20,7 @@ LIFE = [
 def broken(events, start=1):
     """The rules that these events break, one after another."""
     found = []
-    replay = Replay(lambda rule, _text: found.append(rule))
+    replay = Replay(lambda holds, rule, _text: None if holds else found.append(rule))
     for seq, (kind, status, *more) in enumerate(events, start=start):
         data = {"status": status}
         replay.feed(Event(more[0] if more else seq, NOW, kind, "j", more[1] if more[1:] else "c", data))

@@ -19,9 +19,9 @@ from actors.providers import errors, job_variables
 from actors.providers.http import Answer
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.options import RayOptions
-from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.packages import pack
 from actors.providers.ray.preparing import CORRELATION_ID, JOB_ID, TOKEN
+from actors.providers.shared_outputs import SharedOutputs
 from logconf.masking import register_secret
 
 Existing = Mapping[str, Any] | None
@@ -31,6 +31,12 @@ def is_ours(details: Mapping[str, Any], token: str) -> bool:
     """Whether the job at Ray carries our ``token``."""
     metadata = details.get("metadata")
     return isinstance(metadata, Mapping) and metadata.get(TOKEN) == token
+
+
+def is_attempt_of(details: Mapping[str, Any], key: str) -> bool:
+    """Whether the job at Ray carries the job of ``key``: its token was lost, with what happened after a backup."""
+    metadata = details.get("metadata")
+    return isinstance(metadata, Mapping) and metadata.get(JOB_ID) == key.rpartition("-")[0]
 
 
 @attrs.frozen

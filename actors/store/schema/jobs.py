@@ -38,6 +38,7 @@ jobs = Table(
     Column("text_place", BigId),  # its row in the text index; none: the text is not in it (text_search.py)
     Column("config_name", String(255)),  # copied from the request, to find jobs by it
     Column("group_name", String(255)),  # copied from the request
+    Column("waiting_reason", Text),  # why its provider lets it wait, in the provider's words
     Column("devices", JSONText),  # what its provider reported that it got
     Column("pace", JSONText),  # (time, step) pairs of its progress, from which its end is estimated
     Index("jobs_by_status", "status", "job_id"),
@@ -45,6 +46,8 @@ jobs = Table(
     Index("jobs_by_provider", "provider", "status", "job_id"),
     partial_index("jobs_by_name", "config_name", "user_id", "job_id", where="config_name IS NOT NULL"),
     partial_index("jobs_by_group", "group_name", "user_id", "status", "job_id", where="group_name IS NOT NULL"),
+    partial_index("jobs_by_start", "started_at", "job_id", where="started_at IS NOT NULL"),
+    partial_index("jobs_by_end", "completed_at", "job_id", where="completed_at IS NOT NULL"),
     partial_index("jobs_by_retry", "retry_of", "job_id", where="retry_of IS NOT NULL"),
     partial_index("jobs_uncertain", "job_id", where="uncertain_since IS NOT NULL"),
     partial_index("jobs_by_text_place", "text_place", unique=True, where="text_place IS NOT NULL"),
@@ -82,10 +85,12 @@ queue_entries = Table(
     Column("max_runtime", Float),
     Column("reruns", Integer, nullable=False, server_default="0"),
     Column("run_first_attempt", Integer, nullable=False, server_default="0"),
+    Column("restored", String(16)),  # what a restore from a backup left to be found out; none: nothing
     partial_index("entries_ready", "lane_id", "queued_at", "queued_seq", where="lane_id IS NOT NULL"),
     partial_index("entries_deferred", "not_before", where="not_before IS NOT NULL"),
     partial_index("entries_later", "start_after", where="start_after IS NOT NULL"),
     partial_index("entries_held", "user_id", "unfinished_parents", where="status = 'pending' AND lane_id IS NULL"),
+    partial_index("entries_restored", "restored", "provider", "job_id", where="restored IS NOT NULL"),
     partial_index("entries_by_organisation", "org_id", "job_id", where="org_id != ''"),
     partial_index("entries_running", "status", where="status = 'running'"),
     partial_index("entries_waiting", "queued_at", where="status IN ('pending','blocked')"),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import attrs
@@ -17,6 +16,7 @@ import httpx
 import trio
 
 from tests.providers.local.stage import until
+from tests.providers.ray.session import RaySession
 
 RAY = os.environ.get("GREENROOM_TEST_RAY") or shutil.which("ray")
 HOW_TO_GET_RAY = 'no Ray: make an environment with pip install "ray[default]", name its bin/ray in GREENROOM_TEST_RAY'
@@ -35,39 +35,34 @@ def free_ports(number: int) -> list[int]:
 
 @attrs.define
 class Head:
-    """One place for a head: the same ports at every start. ``leader`` is the pid of ``ray start --block``."""
+    """One place for a head: the same ports at every start; and the nodes that join it.
+
+    ``host``: Ray lets no other node join a head at 127.0.0.1.
+    """
 
     folder: Path
     ports: list[int] = attrs.field(factory=lambda: free_ports(6))
-    leader: subprocess.Popen[bytes] | None = None
-    _seen: dict[int, str] = attrs.field(factory=dict)  # pid -> its start, which tells it from a later process
+    host: str = "127.0.0.1"
+    session: RaySession | None = None
+    nodes: list[RaySession] = attrs.field(factory=list)
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.ports[1]}"
+        return f"http://{self.host}:{self.ports[1]}"
+
+    @property
+    def leader(self) -> subprocess.Popen[bytes] | None:
+        """``ray start --head --block``."""
+        return None if self.session is None else self.session.leader
 
     def start(self, cpus: int = 2) -> None:
         """Begin to start; :meth:`ready` waits for it."""
-        assert RAY is not None
         gcs, dashboard, agent, agent_grpc, env_agent, metrics = self.ports
-        argv = [
-            RAY, "start", "--head", "--block", "--disable-usage-stats", "--node-ip-address", "127.0.0.1",
-            "--port", str(gcs), "--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard),
-            "--dashboard-agent-listen-port", str(agent), "--dashboard-agent-grpc-port", str(agent_grpc),
-            "--runtime-env-agent-port", str(env_agent), "--metrics-export-port", str(metrics),
-            "--num-cpus", str(cpus), "--num-gpus", "0", "--object-store-memory", "80000000",
-            "--temp-dir", str(self.folder),
-        ]  # fmt: skip
-        own = {
-            # Without the first Ray listens on the machine's address, for everybody.
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
-            "PATH": f"{Path(RAY).parent}{os.pathsep}{os.environ['PATH']}",
-        }
-        with Path(self.folder, "head.log").open("ab") as log:
-            self.leader = subprocess.Popen(
-                argv, env={**os.environ, **own}, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
-            )
+        self.session = self._start_ray(
+            "--head", "--port", str(gcs), "--dashboard-host", self.host, "--dashboard-port", str(dashboard),
+            "--runtime-env-agent-port", str(env_agent), "--temp-dir", str(self.folder), "--num-cpus", str(cpus),
+            agent_ports=[agent, agent_grpc, metrics],
+        )  # fmt: skip
 
     def start_anew(self) -> None:
         """Start at the same address while what a killed head left behind still has its other ports."""
@@ -77,39 +72,45 @@ class Head:
 
     async def ready(self) -> None:
         """Wait until the head takes jobs."""
-        assert self.leader is not None
         with trio.fail_after(_PATIENCE):
             await until(self._answers)
-        self._note()
+        self._started.note()
+
+    async def add_node(self, cpus: int = 1) -> RaySession:
+        """Start one more node and wait until it belongs to the cluster."""
+        nodes = await self._living_nodes()
+        address = f"{self.host}:{self.ports[0]}"
+        node = self._start_ray("--address", address, "--num-cpus", str(cpus), agent_ports=free_ports(3))
+        self.nodes.append(node)
+        with trio.fail_after(_PATIENCE):
+            while await self._living_nodes() <= nodes:  # noqa: ASYNC110 - Ray tells nobody
+                await trio.sleep(0.1)
+        node.note()
+        return node
 
     def kill(self) -> None:
         """SIGKILL to the leader alone: what it started is left to itself."""
-        assert self.leader is not None
-        self._note()
-        self.leader.kill()
-        self.leader.wait()
+        self._started.note()
+        self._started.leader.kill()
+        self._started.leader.wait()
 
     async def end(self) -> None:
         """SIGTERM, as an operator would; then whatever is left of the session, by pid."""
-        if self.leader is not None:
-            self._note()
-            self.leader.terminate()
+        if self.session is not None:
+            self.session.note()
+            leader = self.session.leader
+            leader.terminate()
             with trio.move_on_after(30):
-                await until(lambda: self.leader is None or self.leader.poll() is not None)
+                await until(lambda: leader.poll() is not None)
             self.clear()
 
     def clear(self) -> None:
-        """Kill what is left: processes of the leader's session, and jobs, whose parents belonged to it."""
-        if self.leader is None:
-            return
-        # Looked at again after each round: a process may be born while its parent is being killed.
-        while alive := self._note():
-            for pid in alive:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self.leader.poll()  # else it would stay in the list as a zombie
-        self.leader.wait()
-        self.leader = None
+        """Kill what is left of the nodes and of the head."""
+        while self.nodes:
+            self.nodes.pop().kill_all()
+        if self.session is not None:
+            self.session.kill_all()
+            self.session = None
 
     async def stop_jobs(self) -> None:
         """Ask every job to end; nobody waits for it."""
@@ -119,8 +120,7 @@ class Head:
                     await client.post(f"{job['submission_id']}/stop")
 
     def _answers(self) -> bool:
-        assert self.leader is not None
-        assert self.leader.poll() is None, f"the head ended; see {self.folder}/head.log"
+        assert self._started.leader.poll() is None, f"the head ended; see {self.folder}/head.log"
         try:  # the list is there some seconds before the agent without which every submission is refused
             trial = {"entrypoint": "true", "submission_id": f"trial-{time.monotonic_ns()}"}
             answer = httpx.post(f"{self.address}/api/jobs/", json=trial, timeout=10, trust_env=False)
@@ -128,46 +128,41 @@ class Head:
         except httpx.HTTPError:
             return False
 
-    def _note(self) -> list[int]:
-        """Remember every process of the session, and every descendant of one: jobs have sessions of their own.
+    @property
+    def _started(self) -> RaySession:
+        assert self.session is not None, "the head was not started"
+        return self.session
 
-        Returns the living ones. A number alone would not do: it may have been given to another process meanwhile.
-        """
-        assert self.leader is not None
-        now = {one.pid: one for one in _processes()}
-        self._seen |= {pid: one.begun for pid, one in now.items() if one.session == self.leader.pid}
-        ours = {pid for pid, begun in self._seen.items() if pid in now and now[pid].begun == begun}
-        while more := {pid for pid, one in now.items() if one.parent in ours} - ours:
-            self._seen |= {pid: now[pid].begun for pid in more}
-            ours |= more
-        return sorted(ours)
+    async def _living_nodes(self) -> int:
+        async with httpx.AsyncClient(base_url=self.address, timeout=30, trust_env=False) as client:
+            summary = (await client.get("/nodes?view=summary")).json()["data"]["summary"]
+        return sum(node["raylet"]["state"] == "ALIVE" for node in summary)
 
-
-@attrs.frozen
-class _Process:
-    """One that is no zombie. ``begun``: clock ticks since boot."""
-
-    pid: int
-    parent: int
-    session: int
-    begun: str
-
-
-def _processes() -> Iterator[_Process]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[0] != "Z":
-                yield _Process(int(entry.name), int(fields[1]), int(fields[3]), fields[19])
+    def _start_ray(self, *arguments: str, agent_ports: list[int]) -> RaySession:
+        assert RAY is not None
+        agent, agent_grpc, metrics = map(str, agent_ports)
+        argv = [
+            RAY, "start", "--block", "--disable-usage-stats", "--node-ip-address", self.host, *arguments,
+            "--dashboard-agent-listen-port", agent, "--dashboard-agent-grpc-port", agent_grpc,
+            "--metrics-export-port", metrics, "--num-gpus", "0", "--object-store-memory", "80000000",
+        ]  # fmt: skip
+        own = {
+            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+            "PATH": f"{Path(RAY).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        if self.host == "127.0.0.1":
+            own["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # else Ray takes the machine's own address instead
+        with Path(self.folder, "head.log").open("ab") as log:
+            leader = subprocess.Popen(
+                argv, env={**os.environ, **own}, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+        return RaySession(leader)
 
 
 @contextmanager
-def a_head(folder: Path) -> Iterator[Head]:
+def a_head(folder: Path, host: str = "127.0.0.1") -> Iterator[Head]:
     """A place for a head; nothing of it is left afterwards."""
-    head = Head(folder)
+    head = Head(folder, host=host)
     try:
         yield head
     finally:

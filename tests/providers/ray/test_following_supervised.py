@@ -15,7 +15,8 @@ from actors.api.socket_file import announced
 from tests.providers.local.stage import until
 from tests.providers.ray.head import Head
 from tests.providers.ray.proxy import Proxy
-from tests.providers.ray.supervisors import PATIENCE, Supervisors
+from tests.providers.ray.supervisors import PATIENCE, supervisors_at
+from tests.providers.supervisors import Supervisors
 
 pytestmark = pytest.mark.parts
 
@@ -79,7 +80,7 @@ async def test_output_is_followed_live_over_broken_lines_to_the_end_of_the_job(
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(proxy.serve)
-            supervisors = Supervisors(tmp_path, proxy.address)
+            supervisors = supervisors_at(tmp_path, proxy.address)
             supervisors.write(jobs=1, command=[sys.executable, "-c", PROGRAM, str(tmp_path)])
             process: trio.Process = await nursery.start(supervisors.supervise)
             await until(lambda: proxy.submissions == 1)

@@ -132,7 +132,8 @@ async def test_the_loss_of_a_node_is_an_interruption_and_what_a_job_prints_is_no
 
 async def test_a_program_that_fails_of_our_stop_is_cancelled() -> None:
     """Ray had taken the stop: how the program answered it is no failure."""
-    ray = Canned({STOP: {"stopped": True}, ONE: failed("JOB_ENTRYPOINT_COMMAND_ERROR", driver_exit_code=1)})
+    end = failed("JOB_ENTRYPOINT_COMMAND_ERROR", driver_exit_code=1)
+    ray = Canned({STOP: {"stopped": True}, ONE: (details("RUNNING"), end)})
     provider = ray.provider()
     await provider.cancel("k1", HANDLE)
     assert (await provider.observe_many({"k1": HANDLE})).observations["k1"].phase is Phase.CANCELED
@@ -143,6 +144,13 @@ async def test_a_program_that_had_failed_before_the_stop_stays_failed() -> None:
     provider = ray.provider()
     assert await provider.cancel("k1", HANDLE) is CancelAck.ALREADY_TERMINAL
     assert (await provider.observe_many({"k1": HANDLE})).observations["k1"].phase is Phase.FAILED
+
+
+async def test_a_job_that_has_ended_is_not_stopped() -> None:
+    """For a moment after the end Ray would say that there was something to stop."""
+    ray = Canned({STOP: {"stopped": True}, ONE: details("SUCCEEDED")})
+    assert await ray.provider().cancel("k1", HANDLE) is CancelAck.ALREADY_TERMINAL
+    assert ray.asked(STOP) == []
 
 
 async def test_a_stop_of_a_waiting_job_leaves_it_waiting_until_ray_says_otherwise() -> None:
@@ -158,7 +166,8 @@ async def test_a_stop_of_a_waiting_job_leaves_it_waiting_until_ray_says_otherwis
 
 
 async def test_a_stop_of_an_unknown_job_says_so() -> None:
-    assert await Canned({STOP: unknown()}).provider().cancel("k1", HANDLE) is CancelAck.UNKNOWN_JOB
+    ray = Canned({STOP: unknown(), ONE: unknown()})
+    assert await ray.provider().cancel("k1", HANDLE) is CancelAck.UNKNOWN_JOB
 
 
 @pytest.mark.parametrize("code", [124, 137])

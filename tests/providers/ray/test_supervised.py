@@ -15,16 +15,8 @@ from actors.jobs.records import JobStatus, QueueStatus
 from tests.providers.local.stage import is_alive, until
 from tests.providers.ray.head import Head
 from tests.providers.ray.proxy import Proxy
-from tests.providers.ray.supervisors import (
-    PATIENCE,
-    Supervisors,
-    job,
-    lines,
-    status,
-    submissions,
-    supervised,
-    until_put_back,
-)
+from tests.providers.ray.supervisors import PATIENCE, job, submissions, supervised, supervisors_at
+from tests.providers.supervisors import lines, status, until_put_back
 
 pytestmark = pytest.mark.parts
 
@@ -55,7 +47,7 @@ async def test_a_supervisor_killed_between_submission_and_answer_finds_its_job_a
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(proxy.serve)
-            supervisors = Supervisors(tmp_path, proxy.address)
+            supervisors = supervisors_at(tmp_path, proxy.address)
             supervisors.write(jobs=3)
             process: trio.Process = await nursery.start(supervisors.supervise, "--until-idle")
             proxy.instead = process.kill

@@ -26,6 +26,7 @@ def upgrade() -> None:
     _wide_jobs()
     _attempts()
     _notifications()
+    _starts_and_ends()
 
 
 def _names_and_groups() -> None:
@@ -47,8 +48,15 @@ def _names_and_groups() -> None:
     op.create_index("idempotency_by_job", "idempotency_keys", ["job_id"])
 
 
+def _starts_and_ends() -> None:
+    """For lists in the order of starts or ends, and for what started and ended in the last hour."""
+    for name, column in (("jobs_by_start", "started_at"), ("jobs_by_end", "completed_at")):
+        op.create_index(name, "jobs", [column, "job_id"], sqlite_where=sa.text(f"{column} IS NOT NULL"))
+
+
 def _progress() -> None:
     """What a job got, how fast it goes, and its numbers over time."""
+    op.add_column("jobs", sa.Column("waiting_reason", sa.Text(), nullable=True))
     op.add_column("jobs", sa.Column("devices", sa.Text(), nullable=True))
     op.add_column("jobs", sa.Column("pace", sa.Text(), nullable=True))
     op.create_table(
@@ -106,6 +114,9 @@ def _attempts() -> None:
     """How each attempt ended, how often a job ran again, and at which attempt the present run began."""
     op.add_column("queue_entries", sa.Column("reruns", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("queue_entries", sa.Column("run_first_attempt", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("queue_entries", sa.Column("restored", sa.String(length=16), nullable=True))
+    restored = sa.text("restored IS NOT NULL")
+    op.create_index("entries_restored", "queue_entries", ["restored", "provider", "job_id"], sqlite_where=restored)
     op.add_column("submissions", sa.Column("closed_at", _INSTANT, nullable=True))
     op.add_column("submissions", sa.Column("outcome", sa.Text(), nullable=True))
 

@@ -14,17 +14,26 @@ from actors.providers import job_variables
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.outputs import Outputs, output_url
+from actors.providers.local.outputs import Outputs, last_line, output_url
 from actors.providers.local.shim.files import open_folder, write_plain
 
 
 @attrs.frozen
 class SharedOutputs:
-    """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine."""
+    """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine.
+
+    ``setting``: what the configuration calls that directory, for messages.
+    """
 
     root: Path | None
+    setting: str = "shared_dir"
     _outputs: Outputs = attrs.field(factory=Outputs)
     _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
+
+    def directory(self, job_id: str) -> JobDirectory:
+        """The job's directory; of a ``root`` alone."""
+        assert self.root is not None
+        return JobDirectory.of(self.root, job_id)
 
     async def place(self, job_id: str, parents: str | None = None) -> dict[str, str]:
         """Make the job's directory; the environment variables with its paths. Raises :class:`Unavailable`.
@@ -33,11 +42,11 @@ class SharedOutputs:
         """
         if self.root is None:
             return {}
-        directory = JobDirectory.of(self.root, job_id)
+        directory = self.directory(job_id)
         try:
             await self._threads.run(_make, directory, parents)
         except OSError as error:
-            raise Unavailable(f"shared_dir: {self.root} cannot be written to: {error}") from error
+            raise Unavailable(f"{self.setting}: {self.root} cannot be written to: {error}") from error
         return {
             job_variables.OUTPUT_DIR: str(directory.output),
             job_variables.PROGRESS_FILE: str(directory.progress),
@@ -58,6 +67,10 @@ class SharedOutputs:
         directories = [JobDirectory.of(self.root, job_id) for job_id in jobs]
         return await self._threads.run(lambda: {one.key: self._read(one, ended=jobs[one.key]) for one in directories})
 
+    async def last_line(self, job_id: str) -> str:
+        """The line of the job's log in its directory that says why it failed; "" without one."""
+        return await self._threads.run(last_line, self.directory(job_id))
+
     async def remove(self, job_id: str) -> None:
         """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""
         if self.root is None:
@@ -67,7 +80,7 @@ class SharedOutputs:
         try:
             await self._threads.run(directory.remove)
         except OSError as error:
-            raise ProviderError(f"shared_dir: {directory.path} cannot be removed: {error}") from error
+            raise ProviderError(f"{self.setting}: {directory.path} cannot be removed: {error}") from error
 
     def _read(self, directory: JobDirectory, *, ended: bool) -> dict[str, Any]:
         found = {

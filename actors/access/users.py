@@ -1,0 +1,94 @@
+"""The settings section ``users``, and which caller a user of this machine is on the shared socket.
+
+The kernel gives the user's number; the name, under which jobs and decisions are kept, stands in the system's table of
+users. Where that table is on another machine (LDAP), asking it can take long or fail: it is asked in a thread, and an
+answer holds for :data:`KEPT_SECONDS`. A user without a name is refused: the number may belong to somebody else later.
+So is :data:`NOBODY`, the number that the kernel gives for every user of another user namespace that has none here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import attrs
+import trio
+
+from actors.access.peer import Peer
+from actors.jobs import maxima
+from actors.jobs.maximum import Items, Text
+from actors.jobs.os_text import shown
+from actors.jobs.refusal import RefusalKind, Refused
+
+NOBODY = 65_534
+"""/proc/sys/kernel/overflowuid, unless somebody has changed that."""
+KEPT_SECONDS = 60.0
+"""How long the name of a user is not asked for again."""
+LOOK_UP_SECONDS = 5.0
+_MOST_KEPT = 4096
+_MOST_LOOK_UPS = 4
+"""Threads that may wait for the table of users at once."""
+
+
+@attrs.frozen
+class UserRights:
+    """What a user of this machine may do on the shared socket (section ``socket``).
+
+    ``level``: what the user may do. ``org``: the organisation that the user's jobs belong to. ``teams``: the teams that
+    the user's jobs may name.
+    """
+
+    level: Literal["viewer", "researcher", "lead", "admin"] = "researcher"
+    org: str | None = attrs.field(default=None, validator=attrs.validators.optional(Text(maxima.NAME)))
+    teams: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
+
+
+class SocketUsers:
+    """Callers on the shared socket.
+
+    ``users``: the rights of each by name; others have the defaults of :class:`UserRights`. ``commands``: whether they
+    may submit commands. ``name_of``: the name of a user, None where there is none; it may block, and raise ``OSError``.
+    """
+
+    def __init__(
+        self, users: Mapping[str, UserRights], name_of: Callable[[int], str | None], *, commands: bool = False
+    ) -> None:
+        self._users = users
+        self._name_of = name_of
+        self.commands = commands
+        self._names: dict[int, tuple[str | None, float]] = {}
+        self._look_ups = trio.CapacityLimiter(_MOST_LOOK_UPS)
+
+    async def peer(self, uid: int) -> Peer:
+        """The caller that the kernel calls ``uid``. Raises :class:`Refused` where the system has no name for it."""
+        if uid == NOBODY:
+            message = f"uid {uid} stands for every user that this machine does not know: use an account of your own"
+            raise Refused(message, RefusalKind.FORBIDDEN)
+        if (name := await self._name(uid)) is None:
+            message = f"uid {uid} has no name on this machine, under which its jobs could be kept: it needs an account"
+            raise Refused(message, RefusalKind.FORBIDDEN)
+        rights = self._users.get(name, _USUAL)
+        return Peer(
+            uid, shown(name), rights.level, rights.org, "socket_other", key=f"uid:{uid}", teams=rights.teams,
+            commands=self.commands,
+        )  # fmt: skip
+
+    async def _name(self, uid: int) -> str | None:
+        name, until = self._names.get(uid, (None, -math.inf))
+        if trio.current_time() < until:
+            await trio.lowlevel.checkpoint()
+            return name
+        try:
+            with trio.fail_after(LOOK_UP_SECONDS):
+                name = await trio.to_thread.run_sync(self._name_of, uid, abandon_on_cancel=True, limiter=self._look_ups)
+        except (trio.TooSlowError, OSError):
+            message = f"cannot find out who uid {uid} is: this machine's table of users does not answer"
+            raise Refused(message, RefusalKind.UNAVAILABLE) from None
+        if len(self._names) >= _MOST_KEPT:
+            self._names.clear()
+        self._names[uid] = (name, trio.current_time() + KEPT_SECONDS)
+        return name
+
+
+_USUAL = UserRights()

@@ -1,0 +1,205 @@
+"""Restoring: a state directory from a backup. Nothing in it counts before its database lies whole under its name.
+
+**Order.** The directory's lock and, where it can be reached, the original's are held all the time. Everything is made
+in a folder inside the directory: the database is copied, checked, brought up to date, and its rows are made those of a
+new runtime. Then key files, configuration and, last, the database get their names.
+
+**Killed** before that last step, the directory has no database. The next restore of the same backup there goes on: it
+removes what was half made, and finds the configuration and the keys as it would write them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import trio
+
+from actors.backup.archive import CONFIGURATION, DATABASE, KEYS, Archive, Manifest, opened
+from actors.backup.configuration import rewritten
+from actors.backup.errors import BackupError
+from actors.backup.machine import machine
+from actors.backup.output import new_file, sync
+from actors.ledger import restoring
+from actors.ledger.restoring import Begun
+from actors.settings.places import OWN_NAME
+from actors.store import InlineExecutor, Store, StoreError
+from actors.store.copying import examine
+from actors.store.restored import Restore
+from actors.store.revision import KNOWN
+from actors.store.state_directory import DATABASE as DATABASE_FILE
+from actors.store.state_directory import AlreadyRunning, StateDirectory, StateDirectoryError
+
+_FOLDER = ".greenroom-restore"
+_INSTANCE_BYTES = 16
+
+
+@attrs.frozen
+class RestoredDirectory:
+    """A state directory that was made of a backup. ``instance_id``: of the new runtime; ``begun``: what became of rows.
+
+    ``configuration``: the file to start it with. ``original_providers``: where the original keeps the directories of
+    its jobs, if that can be reached and is not in the new directory.
+    """
+
+    directory: Path
+    configuration: Path
+    manifest: Manifest
+    instance_id: str
+    jobs: int
+    begun: Begun
+    original_providers: Path | None = None
+
+
+def restore(
+    file: Path, into: Path, *, original_stopped: bool = False, now: datetime | None = None
+) -> RestoredDirectory:
+    """Make the state directory ``into`` of the backup in ``file``. Not to be called inside a run of trio.
+
+    ``original_stopped``: a person says that no supervisor runs where the backup was made, which is believed where that
+    place cannot be reached. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then ``into`` has no
+    database.
+    """
+    with ExitStack() as stack:
+        archive = stack.enter_context(opened(file))
+        manifest = archive.manifest
+        if manifest.revision not in KNOWN:
+            message = f"{file} has a database of revision {manifest.revision}, newer than this Greenroom knows"
+            raise BackupError(f"{message}; install Greenroom {manifest.greenroom}")
+        _check_empty(into)
+        try:
+            stack.enter_context(StateDirectory(into.absolute()))
+            _hold_original(stack, manifest, into, original_stopped=original_stopped)
+        except AlreadyRunning as error:
+            raise BackupError(f"{error}; stop it first") from None
+        except StateDirectoryError as error:
+            raise BackupError(str(error)) from None
+        _check_empty(into)
+        try:
+            return _restore(archive, into.absolute(), now or datetime.now(UTC))
+        except OSError as error:
+            raise BackupError(f"cannot write to {into}: {error.strerror or error}") from error
+        except StoreError as error:
+            raise BackupError(f"nothing was restored: {error}") from error
+
+
+def _check_empty(into: Path) -> None:
+    """Raises :class:`BackupError` where a database would be replaced."""
+    for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"):
+        if os.path.lexists(into / name):
+            raise BackupError(f"{into} has a database already: move {name} away, or give another directory")
+
+
+def _hold_original(stack: ExitStack, manifest: Manifest, into: Path, *, original_stopped: bool) -> None:
+    """Hold the lock of the directory that the backup was made of, for as long as this restores."""
+    original = Path(manifest.state_dir)
+    if original.exists() and into.exists() and original.samefile(into):
+        return
+    if _is_original(original, manifest):
+        stack.enter_context(StateDirectory(original))
+    elif not original_stopped:
+        raise BackupError(
+            f"cannot see whether a supervisor runs where the backup was made ({original}); make sure that it is "
+            "stopped, since both would run the same jobs, and add --original-stopped"
+        )
+
+
+def _is_original(directory: Path, manifest: Manifest) -> bool:
+    """Whether this is the directory that the backup was made of, and not another one of the same name."""
+    try:
+        if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+            return False
+        if (directory / DATABASE_FILE).exists() and manifest.instance_id is not None:
+            return examine(directory / DATABASE_FILE).instance_id == manifest.instance_id
+    except (OSError, StoreError):
+        pass  # its database is lost, which may be why one restores
+    return manifest.machine is not None and manifest.machine == machine()
+
+
+def _restore(archive: Archive, into: Path, now: datetime) -> RestoredDirectory:
+    folder = into / _FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        with new_file(folder / DATABASE) as output:
+            archive.copy(DATABASE, output)
+        copied = examine(folder / DATABASE)
+        keys = _copy_keys(archive, folder, into)
+        _write(folder / CONFIGURATION, _configuration(archive, folder, keys))
+        instance_id = secrets.token_hex(_INSTANCE_BYTES)
+        begun = trio.run(_make_new, folder / DATABASE, archive.manifest, instance_id, now)
+        for path in keys.values():
+            _place(folder / path.name, path)
+        _place(folder / CONFIGURATION, into / OWN_NAME)
+        (folder / DATABASE).rename(into / DATABASE_FILE)
+        sync(into)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    original = Path(archive.manifest.state_dir, "providers")
+    there = original.is_dir() and not (into / "providers").exists()
+    return RestoredDirectory(
+        into, into / OWN_NAME, archive.manifest, instance_id, copied.jobs, begun, original if there else None
+    )
+
+
+def _copy_keys(archive: Archive, folder: Path, into: Path) -> dict[str, Path]:
+    """Copy the key files into ``folder``; where each will lie, by its setting."""
+    found = {}
+    for name, member in archive.manifest.members.items():
+        if name.startswith(KEYS) and member.setting is not None:
+            path = into / "keys" / name.removeprefix(KEYS)
+            with new_file(folder / path.name) as output:
+                archive.copy(name, output)
+            found[member.setting] = path
+    return found
+
+
+def _configuration(archive: Archive, folder: Path, keys: dict[str, Path]) -> bytes:
+    content = b""
+    if CONFIGURATION in archive.manifest.members:
+        with new_file(folder / "original.yaml") as output:
+            archive.copy(CONFIGURATION, output)
+        content = (folder / "original.yaml").read_bytes()
+    changes = {("state_dir",): "."} | {_path(setting): str(path) for setting, path in keys.items()}
+    return rewritten(content, changes)
+
+
+def _path(setting: str) -> tuple[str, ...]:
+    """The keys of a setting; a target's name may have dots."""
+    first, *rest = setting.split(".")
+    return (first, *rest) if first != "notify" else (first, rest[0], ".".join(rest[1:-1]), rest[-1])
+
+
+def _write(path: Path, content: bytes) -> None:
+    with new_file(path) as output:
+        output.write(content)
+
+
+def _place(made: Path, path: Path) -> None:
+    """Give a file its name; one of the same content may be there, of a restore that was killed."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileNotFoundError):
+        if path.is_symlink() or path.read_bytes() != made.read_bytes():
+            raise BackupError(f"{path} exists already, and is another one: move it away, or give another directory")
+    made.replace(path)
+    sync(path.parent)
+
+
+async def _make_new(database: Path, manifest: Manifest, instance_id: str, now: datetime) -> Begun:
+    """Bring the database up to date and make its rows those of a new runtime."""
+    store = Store(database, executor=InlineExecutor(), now=lambda: now)
+    await store.open()
+    try:
+        made = Restore(now, manifest.began_at, manifest.state_dir, manifest.instance_id)
+        begun: Begun = await store.write(lambda tx: restoring.begin(tx, made, instance_id))
+    finally:
+        with trio.CancelScope(shield=True):
+            await store.aclose()
+    if database.with_name(f"{database.name}-wal").exists():
+        raise StoreError(f"{database} still has a write-ahead log")
+    return begun

@@ -1,0 +1,124 @@
+"""Taking a backup: a copy of the database as it is at one moment, while jobs run, with what belongs to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+import attrs
+
+from actors.backup.archive import CONFIGURATION, DATABASE, FORMAT, KEYS, VERSION, ArchiveWriter, Manifest
+from actors.backup.configuration import key_files
+from actors.backup.errors import BackupError
+from actors.backup.machine import machine
+from actors.backup.output import check_target, new_file, place, working_folder
+from actors.settings import Settings
+from actors.store import StoreError
+from actors.store.copying import copy
+from actors.store.state_directory import DATABASE as DATABASE_FILE
+from actors.store.state_directory import LOG
+from actors.validation import CheckedError, read_bytes
+
+_MOST_KEY_FILE = 1 << 20
+
+
+@attrs.frozen
+class Taken:
+    """A backup that was written. ``jobs``: all that are in it; ``active_jobs``: those that had not ended.
+
+    ``notes``: what could not be copied, ``manifest.left_out``: what never is.
+    """
+
+    file: Path
+    size: int
+    jobs: int
+    active_jobs: int
+    manifest: Manifest
+    notes: tuple[str, ...] = ()
+
+
+def take(settings: Settings, file: Path, *, force: bool = False, now: datetime | None = None) -> Taken:
+    """Write a backup of the state directory of ``settings`` to ``file``, whether or not a supervisor runs.
+
+    ``force``: replace a file of that name. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then no
+    file is left, and none was replaced.
+    """
+    file = file.absolute()
+    check_target(file, force=force)
+    database = settings.state_dir / DATABASE_FILE
+    if not database.exists():
+        raise BackupError(f"there is nothing in {settings.state_dir} yet, so there is nothing to back up")
+    try:
+        with working_folder(file) as folder:
+            return _take(settings, database, file, folder, now or datetime.now(UTC), force=force)
+    except OSError as error:
+        raise BackupError(f"cannot write {file}: {error.strerror or error}") from error
+    except (StoreError, sqlite3.Error, CheckedError) as error:
+        raise BackupError(f"no backup was made: {error}") from error
+
+
+def _take(settings: Settings, database: Path, file: Path, folder: Path, began_at: datetime, *, force: bool) -> Taken:
+    copied = copy(database, folder / DATABASE)
+    configuration = None
+    if settings.config_file is not None:
+        configuration = read_bytes(settings.config_file, str(settings.config_file))
+    keys, notes = _key_files(settings)
+    with new_file(folder / "archive") as output:
+        archive = ArchiveWriter(output)
+        with (folder / DATABASE).open("rb") as content:
+            archive.add(DATABASE, content)
+        if configuration is not None:
+            archive.add(CONFIGURATION, BytesIO(configuration))
+        for name, (setting, key) in keys.items():
+            archive.add(name, BytesIO(key), setting)
+        manifest = Manifest(
+            FORMAT, VERSION, version("greenroom"), copied.revision, began_at, os.fspath(settings.state_dir.absolute()),
+            archive.members, copied.instance_id, machine(),
+            None if settings.config_file is None else os.fspath(settings.config_file), _left_out(settings),
+        )  # fmt: skip
+        archive.finish(manifest)
+        size = output.tell()
+    place(folder / "archive", file, force=force)
+    return Taken(file, size, copied.jobs, copied.active_jobs, manifest, tuple(notes))
+
+
+def _key_files(settings: Settings) -> tuple[Mapping[str, tuple[str, bytes]], list[str]]:
+    """The key files by the name of their member, each with its setting; and a note for each that cannot be read."""
+    found: dict[str, tuple[str, bytes]] = {}
+    notes: list[str] = []
+    for number, (path, file) in enumerate(key_files(settings), 1):
+        setting = ".".join(path)
+        try:
+            content = _content(file)
+        except OSError as error:
+            notes.append(f"{setting}: {file} is not in the backup: {error.strerror or error}")
+            continue
+        readable = re.sub(r"[^A-Za-z0-9._-]", "_", file.name, flags=re.ASCII).lstrip(".")[-100:] or "key"
+        found[f"{KEYS}{number}-{readable}"] = setting, content
+    return found, notes
+
+
+def _content(file: Path) -> bytes:
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as opened:  # noqa: PTH123 - a descriptor, not a path
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_KEY_FILE:
+            raise OSError("it is no regular file, or larger than 1 MiB")
+        return opened.read(_MOST_KEY_FILE)
+
+
+def _left_out(settings: Settings) -> tuple[str, ...]:
+    """What a backup never has, in words."""
+    found = [f"directories and output of jobs: {settings.state_dir / 'providers'}"]
+    with suppress(OSError):
+        if (log := settings.state_dir / LOG).exists():
+            found.append(f"the log: {log.parent}")
+    return (*found, "variables of the environment, such as the tokens of providers")

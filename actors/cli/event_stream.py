@@ -1,0 +1,96 @@
+"""The stream of events, over a lost connection too where it comes over the network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from actors.cli.client import Client
+from actors.cli.context import TryLater
+from actors.cli.event_text import parsed
+
+T = TypeVar("T")
+_MOST_PAUSE = 30.0
+_MOST_ASKED = 120.0
+"""Of the time that a server asks to wait."""
+GIVE_UP_SECONDS = 900.0
+"""Of pauses without an answer in between."""
+
+
+class Patience:
+    """Tries again what failed on the network for a reason that may pass. On this machine nothing is tried again."""
+
+    def __init__(self, client: Client, sleep: Callable[[float], object] | None = None) -> None:
+        self._is_network = client.supervisor.is_network
+        self._sleep = time.sleep if sleep is None else sleep
+        self._waited, self._tries = 0.0, 0
+
+    def reset(self) -> None:
+        """Something was answered."""
+        self._waited, self._tries = 0.0, 0
+
+    def pause(self, failure: TryLater) -> None:
+        """Say what failed and wait, longer each time. Raises ``failure`` where that has lasted too long."""
+        if not self._is_network or self._waited >= GIVE_UP_SECONDS:
+            raise failure
+        seconds = max(min(2.0**self._tries, _MOST_PAUSE), min(failure.seconds or 0, _MOST_ASKED))
+        click.echo(f"({failure.message}; going on in {seconds:g} s)", err=True)
+        self._sleep(seconds)
+        self._waited += seconds
+        self._tries += 1
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """The answer to ``question``, which changes nothing and so may be asked again."""
+        while True:
+            try:
+                found = question()
+            except TryLater as failure:
+                self.pause(failure)
+            else:
+                self.reset()
+                return found
+
+
+class _Position:
+    """Where to go on: after the last event that came whole."""
+
+    def __init__(self) -> None:
+        self.after: str | None = None
+
+    def noted(self, lines: Iterable[str]) -> Iterator[str]:
+        """``lines`` as they are."""
+        coming = None
+        for line in lines:
+            if line.startswith("id: "):
+                coming = line[4:]
+            elif not line and coming is not None:
+                self.after = coming
+            yield line
+
+
+def events(
+    client: Client, params: dict[str, Any], patience: Patience, *, is_begun: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events that ``params`` select as (name, document); each connection begins with a ``connection``.
+
+    It ends with the supervisor's ``goodbye``. ``is_begun``: the first connection, too, is tried again.
+    """
+    position = _Position()
+    while True:
+        try:
+            going_on = {} if position.after is None else {"after": position.after}
+            with client.stream("api", "events", params={**params, **going_on}) as answer:
+                for kind, event in parsed(position.noted(answer.lines())):
+                    is_begun = True
+                    patience.reset()
+                    yield kind, event
+                    if kind == "goodbye":
+                        return
+            return
+        except TryLater as failure:
+            if not is_begun:
+                raise
+            patience.pause(failure)

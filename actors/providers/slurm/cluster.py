@@ -1,0 +1,135 @@
+"""What the cluster is asked, each question one command: answers as values, failures as the errors of providers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import attrs
+import trio
+
+from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.slurm.accounting import ending_of
+from actors.providers.slurm.commands import PROGRAMS, Answer, Commands, CommandTooSlow
+from actors.providers.slurm.refusals import query_failure
+from actors.providers.slurm.squeue import FORMAT, Shown
+from actors.providers.slurm.statuses import Ending
+
+ORPHANS_END_WITHIN = 30.0
+"""Seconds beyond twice KillWait in which a node that registers again ends what it still runs of jobs given up before.
+
+Seen on 22.05: such a node is IDLE at once, and the programs went on for 5 s, or for KillWait where that is more.
+"""
+
+_OLDEST = 20
+"""The first release of which all is used that this provider relies on: 20.02."""
+
+_VERSION = re.compile(r"\b(\d{2})\.(\d{2})")
+_SETTING = re.compile(r"^(\w+)\s*= (.*)$", re.MULTILINE)
+_SECONDS = re.compile(r"(\d+) sec")
+_ENDING = re.compile(r" ExitCode=(\d{1,10}:\d{1,3})(?= )")
+_NODE_STATE = re.compile(r" State=([A-Z_+*~#!%$@^-]+)")
+_NOT_THERE = re.compile(r"DOWN|UNKNOWN|NO_RESPOND|NOT_RESPONDING|FAIL|POWER|REBOOT|COMPLETING|\*")
+
+
+@attrs.frozen
+class ClusterSettings:
+    """What of Slurm's configuration decides something. ``min_job_age``: seconds; None: ended jobs are kept for ever."""
+
+    cluster: str
+    version: str
+    min_job_age: float | None
+    message_timeout: float
+    kill_wait: float
+    has_accounting: bool
+
+
+class Cluster:
+    """One Slurm cluster."""
+
+    def __init__(self, name: str, commands: Commands) -> None:
+        self.name = name
+        self.commands = commands
+        self._back_since: dict[int, float | None] = {}  # by jobs whose nodes were away, on trio's clock; None: still
+
+    async def version(self) -> str:
+        """Slurm's version, such as 22.05.8. Raises :class:`Unavailable` for one too old, or for missing commands."""
+        for program in PROGRAMS:
+            self.commands.found(program)
+        words = (await self._asked("squeue", "--version")).out.strip()
+        found = _VERSION.search(words)
+        if found is not None and int(found[1]) < _OLDEST:
+            raise Unavailable(f"{self.name} is {words[:100]}: Slurm {_OLDEST}.02 or newer is needed")
+        return words.removeprefix("slurm").lstrip("-wlm ")[:100] or "unknown"
+
+    async def settings(self) -> ClusterSettings:
+        """Slurm's configuration as the controller has it now."""
+        found = dict(_SETTING.findall((await self._asked("scontrol", "show", "config")).out))
+        age = _seconds(found, "MinJobAge")
+        timeout = _seconds(found, "MessageTimeout")
+        if age is None or timeout is None:
+            raise ProviderError(f"{self.name}: scontrol show config names no MinJobAge or no MessageTimeout")
+        storage = found.get("AccountingStorageType", "")
+        return ClusterSettings(
+            cluster=found.get("ClusterName", "")[:100],
+            version=found.get("SLURM_VERSION", "")[:100],
+            min_job_age=age or None,
+            message_timeout=timeout,
+            kill_wait=_seconds(found, "KillWait") or 0.0,
+            has_accounting="slurmdbd" in storage,
+        )
+
+    async def jobs(self) -> Shown:
+        """All jobs of this user that Slurm shows: one command, however many there are."""
+        user = f"--user={self.commands.user}"
+        return Shown.of((await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")).out)
+
+    async def ending(self, job_id: int) -> Ending:
+        """Exit code and signal of a job that has ended; empty where Slurm shows it no more."""
+        answer = await self._run("scontrol", "--oneliner", "show", "job", str(job_id))
+        found = _ENDING.search(answer.out)
+        return Ending() if found is None else ending_of(found[1])
+
+    async def nodes_are_back(self, job_id: int, nodes: str | None, *, were_lost: bool) -> bool:
+        """Whether all nodes of a job answer, and run nothing of it any more.
+
+        ``were_lost``: Slurm gave the job up because of one of them. Then, and where one was seen away, that they are
+        back must have held for a while (:data:`ORPHANS_END_WITHIN`).
+        """
+        if nodes is None:
+            return False
+        answer = await self._run("scontrol", "--oneliner", "show", "node", nodes)
+        states = _NODE_STATE.findall(answer.out)
+        if answer.status != 0 or not states or any(_NOT_THERE.search(state) for state in states):
+            self._back_since[job_id] = None
+            return False
+        if not were_lost and job_id not in self._back_since:
+            return True
+        since = self._back_since.get(job_id)
+        if since is None:
+            since = self._back_since[job_id] = trio.current_time()
+        if trio.current_time() - since < 2 * (await self.settings()).kill_wait + ORPHANS_END_WITHIN:
+            return False
+        del self._back_since[job_id]
+        return True
+
+    async def cancel(self, job_id: int, *, only_waiting: bool = False) -> None:
+        """Ask for the end of a job. An unknown one, or one that has ended, is no error."""
+        await self._asked("scancel", *(["--state=PENDING"] if only_waiting else []), str(job_id))
+
+    async def _asked(self, program: str, *arguments: str) -> Answer:
+        answer = await self._run(program, *arguments)
+        if answer.status != 0:
+            raise query_failure(program, answer.words, self.name)
+        return answer
+
+    async def _run(self, program: str, *arguments: str) -> Answer:
+        try:
+            return await self.commands.run(program, *arguments)
+        except CommandTooSlow as error:
+            raise Unavailable(f"{self.name}: {error}", reached=True) from error
+
+
+def _seconds(settings: Mapping[str, str], name: str) -> float | None:
+    found = _SECONDS.match(settings.get(name, ""))
+    return None if found is None else float(found[1])

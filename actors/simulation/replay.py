@@ -1,0 +1,89 @@
+"""The state of every job as its events alone describe it, by the judge's own table, to be compared with the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from actors.jobs.records import Event
+from actors.simulation.rules import Rule
+from actors.simulation.states import CHANGES, ENDED, NEW, NO_CHANGE, Follows, State, following
+
+_DECISIONS = {"approval_granted": "approved", "approval_rejected": "rejected", "approval_expired": "expired"}
+
+Require = Callable[[object, Rule, str], None]
+
+
+@attrs.define
+class JobAccount:
+    """One job as its events describe it. ``steps`` counts the events that changed its states."""
+
+    state: State = NEW
+    correlation_id: str = ""
+    approval: str | None = None
+    cancel_requested: bool = False
+    steps: int = 0
+
+
+class Replay:
+    """Applies events in order and keeps the resulting states; ``require`` is asked each rule about them.
+
+    ``changed`` is called with an event that changed the states of a job, with its account, and with what happened.
+    """
+
+    def __init__(
+        self, require: Require, changed: Callable[[Event, JobAccount, Follows], None] = lambda *_: None
+    ) -> None:
+        self.last = 0
+        self.jobs: dict[str, JobAccount] = {}
+        self.transitions: set[str] = set()
+        self._require = require
+        self._changed = changed
+
+    def feed(self, event: Event) -> None:
+        """One more event."""
+        self._require(event.seq == self.last + 1, Rule.NO_GAP, f"event {event.seq} ({event.type}) follows {self.last}")
+        self.last = event.seq
+        if event.job_id is None:
+            return
+        account = self.jobs.setdefault(event.job_id, JobAccount(correlation_id=event.correlation_id))
+        whose = f"{event.type} of {event.job_id}"
+        same = event.correlation_id == account.correlation_id
+        self._require(same, Rule.CORRELATION, f"{whose} has {event.correlation_id}")
+        known = event.type in CHANGES or event.type in NO_CHANGE
+        self._require(known, Rule.KNOWN_EVENTS, f"{whose} is in no table")
+        if event.type in CHANGES:
+            self._take(event, account)
+        elif account.state is not NEW:
+            status = account.state[0]
+            tells = event.data.get("status", status) == status
+            self._require(tells, Rule.STATUS_IN_EVENTS, f"{whose}: {event.data}, it is {status}")
+        if event.type == "job_cancel_requested":
+            account.cancel_requested = True
+        if event.type == "job_rerun":
+            self._require(not account.cancel_requested, Rule.NO_RERUN_OF_CANCELLED, whose)
+
+    def _take(self, event: Event, account: JobAccount) -> None:
+        before, status = account.state, event.data.get("status")
+        happened = following(before, event.type, status)
+        text = f"{event.type} of {event.job_id} to {status} from {before}"
+        self._require(before[1] not in ENDED, Rule.FINAL, text)
+        self._require(happened or before[1] in ENDED, Rule.IN_TABLE, text)
+        if happened is not None:
+            self._move(event, account, happened)
+
+    def _move(self, event: Event, account: JobAccount, happened: Follows) -> None:
+        before, after = account.state, happened.state
+        self.transitions.add(f"{'/'.join(before)} -> {'/'.join(after)} ({event.type})")
+        account.steps += 1
+        account.state = after
+        if event.type == "approval_requested":
+            account.approval = "pending"
+        elif event.type in _DECISIONS:
+            is_open = account.approval == "pending"
+            self._require(is_open, Rule.ONE_END, f"{event.type} of {event.job_id}, it was {account.approval}")
+            account.approval = _DECISIONS[event.type]
+        elif after[1] in ENDED and account.approval == "pending":
+            account.approval = "cancelled"
+        self._changed(event, account, happened)

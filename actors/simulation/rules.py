@@ -1,0 +1,175 @@
+"""The rules that a world is judged by, and how they are asked: outside the call stack of what is judged.
+
+A check that raised inside a provider's call would be taken for a failure of that provider, and the runtime would cope
+with it as it copes with any other: the world would be green and nothing would have been checked. So whatever sees
+something (a server, a target, a subscriber) only **notes** it. What was noted is judged after the step of the task that
+noted it, from trio's loop: at the same moment, on the same rows, for every access to the store begins with a
+checkpoint. An error of a check is a violation of its own, :data:`Rule.JUDGE`, wherever it happens.
+
+A rule that is never asked holds in every world. So each question is counted; a world in which nothing ran, or which
+never asked a rule of :data:`IN_EVERY_WORLD`, has judged nothing and fails; so does a run of :data:`MANY` worlds
+that never asked one of the others, whose situations are drawn in some worlds only.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any
+
+import trio
+
+
+class Rule(StrEnum):
+    """What must hold. The value is the name that a violation shows."""
+
+    JUDGE = "the judge itself has no error"
+    JUDGED_NOTHING = "judged nothing"
+    # Events and rows.
+    NO_GAP = "events without a gap"
+    PUBLISHED = "events are published"
+    KNOWN_EVENTS = "known events"
+    STATUS_IN_EVENTS = "events tell the status"
+    IN_TABLE = "steps stand in the table"
+    FINAL = "terminal is final"
+    CAUSED = "each change has a cause"
+    REPLAY = "replay of events = table"
+    CORRELATION = "one correlation ID"
+    ENDS_HAVE_TIME = "ends have a time"
+    LANES_HOLD = "lanes hold what is ready"
+    LANES_COUNT = "lanes count their entries"
+    STATUS_COUNTS = "counts by status are the rows'"
+    # Requests of clients.
+    NOT_LOST = "no acknowledged job is lost"
+    REFUSED_NO_ROW = "a refused request leaves no row"
+    REFUSED = "wrong requests are refused"
+    ONE_KEY = "one key, one job"
+    OWN_KEY = "a key is its user's own"
+    WHOLE_SWEEP = "a sweep is accepted or refused as a whole"
+    EACH_COMBINATION = "a job for each combination"
+    SUBSCRIBERS = "subscribers miss nothing"
+    # Approvals.
+    ONE_END = "one end per approval"
+    LATE_APPROVAL = "an expired approval never approves"
+    DEADLINE = "approvals expire at their deadline"
+    LEVEL = "a decision needs its level"
+    BEFORE_APPROVAL = "no submission before its approval"
+    # Waiting.
+    RETRY_AFTER = "Retry-After is kept"
+    BACK_OFF = "back-off is kept"
+    RERUN_DELAY = "the wait before another run is kept"
+    START_LATER = "later starts not before their time"
+    WAITS_END = "waits end in time"
+    CAN_RUN = "what can run starts"
+    ORDER = "those alike go in their order"
+    RESERVED = "what is reserved is kept"
+    PARENTS_FIRST = "no dependant before its parents' end"
+    PARENTS_COUNTED = "waiting jobs count their parents"
+    CASCADES = "cascades complete"
+    ENDS_FOLLOWED = "only ends are followed"
+    BAD_ENDS = "a bad end cancels what waits for a good one"
+    # Hand-overs and runs.
+    INTENT = "the intent first"
+    SLOT = "the slot is taken first"
+    LIMITS = "limits hold as the provider sees them"
+    CLAIMS = "limits hold at every claim"
+    PAUSED = "what is paused starts nothing"
+    ORPHANS = "what was left in hands is asked about"
+    CANCELS = "a cancel reaches the provider until the job ends"
+    ONE_RUN = "at most one remote job each"
+    KEY_OF_ATTEMPT = "each attempt has a key of its own"
+    ATTEMPTS = "attempts are bounded"
+    AFTER_REFUSAL = "a refusal leads to what it must"
+    PAUSED_BY_REFUSAL = "a refused account pauses its provider"
+    ATTEMPTS_SPENT = "only a failed attempt is spent"
+    RERUNS = "no more runs than asked"
+    NO_RERUN_OF_CANCELLED = "what is asked to end is not run again"
+    AS_THEY_RAN = "jobs end as they ran"
+    NO_ORPHANS = "no orphans"
+    SETTLES = "all settles without faults"
+    # Notifications.
+    NOTIFICATION_LOST = "no notification is lost"
+    NOTIFICATION_TRUE = "no notification without its change"
+    NOTIFICATION_ORDER = "notifications in order"
+    NOTIFICATION_ID = "one id, one notification"
+    FEW_AT_ONCE = "few deliveries at once"
+    # The process.
+    BUFFERS = "buffers are bounded"
+    TASKS = "tasks are bounded"
+    STOPS = "a stop has a deadline"
+    RESTARTS = "restarts are bounded"
+    NO_CRASH = "no crash that nobody injected"
+    CLIENTS = "clients meet no crash"
+
+
+IN_EVERY_WORLD = frozenset(
+    {
+        Rule.NO_GAP, Rule.PUBLISHED, Rule.KNOWN_EVENTS, Rule.STATUS_IN_EVENTS, Rule.IN_TABLE, Rule.FINAL, Rule.CAUSED,
+        Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
+        Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES, Rule.ENDS_FOLLOWED,
+        Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
+        Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,
+    }
+)  # fmt: skip
+"""Rules that each world asks, however it is drawn."""
+
+NOT_ASKED = frozenset({Rule.JUDGE, Rule.JUDGED_NOTHING})
+"""What is said of the judge, and is no question to the runtime."""
+
+MANY = 50
+"""Worlds that together ask every rule."""
+
+
+def never_asked(asked: Iterable[str], rules: Iterable[Rule] = tuple(Rule)) -> list[Rule]:
+    """Those of ``rules`` that are not among ``asked``."""
+    there = set(asked)
+    return [rule for rule in rules if rule not in there and rule not in NOT_ASKED]
+
+
+Broken = Callable[[Rule, str], None]
+
+
+class Judging(trio.abc.Instrument):
+    """What was noted and is still to be judged, and how often each rule was ``asked``.
+
+    ``broken`` is called with each rule that does not hold and with the reason. As trio's instrument it judges after
+    each step of a task.
+    """
+
+    def __init__(self, broken: Broken) -> None:
+        self.asked: Counter[Rule] = Counter()
+        self._broken = broken
+        self._noted: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+
+    def note(self, check: Callable[..., object], *seen: Any) -> None:
+        """Something was seen: ``check`` judges it soon, whatever becomes of the task that saw it."""
+        self._noted.append((check, seen))
+
+    def judge_noted(self) -> None:
+        """Judge what was noted, in its order."""
+        while self._noted:
+            noted, self._noted = self._noted, []
+            for check, seen in noted:
+                self.ask(check, *seen)
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """A task came to a checkpoint."""
+        if self._noted:
+            self.judge_noted()
+
+    def ask(self, check: Callable[..., object], *seen: Any) -> None:
+        """Judge now, in a place that is not the runtime's; an error of the check is a violation."""
+        try:
+            check(*seen)
+        except Exception as error:  # noqa: BLE001 - a rule that cannot be asked has not held
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+            self._broken(Rule.JUDGE, f"{type(error).__name__}: {error} at {place}")
+
+    def require(self, holds: object, rule: Rule, message: str) -> None:
+        """One more question: ``rule`` is broken unless it ``holds``."""
+        self.asked[rule] += 1
+        if not holds:
+            self._broken(rule, message)

@@ -1,0 +1,100 @@
+"""What may happen to a job, by whom: the judge's own table, written by hand from the contract.
+
+It is not made from ``actors.jobs.lifecycle`` (a test compares both), so that a runtime which allows more than was
+promised is not judged by its own word. B12 to B14 say what a hand-over and a cancel lead to, B5 and B17 what a provider
+may report, B15 and B16 what a deadline does, E3 what follows from a parent's end, E13 what runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+State = tuple[str, str]
+"""The states of a job and of its queue entry."""
+
+NEW: State = ("new", "new")
+ENDED = frozenset({"completed", "failed", "cancelled"})
+
+
+class By(StrEnum):
+    """Who may cause a change."""
+
+    CLIENT = "a client's request"
+    APPROVER = "an approver's decision"
+    DEADLINE = "the deadline of an approval"
+    PARENT = "the end of a job that it waits for"
+    SCHEDULER = "a free slot"
+    ANSWER = "the answer to its submission"
+    PROVIDER = "what its run did"
+
+
+class Follows(NamedTuple):
+    """One change: the event that tells of it, the states after it, and who may cause it."""
+
+    event: str
+    state: State
+    by: tuple[By, ...]
+
+
+_QUEUED = Follows("job_status_changed", ("queued", "running"), (By.PROVIDER,))
+_RUNNING = Follows("job_status_changed", ("running", "running"), (By.PROVIDER,))
+_COMPLETED = Follows("job_status_changed", ("completed", "completed"), (By.PROVIDER,))
+_FAILED = Follows("job_status_changed", ("failed", "failed"), (By.PROVIDER,))
+_CANCELLED = Follows("job_status_changed", ("cancelled", "cancelled"), (By.CLIENT, By.PROVIDER))
+_AGAIN = Follows("job_rerun", ("pending", "pending"), (By.PROVIDER,))
+_NOT_STARTED = Follows("job_status_changed", ("cancelled", "cancelled"), (By.CLIENT, By.PARENT))
+
+MAY_FOLLOW: Mapping[State, tuple[Follows, ...]] = {
+    NEW: (
+        Follows("job_queued", ("pending", "pending"), (By.CLIENT,)),
+        Follows("approval_requested", ("pending", "blocked"), (By.CLIENT,)),
+    ),
+    ("pending", "blocked"): (
+        Follows("approval_granted", ("pending", "pending"), (By.APPROVER,)),
+        Follows("approval_rejected", ("cancelled", "failed"), (By.APPROVER,)),
+        Follows("approval_expired", ("cancelled", "failed"), (By.DEADLINE,)),
+        _NOT_STARTED,
+    ),
+    ("pending", "pending"): (
+        Follows("job_dispatched", ("uploading", "running"), (By.SCHEDULER,)),
+        _NOT_STARTED,
+    ),
+    ("uploading", "running"): (
+        Follows("job_requeued", ("pending", "pending"), (By.ANSWER,)),
+        Follows("job_status_changed", ("failed", "failed"), (By.ANSWER, By.PROVIDER)),
+        _QUEUED, _RUNNING, _COMPLETED, _CANCELLED, _AGAIN,
+    ),
+    ("queued", "running"): (_RUNNING, _COMPLETED, _FAILED, _CANCELLED, _AGAIN),
+    ("running", "running"): (_COMPLETED, _FAILED, _CANCELLED, _AGAIN),
+    # Nothing leaves these; an expired or rejected approval leaves a failed entry and a cancelled job.
+    ("completed", "completed"): (),
+    ("failed", "failed"): (),
+    ("cancelled", "cancelled"): (),
+    ("cancelled", "failed"): (),
+}  # fmt: skip
+
+AFTER_RESTORE: Mapping[State, tuple[tuple[str, State], ...]] = {
+    ("pending", "pending"): (("job_restored", ("uploading", "running")),),
+    ("pending", "blocked"): (("job_restored", ("uploading", "running")),),
+    ("uploading", "running"): (("job_requeued", ("pending", "blocked")),),
+}
+"""What may follow after a restore from a backup alone (F3), which no world has: there it is a violation."""
+
+CHANGES = frozenset(one.event for follows in MAY_FOLLOW.values() for one in follows)
+"""Types of events that tell of a change of states."""
+
+NO_CHANGE = frozenset(
+    {
+        "job_handed_over", "job_progress", "job_outcome_unknown", "job_uncertain", "job_settled",
+        "job_cancel_requested", "job_priority_changed",
+    }
+)  # fmt: skip
+"""Types of events about a job that change no state."""
+
+
+def following(before: State, event: str, status: object) -> Follows | None:
+    """What happened, by an event of this type that says ``status``; None: it may not happen."""
+    found = [one for one in MAY_FOLLOW[before] if one.event == event and one.state[0] == status]
+    return found[0] if len(found) == 1 else None

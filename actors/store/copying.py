@@ -1,0 +1,74 @@
+"""A consistent copy of a database that others write meanwhile: what was committed when it began, and nothing half."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+import attrs
+import orjson
+
+from actors.store import integrity, wal
+from actors.store.errors import StoreUnavailable
+
+_WAIT = 30.0
+"""Seconds to wait for a lock that another process holds."""
+
+
+@attrs.frozen
+class Copied:
+    """What a copy holds. ``revision``: of its schema. ``instance_id``: of the runtime, None where it had none yet."""
+
+    revision: str
+    instance_id: str | None
+    jobs: int
+    active_jobs: int
+
+
+def copy(database: Path, into: Path) -> Copied:
+    """Copy ``database`` into the new file ``into`` (0600), by SQLite's backup interface, as one step: one snapshot.
+
+    Raises :class:`StoreUnavailable` where it cannot be read, is damaged, or there is no room for the copy.
+    """
+    os.close(os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with (
+            integrity.readable(database) as (path, uri),
+            wal.checked(path),
+            closing(sqlite3.connect(uri, uri=True, timeout=_WAIT)) as source,
+            closing(sqlite3.connect(into, isolation_level=None)) as target,
+        ):
+            target.execute("PRAGMA synchronous=OFF")  # a copy that a power cut meets is thrown away
+            source.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")
+        return examine(into)
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{database} cannot be copied: {error}") from error
+
+
+def examine(database: Path) -> Copied:
+    """What is in a copy that nobody writes. Raises :class:`StoreUnavailable`: it is damaged, or no database of ours."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True)) as connection:
+            if (found := [str(line) for (line,) in connection.execute("PRAGMA quick_check(3)")]) != ["ok"]:
+                raise StoreUnavailable(f"the database is damaged: {'; '.join(found)}")
+            (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
+            (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
+            query = "SELECT count(*) FROM queue_entries WHERE status IN ('pending','blocked','running')"
+            (active,) = connection.execute(query).fetchone()
+            instance = connection.execute("SELECT value FROM settings WHERE name = 'instance.id'").fetchone()
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"the database is damaged, or none of Greenroom's: {error}") from error
+    return Copied(str(revision), _text_of(instance), int(jobs), int(active))
+
+
+def _text_of(row: tuple[str] | None) -> str | None:
+    """The text in a stored setting."""
+    try:
+        found = None if row is None else orjson.loads(row[0])["value"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,87 @@
+"""A judge that has an error, or is asked nothing, has judged nothing: both are violations."""
+
+import pytest
+
+from actors.simulation import running, simulate
+from actors.simulation.causes import Causes
+from actors.simulation.checker import Checker
+from actors.simulation.cli import Summary
+from actors.simulation.replay import Replay
+from actors.simulation.reruns import Attempts
+from actors.simulation.rules import IN_EVERY_WORLD, MANY, NOT_ASKED, Judging, Rule, never_asked
+from actors.simulation.targets import Targets
+from actors.simulation.waiting import Waiting
+from actors.simulation.wide import WideJobs
+
+
+@pytest.mark.parametrize(
+    ("owner", "check"),
+    [
+        (Checker, "carries"),
+        (Checker, "tries"),
+        (Checker, "saw"),
+        (Checker, "_exceeded"),
+        (Checker, "process_ended"),
+        (Attempts, "accepted"),
+        (WideJobs, "claimed"),
+        (Replay, "_take"),
+        (Causes, "_holds"),
+        (Waiting, "_runnable"),
+        (Targets, "_received"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else one.__name__,
+)
+def test_an_error_of_a_check_is_a_violation_wherever_it_happens(owner, check, monkeypatch):
+    """Also inside a provider's call, a subscriber or a target, where the runtime takes any error for theirs."""
+
+    def fails(*_):
+        raise KeyError("a column that is not there")
+
+    monkeypatch.setattr(owner, check, fails)
+    outcome = simulate(2, 0.25)
+    assert outcome.rule == Rule.JUDGE
+    assert "KeyError: 'a column that is not there' at test_judging.py" in outcome.violation
+
+
+def test_a_world_in_which_nothing_ran_has_judged_nothing(monkeypatch):
+    monkeypatch.setattr(running, "drawn_script", lambda _seed, _hours: [])
+    outcome = simulate(1, 0.25)
+    assert outcome.rule == Rule.JUDGED_NOTHING
+    assert "0 runs" in outcome.violation
+
+
+def test_a_rule_that_a_world_never_asked_is_a_violation(monkeypatch):
+    monkeypatch.setattr(Checker, "_row", lambda *_: None)
+    outcome = simulate(1, 0.25)
+    assert outcome.rule == Rule.JUDGED_NOTHING
+    assert Rule.SLOT in outcome.violation
+
+
+def test_the_beginning_of_a_script_need_not_ask_everything():
+    assert simulate(1, 0.25, steps=1).violation is None
+
+
+def test_many_worlds_ask_every_rule():
+    assert never_asked(IN_EVERY_WORLD) == [rule for rule in Rule if rule not in IN_EVERY_WORLD | NOT_ASKED]
+    outcome, summary = simulate(1, 0.25), Summary()
+    for _ in range(MANY - 1):
+        summary.add(outcome)
+    assert summary.never_asked == []
+    summary.add(outcome)
+    assert summary.never_asked == never_asked(outcome.asked)
+    assert summary.never_asked
+    assert any(line.startswith(f"{Rule.JUDGED_NOTHING}: never asked: ") for line in summary.lines(1.0))
+
+
+def test_what_was_noted_is_judged_later_and_in_its_order():
+    broken, seen = [], []
+    judging = Judging(lambda rule, text: broken.append((rule, text)))
+    judging.note(seen.append, 1)
+    judging.note(judging.note, seen.append, 3)
+    judging.note(seen.append, 2)
+    judging.note(judging.require, False, Rule.SLOT, "not so")
+    assert seen == []
+    judging.judge_noted()
+    assert seen == [1, 2, 3]
+    assert broken == [(Rule.SLOT, "not so")]
+    assert judging.asked == {Rule.SLOT: 1}

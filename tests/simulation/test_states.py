@@ -1,0 +1,70 @@
+"""The judge's own table of states, written from the contract, and the runtime's: the same steps, told of alike."""
+
+import pytest
+
+from actors.jobs.events import EventType
+from actors.jobs.lifecycle import TRANSITIONS, Trigger
+from actors.jobs.records import JobStatus, QueueStatus
+from actors.simulation.states import AFTER_RESTORE, CHANGES, ENDED, MAY_FOLLOW, NEW, NO_CHANGE, By, following
+
+CAUSES = {
+    Trigger.SUBMIT: By.CLIENT,
+    Trigger.SUBMIT_FOR_APPROVAL: By.CLIENT,
+    Trigger.APPROVE: By.APPROVER,
+    Trigger.REJECT: By.APPROVER,
+    Trigger.EXPIRE: By.DEADLINE,
+    Trigger.CANCEL_WAITING: By.CLIENT,
+    Trigger.PARENT_FAILED: By.PARENT,
+    Trigger.CLAIM: By.SCHEDULER,
+    Trigger.REQUEUE: By.ANSWER,
+    Trigger.FAIL: By.ANSWER,
+    Trigger.OBSERVE_QUEUED: By.PROVIDER,
+    Trigger.OBSERVE_RUNNING: By.PROVIDER,
+    Trigger.OBSERVE_COMPLETED: By.PROVIDER,
+    Trigger.OBSERVE_FAILED: By.PROVIDER,
+    Trigger.OBSERVE_CANCELLED: By.PROVIDER,
+    Trigger.RERUN: By.PROVIDER,
+}
+
+
+def of_the_runtime():
+    return {
+        ((str(job or "new"), str(entry or "new")), str(step.event), (str(step.job), str(step.entry)))
+        for pairs, step in TRANSITIONS.values()
+        for job, entry in pairs
+    }
+
+
+def test_both_tables_have_the_same_steps():
+    judge = {(before, one.event, one.state) for before, follows in MAY_FOLLOW.items() for one in follows}
+    restored = {(before, *one) for before, follows in AFTER_RESTORE.items() for one in follows}
+    assert judge | restored == of_the_runtime()
+    assert not judge & restored
+
+
+@pytest.mark.parametrize("trigger", CAUSES, ids=str)
+def test_the_judge_knows_who_may_cause_each_step(trigger):
+    pairs, step = TRANSITIONS[trigger]
+    for job, entry in pairs:
+        found = following((str(job or "new"), str(entry or "new")), step.event, step.job)
+        assert CAUSES[trigger] in found.by
+
+
+def test_whatever_has_no_cause_here_follows_a_restore():
+    assert {Trigger.RESTORE, Trigger.RESTORE_BLOCKED} == TRANSITIONS.keys() - CAUSES.keys()
+
+
+def test_every_state_that_can_be_reached_stands_in_the_table():
+    assert {one.state for follows in MAY_FOLLOW.values() for one in follows} | {NEW} == set(MAY_FOLLOW)
+
+
+@pytest.mark.parametrize("state", [state for state in MAY_FOLLOW if state[1] in ENDED], ids="/".join)
+def test_nothing_leaves_an_end(state):
+    assert MAY_FOLLOW[state] == ()
+
+
+def test_words_are_the_runtimes():
+    states = set(MAY_FOLLOW) - {NEW}
+    assert {job for job, _ in states} == {str(one) for one in JobStatus}
+    assert {entry for _, entry in states} <= {str(one) for one in QueueStatus}
+    assert {str(one) for one in EventType} >= CHANGES | NO_CHANGE
