@@ -24,7 +24,7 @@ Seen on 22.05: such a node is IDLE at once, and the programs went on for 5 s, or
 _OLDEST = 20
 """The first release of which all is used that this provider relies on: 20.02."""
 
-_VERSION = re.compile(r"\b(\d{2})\.(\d{2})")
+_VERSION = re.compile(r"\b(\d{1,3})\.\d{1,3}[\w.-]{0,30}")
 _SETTING = re.compile(r"^(\w+)\s*= (.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"(\d+) sec")
 _ENDING = re.compile(r" ExitCode=(\d{1,10}:\d{1,3})(?= )")
@@ -60,7 +60,7 @@ class Cluster:
         found = _VERSION.search(words)
         if found is not None and int(found[1]) < _OLDEST:
             raise Unavailable(f"{self.name} is {words[:100]}: Slurm {_OLDEST}.02 or newer is needed")
-        return words.removeprefix("slurm").lstrip("-wlm ")[:100] or "unknown"
+        return "unknown" if found is None else found[0]
 
     async def settings(self) -> ClusterSettings:
         """Slurm's configuration as the controller has it now."""

@@ -61,7 +61,10 @@ class Observer:
             except ProviderError as error:
                 failed[key] = str(error)
         left = await self._left(observations)
-        seen = {key: attrs.evolve(one, **left.get(key, {})) for key, one in observations.items()}
+        seen = {
+            key: attrs.evolve(one, devices=_devices(known[key]), **left.get(key, {}))
+            for key, one in observations.items()
+        }
         return View(seen, frozenset(absent), failed)
 
     async def _of_one(self, key: str, jobs: Sequence[SlurmJob], known: Known) -> Observation:
@@ -112,3 +115,7 @@ class Observer:
             key: one.completed_at is not None for key, one in observations.items() if one.raw_status not in WAITING
         }
         return await self._outputs.left(begun) if begun else {}
+
+
+def _devices(known: Known) -> tuple[str, ...] | None:
+    return (known.start.devices or None) if known.start is not None else None

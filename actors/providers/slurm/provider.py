@@ -115,12 +115,9 @@ class SlurmProvider(NoDeliveries):
 
     async def held(self) -> list[Held]:
         """The jobs of this user with a key of Greenroom's that have not ended."""
-        shown = await self._cluster.jobs()
-        return [
-            Held(job.key, f"Slurm job {job.job_id}")
-            for job in shown
-            if job.state in WAITING | RUNNING and time_of(job.key) is not None
-        ]
+        shown = (await self._cluster.jobs()).with_keys()
+        ours = [job for job in shown if time_of(job.key) is not None and job.state in WAITING | RUNNING]
+        return [Held(job.key, f"Slurm job {job.job_id}") for job in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """One squeue for all of them."""
