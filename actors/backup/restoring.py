@@ -65,6 +65,7 @@ def restore(
     place cannot be reached. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then ``into`` has no
     database.
     """
+    into = into.resolve()
     with ExitStack() as stack:
         archive = stack.enter_context(opened(file))
         manifest = archive.manifest
@@ -73,7 +74,7 @@ def restore(
             raise BackupError(f"{message}; install Greenroom {manifest.greenroom}")
         _check_empty(into)
         try:
-            stack.enter_context(StateDirectory(into.absolute()))
+            stack.enter_context(StateDirectory(into))
             _hold_original(stack, manifest, into, original_stopped=original_stopped)
         except AlreadyRunning as error:
             raise BackupError(f"{error}; stop it first") from None
@@ -81,7 +82,7 @@ def restore(
             raise BackupError(str(error)) from None
         _check_empty(into)
         try:
-            return _restore(archive, into.absolute(), now or datetime.now(UTC))
+            return _restore(archive, into, now or datetime.now(UTC))
         except OSError as error:
             raise BackupError(f"cannot write to {into}: {error.strerror or error}") from error
         except StoreError as error:
