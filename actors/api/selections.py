@@ -25,7 +25,7 @@ SECONDS = 10.0
 class SelectionRequest:
     """Which jobs: ``jobs`` by their ids or names, or all that fit ``name`` (a pattern), group, status and user.
 
-    ``dry_run``: only say which they are.
+    ``dry_run``: only say which they are, and of those that were named with which it cannot be done.
     """
 
     jobs: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(MOST, _NAME))

@@ -156,6 +156,18 @@ def typed() -> dict[str, Any]:
     return {} if context is None else context.meta.get(_KEPT, {})
 
 
+def program() -> str:
+    """``greenroom`` with the options of this page that were typed, for commands that are suggested."""
+    words = ["greenroom"]
+    for name, value in typed().items():
+        words += [f"--{name.replace('_', '-')}", *(() if value is True else (value,))]
+    if len(words) == 1:
+        return words[0]
+    import shlex
+
+    return shlex.join(words)
+
+
 def is_named(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether another supervisor is asked than that of the state directory."""
     return bool(url(environ) or typed().get("socket") or environ.get(SOCKET_VARIABLE))

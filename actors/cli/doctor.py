@@ -173,14 +173,9 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
         health = client.request("GET", "health")
         reasons = "; ".join([*health["reasons"], *health["notes"]])
         yield Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)
-    except Failed as error:
-        yield Finding("supervisor", False, running, error.message)
-        return
-    try:
         providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
     except Failed as error:
-        is_own = client.supervisor.is_own  # else it is a matter of level
-        yield Finding("providers", not is_own, f"not checked: {error.message}")
+        yield Finding("supervisor", False, running, error.message)
         return
     yield from _providers({one["name"]: one["fault"] for one in providers})
     yield from restore_findings(client.request("GET", "api", "restore"))

@@ -23,9 +23,9 @@ GIVE_UP_SECONDS = 900.0
 class Patience:
     """Tries again what failed on the network for a reason that may pass. On this machine nothing is tried again."""
 
-    def __init__(self, client: Client, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(self, client: Client, sleep: Callable[[float], object] | None = None) -> None:
         self._is_network = client.supervisor.is_network
-        self._sleep = sleep
+        self._sleep = time.sleep if sleep is None else sleep
         self._waited, self._tries = 0.0, 0
 
     def reset(self) -> None:

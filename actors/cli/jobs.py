@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from actors.cli import selections
+from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import (
@@ -63,7 +64,7 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
     })  # fmt: skip
     if found["next"] and not as_json:
         asked = [f"{option} {shlex.quote(value)}" for option, value in _as_typed(filters)]
-        click.echo(" ".join(["more: greenroom jobs", *asked, "--before", found["jobs"][-1]["job_id"]]))
+        click.echo(" ".join([f"more: {program()} jobs", *asked, "--before", found["jobs"][-1]["job_id"]]))
 
 
 def _as_typed(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -32,6 +32,7 @@ _PORT = 8765
 _PORTS = {"https": 443, "http": 80, "wss": 443, "ws": 80}
 _FEED = ("ws", "wss")
 _ENCRYPTED = ("https", "wss")
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 _SAFE = ("GET", "HEAD", "")
 _MAYBE_DONE = "; what was asked may have been done all the same: look before you repeat it"
 
@@ -192,7 +193,8 @@ class NetworkAddress:
                 "own, SSL_CERT_FILE names a file with it"
             )
         if (reason := getattr(error, "reason", None)) is not None:
-            return f"nothing was sent: no encrypted connection to {self.name}: {plain(reason)}"
+            hint = " (what answers does not use TLS)" if reason in _NO_TLS else ""
+            return f"nothing was sent: no encrypted connection to {self.name}: {plain(reason)}{hint}"
         return f"no connection to {self.name}: {error.strerror or error}"
 
     def silent(self, method: str) -> Failed:

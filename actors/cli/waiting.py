@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.context import Failed
 from actors.cli.exit_statuses import ExitStatus
@@ -47,19 +48,21 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
                 look(job_id)
         if len(ended) == len(open_ones):
             return ended
-    raise Failed("the supervisor stopped while this waited; jobs that run go on running: greenroom jobs")
+    raise Failed(f"the supervisor stopped while this waited; jobs that run go on running: {program()} jobs")
 
 
 def goes_on(submitted: list[dict[str, Any]]) -> str:
     """What is printed after Ctrl-C: the jobs go on, and how to follow or end them."""
     if len(submitted) > 1:
         groups = {job["group"] for job in submitted}
-        by = f"greenroom cancel --group {shlex.quote(groups.pop())}" if len(groups) == 1 and None not in groups else ""
-        return f"{len(submitted)} jobs go on; greenroom jobs{by and f', {by}'}"
+        by = (
+            f"{program()} cancel --group {shlex.quote(groups.pop())}" if len(groups) == 1 and None not in groups else ""
+        )
+        return f"{len(submitted)} jobs go on; {program()} jobs{by and f', {by}'}"
     job = submitted[0]
     named = shlex.quote(job["config_name"] or short(job["job_id"]))
     about = f"{name_of(job)} ({short(job['job_id'])})"
-    return plain(f"{about} goes on; greenroom logs -f {named}, greenroom cancel {named}")
+    return plain(f"{about} goes on; {program()} logs -f {named}, {program()} cancel {named}")
 
 
 def exit_status(job: dict[str, Any]) -> int:

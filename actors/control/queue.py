@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from actors.control.context import Context
 from actors.jobs import maxima
+from actors.jobs.activity import Activity
 from actors.jobs.options import Limits
 from actors.jobs.views import QueueView
 from actors.ledger import limits as run_time_limits
@@ -30,6 +31,10 @@ class Queue:
         """
         request = PageRequest(limit, cursor, caller)
         return await self._ledger.read(listing.queue_view, request, user_id, self._context.for_decision)
+
+    async def activity(self, user_id: str | None = None) -> Activity:
+        """What ended in each minute of the last hour, and how many waited and ran; ``user_id``: only this user's."""
+        return await self._ledger.read(listing.activity_view, user_id, self._context.clock.now())
 
     async def is_idle(self) -> bool:
         """Whether nothing is pending or running; blocked jobs do not count, nor those that wait for blocked ones."""

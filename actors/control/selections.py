@@ -119,7 +119,8 @@ class Selections:
         found = await self._ledger.read(selections.choose, selection, action, viewer)
         chosen, left_out = found.jobs, found.left_out
         if dry_run:
-            return Outcome(len(chosen), tuple(map(_unchanged, chosen)), tuple(one.job_id for one in chosen), left_out)
+            outlook = tuple(_outlook(one, action) for one in chosen)
+            return Outcome(len(chosen), outlook, tuple(one.job_id for one in chosen), left_out)
         results: list[Result] = []
         end = trio.current_time() + seconds
         size = _SIZES.get(action, BATCH)
@@ -181,6 +182,13 @@ def _result(one: Called, of: Callable[[], Result]) -> Result:
 
 def _unchanged(one: Called) -> Result:
     return Result(one.job_id, one.name, one.user_id, one.status)
+
+
+def _outlook(one: Called, action: Action) -> Result:
+    """What a dry run says about one job: one that was named may be in no status in which it can be done."""
+    if one.status in action.possible:
+        return _unchanged(one)
+    return attrs.evolve(_unchanged(one), problem=f"it is {one.status}, so it cannot be {action.done}")
 
 
 def _done(one: Called, **more: Any) -> Result:

@@ -30,6 +30,11 @@ class Action(StrEnum):
         return _AMONG[self]
 
     @property
+    def possible(self) -> frozenset[JobStatus]:
+        """The statuses in which it can be done to a job that is named."""
+        return TERMINAL_JOBS if self is Action.RETRY else self.statuses
+
+    @property
     def done(self) -> str:
         """What has become of a job to which this was done."""
         return _DONE[self]
@@ -112,8 +117,8 @@ class Result:
 class Outcome:
     """What became of a selection of ``selected`` jobs; ``left``: the ids of those that nothing was tried with.
 
-    In a dry run ``left`` has all of them, and ``results`` how each stands. ``left_out``: jobs that a retry did not
-    select, since they were submitted again before.
+    In a dry run ``left`` has all of them, and ``results`` how each stands: ``problem`` where it cannot be done now.
+    ``left_out``: jobs that a retry did not select, since they were submitted again before.
     """
 
     selected: int

@@ -10,7 +10,7 @@ from actors.simulation.checker import Checker
 from actors.simulation.replay import JobAccount
 from actors.simulation.rules import Rule
 from actors.simulation.states import ENDED, By, Follows
-from actors.simulation.world import World
+from actors.simulation.world import DEAR, World
 
 _LEVELS = ("viewer", "researcher", "lead", "admin")
 """Lowest first."""
@@ -58,6 +58,17 @@ class Causes:
             going_on = [run.key for run in self._checker.runs_of(job_id) if not run.timeline.ended(now)]
             self._world.require(not going_on, Rule.NO_ORPHANS, f"{event.type} of {job_id}, {going_on} go on")
 
+    def came_too_late(self, job_id: str, refusal: str) -> None:
+        """A decision was refused because the request has expired: then its deadline has come."""
+        for (status,) in self._world.database.look("SELECT status FROM approvals WHERE job_id = ?", (job_id,)):
+            due = self._requested[job_id].time + self._timeout
+            late = status == "expired" or self._world.clock.now() >= due
+            self._world.require(late, Rule.DEADLINE, f"{refusal}, it is due {due}")
+
+    @property
+    def _timeout(self) -> timedelta:
+        return timedelta(hours=self._world.settings.approvals.timeout_hours)
+
     def _holds(self, by: By, event: Event, is_first: bool) -> bool:
         job_id = event.job_id or ""
         match by:
@@ -70,7 +81,7 @@ class Causes:
                 return (_KINDS[event.type], job_id) in self._asked
             case By.DEADLINE:
                 waited = event.time - self._requested[job_id].time
-                return waited >= timedelta(hours=self._world.settings.approvals.timeout_hours)
+                return waited >= self._timeout
             case By.PARENT:
                 return bool(self._world.database.look(_BAD_PARENT, (job_id,)))
             case By.PROVIDER:
@@ -93,8 +104,10 @@ class Causes:
     def _has_level(self, event: Event) -> None:
         """Somebody who asked for the decision had the level that the request needs."""
         kind, job_id = _KINDS[event.type], event.job_id or ""
-        query = "SELECT required_level FROM approvals WHERE job_id = ? ORDER BY approval_id DESC LIMIT 1"
-        for (needed,) in self._world.database.look(query, (job_id,)):
+        query = "SELECT coalesce(json_extract(request, '$.estimated_cost'), 0) FROM jobs WHERE job_id = ?"
+        dear = any(rule.value == DEAR for rule in self._world.settings.approvals.rules)
+        for (cost,) in self._world.database.look(query, (job_id,)):
+            needed = "admin" if dear and cost > DEAR else "lead"
             levels = self._levels[kind, job_id]
             high = any(_LEVELS.index(level) >= _LEVELS.index(needed) for level in levels)
             text = f"{event.type} of {job_id} needs {needed}, it was asked for by {sorted(levels)}"

@@ -6,35 +6,22 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-import attrs
-
 from actors.jobs.events import EventType
 from actors.jobs.records import Event
-from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER, PROVIDER_DELAY
 from actors.providers.scripted import Run
+from actors.simulation.cancel_requests import CancelRequests
+from actors.simulation.kept_waits import TOLERANCE, KeptWaits
+from actors.simulation.refusals import Refusals
 from actors.simulation.reruns import Attempts
 from actors.simulation.rules import Rule
+from actors.simulation.slots import Slots
 from actors.simulation.wide import WideJobs
 from actors.simulation.world import PROVIDERS, Limited, World, limit_of, limited
-
-_TOLERANCE = 0.001
-"""Seconds by which a time in rows, which is rounded, may be earlier than the world's."""
 
 _START = "SELECT json_extract(request, '$.start_after') FROM jobs WHERE job_id = ?"
 
 _IN_HANDS = 300.0
 """Seconds that may lie between a claim and its submission: a lowered limit holds for claims after it."""
-
-
-@attrs.define
-class _RetryAfter:
-    """How long (s) a job is not to be tried: as a provider requested, or by a back-off.
-
-    ``until``: in the world's seconds, which no clock that is put forward makes come sooner; once it is written down.
-    """
-
-    seconds: float
-    until: float | None = None
 
 
 class Checker:
@@ -45,11 +32,12 @@ class Checker:
         self.runs: list[tuple[str, Run]] = []
         self._of_job: dict[str, list[Run]] = {}
         self._active: list[tuple[str, Run]] = []
-        self._retry_after: dict[str, _RetryAfter] = {}
-        self._attempts: dict[str, int] = {}
-        self._first: dict[str, int] = {}
         self._tried: dict[str, float] = {}
         self._job_attempts = Attempts(world)
+        self.waits = KeptWaits(world, self._job_attempts)
+        self.cancels = CancelRequests(world)
+        self.slots = Slots(world)
+        self.refusals = Refusals(world, self.slots.paused)
         self._wide = WideJobs(world)
         self._starts: dict[str, float] = {}
 
@@ -70,73 +58,47 @@ class Checker:
             self._world.require(whole, Rule.CORRELATION, f"{call} of {key} carries {current}, {sent}")
 
     def tries(self, provider: str, job_id: str) -> None:
-        """A submission is tried: not before the time that the provider had requested."""
+        """A submission is tried: not before its time."""
         self._tried[job_id] = self._world.elapsed()
-        wait = self._retry_after.get(job_id)
-        now = self._world.elapsed()
+        self.waits.tries(job_id)
         self._is_late_enough(job_id)
-        if wait is not None and wait.until is not None:
-            text = f"{job_id} is tried at {now}, it was to wait until {wait.until}"
-            self._world.require(now >= wait.until - _TOLERANCE, Rule.RETRY_AFTER, text)
 
     def _is_late_enough(self, job_id: str) -> None:
         """A job that is to start later is not tried before its time, by the clock that this is said by."""
         world, begins = self._world, self._starts.get(job_id)
         if begins is not None:
             text = f"{job_id} is tried at {world.elapsed()}, not {begins}"
-            world.require(world.elapsed() >= begins - _TOLERANCE, Rule.START_LATER, text)
+            world.require(world.elapsed() >= begins - TOLERANCE, Rule.START_LATER, text)
         for (start,) in world.database.look(_START, (job_id,)):
             if start and not start.startswith("+") and not world.jumped_at:
                 late = world.clock.now() >= datetime.fromisoformat(start)
                 world.require(late, Rule.START_LATER, f"{job_id} is tried before {start}")
 
-    def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
-        """The provider requested a pause of ``seconds`` before this job is tried again."""
-        if seconds is not None:
-            self._retry_after[job_id] = _RetryAfter(min(max(seconds, PROVIDER_DELAY), LONGEST_RETRY_AFTER))
-
     def saw(self, event: Event) -> None:
-        """An event was published: a wait begins to count when the job is back in the queue."""
-        if event.type == EventType.PROVIDER_RESUMED:
-            self._retry_after.clear()
-        if event.type == EventType.JOB_REQUEUED:
-            self._backs_off(event)
-        if event.type == EventType.JOB_RERUN:
-            self._runs_again(event)
+        """An event was published."""
+        self.waits.saw(event)
+        self.cancels.saw(event)
+        self.slots.saw(event)
+        self.refusals.saw(event)
         if event.type == EventType.JOB_DISPATCHED:
             self._wide.claimed(event)
         if event.type in (EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED):
             for (start,) in self._world.database.look(_START, (event.job_id,)):
                 if start and start.startswith("+"):
                     self._starts[event.job_id or ""] = self._world.elapsed() + float(start)
-        wait = self._retry_after.get(event.job_id or "")
-        if wait is None:
-            return
-        if event.type == EventType.JOB_REQUEUED and wait.until is None:
-            wait.until = self._world.elapsed() + wait.seconds
-        elif event.type in (EventType.JOB_OUTCOME_UNKNOWN, EventType.JOB_HANDED_OVER):
-            del self._retry_after[event.job_id or ""]
-
-    def _backs_off(self, event: Event) -> None:
-        """A failed attempt: the next one waits for half of a delay that doubles, at the least."""
-        job_id, attempt = event.job_id or "", int(event.data.get("attempt", 0))
-        before = self._attempts.get(job_id, 0)
-        self._attempts[job_id] = attempt
-        if attempt > before:
-            failed = attempt - self._first.get(job_id, 0)  # in this run
-            seconds = min(ENTRY_DELAY_CAP, ENTRY_DELAY * 2.0 ** (failed - 1)) / 2
-            self._retry_after[job_id] = _RetryAfter(seconds, self._world.elapsed() + seconds)
-
-    def _runs_again(self, event: Event) -> None:
-        """The next attempt waits, and a new count of failed ones begins with it."""
-        job_id, seconds = event.job_id or "", self._job_attempts.wait_of(event)
-        self._first[job_id] = self._attempts[job_id] = int(event.data["attempt"])
-        self._retry_after[job_id] = _RetryAfter(seconds, self._world.elapsed() + seconds)
 
     def process_ended(self) -> None:
-        """Its waits are forgotten: over a restart a wait ends by the wall clock, which may be early."""
-        self._retry_after.clear()
+        """Over a restart a wait ends by the wall clock, which may be early."""
+        self.waits.process_ended()
+        self.refusals.process_ended()
         self._starts.clear()
+
+    def check(self, began: float) -> None:
+        """What must hold now and again; the process of now ``began`` in this second of the world."""
+        self.waits.check(began)
+        now = self._world.true_now()
+        self._active = [(name, run) for name, run in self._active if not run.timeline.ended(now)]
+        self.cancels.check(self._active, began)
 
     # Acceptance.
 
@@ -150,6 +112,7 @@ class Checker:
         self._job_attempts.accepted(job_id, before)
         self._row(job_id, run)
         self._parents(job_id)
+        self.slots.accepted(provider, job_id, _IN_HANDS + world.elapsed() - self._tried[job_id])
         now = world.true_now()
         self._active = [(name, one) for name, one in self._active if not one.timeline.ended(now)]
         self._active.append((provider, run))

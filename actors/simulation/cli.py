@@ -17,10 +17,10 @@ from typing import Any
 import attrs
 import click
 
-from actors.jobs.lifecycle import TRANSITIONS
 from actors.jobs.quantities import HOUR, seconds_of
 from actors.simulation.rules import MANY, NOT_ASKED, Rule, never_asked
 from actors.simulation.running import Outcome, simulate
+from actors.simulation.states import CHANGES, MAY_FOLLOW
 
 # From a seed that fails to the shortest beginning of its script that still does, and the steps that matter.
 
@@ -148,9 +148,8 @@ class Summary:
         yield from self._group("runs", "runs at ")
         yield from self._group("runs again", "again: ")
         yield from self._group("claims behind a reservation", "kept: ")
-        events = {step.event for _, step in TRANSITIONS.values()}
-        yield "events: " + _listed({name: number for name, number in self._reached.items() if name in events})
-        possible = sum(len(pairs) for pairs, _ in TRANSITIONS.values())
+        yield "events: " + _listed({name: number for name, number in self._reached.items() if name in CHANGES})
+        possible = sum(map(len, MAY_FOLLOW.values()))
         yield f"transitions: {len(self.transitions)} of {possible} were taken"
 
         yield "rules asked: " + _listed({rule: self._asked[rule] for rule in Rule if rule not in NOT_ASKED})

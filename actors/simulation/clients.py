@@ -69,6 +69,7 @@ class Clients:
             answered = True
             self._world.say(f"{step.kind} #{step.number} is refused: {refusal.kind}")
             self._world.trace.count(f"{step.kind} refused")
+            self._world.note(self._refusal, step, refusal)
         except Exception as error:  # noqa: BLE001 - a client goes on after any error; `unplanned` judges it
             self._world.say(f"{step.kind} #{step.number} fails: {type(error).__name__}")
             if not process.dead:
@@ -80,6 +81,14 @@ class Clients:
     def _judge_error(self, step: Step, error: Exception) -> None:
         found = [describe(leaf) for leaf in unplanned(error, self._world)]
         self._world.require(not found, Rule.CLIENTS, f"{step}: {found}")
+
+    def _refusal(self, step: Step, refusal: Refused) -> None:
+        """What must not be refused for this reason."""
+        if step.kind == "submit":
+            own = refusal.field != "idempotency_key"
+            self._world.require(own, Rule.OWN_KEY, f"{step.args['marker']}: {refusal}")
+        if step.kind in ("approve", "reject") and "expired at" in str(refusal):
+            self._causes.came_too_late(self._world.by_marker[step.args["marker"]], str(refusal))
 
     # Submitting.
 
@@ -141,6 +150,10 @@ class Clients:
             self._world.acknowledge(Known(job.job_id, job.job_id, job.correlation_id, needs_approval=False))
 
     def _remember(self, job: Job, marker: str, fields: Mapping[str, Any]) -> None:
+        if "idempotency_key" in fields:
+            asked, got = (fields["user_id"], marker), (job.request.user_id, job.request.config_name)
+            text = f"{asked} got the job of {got} under {fields['idempotency_key']}"
+            self._world.note(self._world.require, asked == got, Rule.OWN_KEY, text)
         self._world.acknowledge(Known(job.job_id, marker, job.correlation_id, "requires_approval" in fields))
 
     # Deciding.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import attrs
 import trio
 
-from actors.jobs.records import Phase
+from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, Found, Handle, Prepared, Submitted, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryReading
-from actors.providers.errors import OutcomeUnknown, RateLimited, Unavailable
-from actors.providers.scripted import Asked, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.providers.errors import OutcomeUnknown, ProviderError, RateLimited, Unavailable
+from actors.providers.scripted import Asked, Fault, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.provider import asked_for
 from actors.simulation.checker import Checker
 from actors.simulation.pinned import source
@@ -55,6 +55,7 @@ class ProviderServer(ScriptedRemote):
         super().__init__(world.true_now)
         self.name = name
         self.sent: dict[int, DeliveryEvent] = {}
+        self._lags_until, self._behind, self._answers = 0.0, timedelta(), 0
         self._delays: list[float] = []
         self._late: list[tuple[float, DelayedSubmission]] = []
         self.world = world
@@ -65,6 +66,16 @@ class ProviderServer(ScriptedRemote):
     def delay(self, times: int, seconds: float) -> None:
         """Let the next submissions arrive ``seconds`` after their senders have given up."""
         self._delays = [seconds] * times
+
+    def lag(self, behind: float, seconds: float) -> None:
+        """For ``seconds`` let every second answer about a job be so many seconds old."""
+        self._lags_until, self._behind = self.elapsed() + seconds, timedelta(seconds=behind)
+
+    def seen_at(self) -> datetime:
+        """As of when the next answer about a job is."""
+        self._answers += 1
+        is_old = self.elapsed() < self._lags_until and self._answers % 2
+        return self.now() - self._behind if is_old else self.now()
 
     def on_its_way(self, key: str) -> bool:
         """Whether a submission under ``key`` may still arrive."""
@@ -137,8 +148,11 @@ class SimulatedProvider(ScriptedProvider):
             raise OutcomeUnknown("nothing was heard of it in time")
         try:
             submitted = await super().submit(key, token, prepared, context)
-        except RateLimited as refusal:
-            self._server.world.note(self._server.checker.asked_to_wait, context["job_id"], refusal.retry_after)
+        except ProviderError as refusal:
+            world, checker = self._server.world, self._server.checker
+            world.note(checker.refusals.refused, self.name, context["job_id"], refusal)
+            if isinstance(refusal, RateLimited):
+                world.note(checker.waits.asked_to_wait, context["job_id"], refusal.retry_after)
             raise
         return await self._comes_back(submitted)
 
@@ -157,6 +171,7 @@ class SimulatedProvider(ScriptedProvider):
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for an end."""
+        self._server.world.note(self._server.checker.cancels.sent, key)
         await self._goes_out("cancel", key)
         return await self._comes_back(await super().cancel(key, _by_run(handle)))
 
@@ -182,6 +197,13 @@ class SimulatedProvider(ScriptedProvider):
         if key:
             world.note(checker.carries, f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
         await trio.sleep(self._server.latency())
+
+    def _look(self, key: str, handle: Handle, fault: Fault | None) -> Observation | None:
+        run = self.remote.by_handle(key, handle.get("run"))
+        at = self._server.seen_at()
+        if fault is None and run is not None and at < self.remote.now():
+            return run.timeline.observe(at)
+        return super()._look(key, handle, fault)
 
     def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:
         plain = super()._submitted(run, existed=existed)

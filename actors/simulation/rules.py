@@ -46,6 +46,7 @@ class Rule(StrEnum):
     REFUSED_NO_ROW = "a refused request leaves no row"
     REFUSED = "wrong requests are refused"
     ONE_KEY = "one key, one job"
+    OWN_KEY = "a key is its user's own"
     WHOLE_SWEEP = "a sweep is accepted or refused as a whole"
     EACH_COMBINATION = "a job for each combination"
     SUBSCRIBERS = "subscribers miss nothing"
@@ -56,10 +57,13 @@ class Rule(StrEnum):
     LEVEL = "a decision needs its level"
     BEFORE_APPROVAL = "no submission before its approval"
     # Waiting.
-    RETRY_AFTER = "Retry-After and back-off are kept"
+    RETRY_AFTER = "Retry-After is kept"
+    BACK_OFF = "back-off is kept"
+    RERUN_DELAY = "the wait before another run is kept"
     START_LATER = "later starts not before their time"
     WAITS_END = "waits end in time"
     CAN_RUN = "what can run starts"
+    ORDER = "those alike go in their order"
     RESERVED = "what is reserved is kept"
     PARENTS_FIRST = "no dependant before its parents' end"
     PARENTS_COUNTED = "waiting jobs count their parents"
@@ -70,9 +74,16 @@ class Rule(StrEnum):
     INTENT = "the intent first"
     SLOT = "the slot is taken first"
     LIMITS = "limits hold as the provider sees them"
+    CLAIMS = "limits hold at every claim"
+    PAUSED = "what is paused starts nothing"
+    ORPHANS = "what was left in hands is asked about"
+    CANCELS = "a cancel reaches the provider until the job ends"
     ONE_RUN = "at most one remote job each"
     KEY_OF_ATTEMPT = "each attempt has a key of its own"
     ATTEMPTS = "attempts are bounded"
+    AFTER_REFUSAL = "a refusal leads to what it must"
+    PAUSED_BY_REFUSAL = "a refused account pauses its provider"
+    ATTEMPTS_SPENT = "only a failed attempt is spent"
     RERUNS = "no more runs than asked"
     NO_RERUN_OF_CANCELLED = "what is asked to end is not run again"
     AS_THEY_RAN = "jobs end as they ran"
@@ -98,8 +109,8 @@ IN_EVERY_WORLD = frozenset(
         Rule.NO_GAP, Rule.PUBLISHED, Rule.KNOWN_EVENTS, Rule.STATUS_IN_EVENTS, Rule.IN_TABLE, Rule.FINAL, Rule.CAUSED,
         Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
         Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES, Rule.ENDS_FOLLOWED,
-        Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS,
-        Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,
+        Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
+        Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,
     }
 )  # fmt: skip
 """Rules that each world asks, however it is drawn."""

@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 import trio
 
+from actors.jobs.events import EventType
+from actors.jobs.records import Event
 from actors.kernel import MailboxFull
 from actors.providers.scripted import Fault, FaultKind, Refusal
 from actors.runtime import RunningRuntime
@@ -21,14 +23,17 @@ from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.clients import Clients
 from actors.simulation.deliveries import Deliveries
+from actors.simulation.order import Order
 from actors.simulation.pinned import pinned
 from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
-from actors.simulation.replay import Replay
+from actors.simulation.replay import JobAccount, Replay
 from actors.simulation.rules import IN_EVERY_WORLD, Rule, never_asked
 from actors.simulation.script import Step, drawn_script
-from actors.simulation.settling import Operator, Waiting, judge_all, settle
+from actors.simulation.settling import Operator, judge_all, settle
+from actors.simulation.states import Follows
 from actors.simulation.targets import Targets
+from actors.simulation.waiting import Waiting
 from actors.simulation.world import EPOCH, PROVIDERS, World
 from supervision import SupervisionError
 
@@ -51,6 +56,8 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             world.trace.count(f"fault: {args['provider']} {fault.kind}")
         case "interrupt":
             process.servers[args["provider"]].lose_nodes(args["share"])
+        case "lag":
+            process.servers[args["provider"]].lag(args["behind"], args["seconds"])
         case "stragglers":
             process.servers[args["provider"]].delay(args["times"], args["seconds"])
         case "point":
@@ -149,7 +156,8 @@ class Simulation:
         self.world = world
         self.checker = Checker(world)
         self._causes = Causes(world, self.checker)
-        self.replay = Replay(world.require, self._causes.changed)
+        self.replay = Replay(world.require, self._changed)
+        self._order = Order(world, self.replay.jobs)
         self.processes = 0
         self._script = script
         self._until = until
@@ -163,6 +171,12 @@ class Simulation:
         self._targets = Targets(world)
         self._clients = Clients(world, self._causes)
         self._operator = Operator(world, self.checker)
+
+    def _changed(self, event: Event, account: JobAccount, happened: Follows) -> None:
+        self.checker.slots.changed(event, account)
+        if event.type == EventType.JOB_DISPATCHED:
+            self._order.claimed(event)
+        self._causes.changed(event, account, happened)
 
     def run(self) -> None:
         """Everything, until the end or the first violation."""
@@ -203,7 +217,7 @@ class Simulation:
             nursery.start_soon(self._deliveries.run, process, runtime)
             nursery.start_soon(self._operator.look_after, runtime)
             nursery.start_soon(self._audits, runtime)
-            waiting = Waiting(self.world)
+            waiting = Waiting(self.world, self.checker)
             nursery.start_soon(waiting.watch, runtime)
             unanswered, self._clients.unanswered = self._clients.unanswered, []
             for step in unanswered:

@@ -11,6 +11,7 @@ import attrs
 from actors.simulation.drawing import disturbances
 from actors.simulation.pinned import source
 from actors.simulation.reruns import asking, interruptions
+from actors.simulation.situations import situations
 from actors.simulation.step import Step as Step
 from actors.simulation.sweeps import files
 from actors.simulation.waiting_jobs import waits
@@ -34,6 +35,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     drawn = [*asking(source(seed, "reruns"), drawn), *interruptions(source(seed, "interruptions"), seconds)]
     drawn += wide(source(seed, "wide"), seconds)
     drawn = [*notifying(source(seed, "notifying"), drawn), *targets(source(seed, "targets"), seconds)]
+    drawn += situations(source(seed, "situations"), seconds)
     steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 

@@ -13,7 +13,7 @@ Drawn = tuple[float, str, dict[str, Any]]
 """Seconds, kind and arguments of a step."""
 
 LONGEST_START = 150
-"""Seconds of a later start at the most: a wait of a world is no longer (``settling.LONGEST_WAIT``)."""
+"""Seconds of a later start at the most: a wait of a world is no longer (``waiting.LONGEST_WAIT``)."""
 
 
 def waits(draw: Random, seconds: float, request: Callable[[Random], dict[str, Any]]) -> Iterator[Drawn]:

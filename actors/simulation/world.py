@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions, QueueOptions
-from actors.jobs.records import Event
+from actors.jobs.records import ApprovalRule, Event
 from actors.kernel import Clock
 from actors.ledger.limits import overlaid
 from actors.providers.base import Idempotency, Listing, Push
@@ -217,6 +217,10 @@ def limit_of(one: Limited, limits: Limits) -> float:
     return bounds[kind]
 
 
+DEAR = 60.0
+"""What a job must cost more than to need an admin's approval, in worlds that have this rule."""
+
+
 def drawn_settings(seed: int) -> Settings:
     """Settings of one world: small limits, so that they matter, and short deadlines."""
     draw = source(seed, "settings")
@@ -228,10 +232,14 @@ def drawn_settings(seed: int) -> Settings:
         fair_share=draw.random() < 0.5,
         per_provider={"blind": draw.randint(1, 3)} if draw.random() < 0.7 else {},
     )
+    admins_decide = ApprovalRule("Dear jobs", "cost_exceeds", DEAR, priority=50, required_approver_level="admin")
+    rules = (admins_decide,) if source(seed, "rules").random() < 0.5 else ()
     settings = virtual_settings(
         limits=limits,
         queue=QueueOptions(reserve_after=source(seed, "reserve").choice([30.0, 120.0, 600.0])),
-        approvals=ApprovalOptions(timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5),
+        approvals=ApprovalOptions(
+            timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5, rules=rules
+        ),
         poller=PollerOptions(
             interval_seconds=draw.choice([15.0, 30.0]), safety_net_seconds=draw.choice([300.0, 900.0])
         ),

@@ -36,6 +36,7 @@ from actors.store import (
     waits,
 )
 from tests.simulation.planted_notifications import PLANTED_NOTIFICATIONS
+from tests.simulation.planted_safeguards import PLANTED_SAFEGUARDS
 from tests.simulation.planted_waits import PLANTED_WAITS
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -277,7 +278,7 @@ PLANTED: dict[Plant, set[str]] = {
     },
     deadline_on_shutdown: {"a stop has a deadline"},
     correlation_binding: {"one correlation ID"},
-    waits_that_move_with_the_clock: {"waits end in time", "Retry-After and back-off are kept"},
+    waits_that_move_with_the_clock: {"waits end in time", "Retry-After is kept", "back-off is kept"},
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
     no_entry_hides_another: {"what can run starts"},
     remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
@@ -294,6 +295,7 @@ PLANTED: dict[Plant, set[str]] = {
     key_of_each_attempt: {"each attempt has a key of its own", "no more runs than asked", "the intent first"},
     what_is_kept_for_a_wide_job: {"what is reserved is kept"},
     given_back_in_time: {"what is reserved is kept"},
+    **PLANTED_SAFEGUARDS,
     **PLANTED_WAITS,
     **PLANTED_NOTIFICATIONS,
 }

@@ -9,8 +9,8 @@ from actors.simulation.cli import Summary
 from actors.simulation.replay import Replay
 from actors.simulation.reruns import Attempts
 from actors.simulation.rules import IN_EVERY_WORLD, MANY, NOT_ASKED, Judging, Rule, never_asked
-from actors.simulation.settling import Waiting
 from actors.simulation.targets import Targets
+from actors.simulation.waiting import Waiting
 from actors.simulation.wide import WideJobs
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 
 import attrs
 
 from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.slurm.accounting import ending_of
 from actors.providers.slurm.commands import PROGRAMS, Answer, Commands, CommandTooSlow
 from actors.providers.slurm.refusals import query_failure
-from actors.providers.slurm.squeue import FORMAT, SlurmJob, by_key
+from actors.providers.slurm.squeue import FORMAT, Shown
 from actors.providers.slurm.statuses import Ending
 
 _OLDEST = 20
@@ -20,7 +20,7 @@ _OLDEST = 20
 _VERSION = re.compile(r"\b(\d{2})\.(\d{2})")
 _SETTING = re.compile(r"^(\w+)\s*= (.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"(\d+) sec")
-_ENDING = re.compile(r" ExitCode=(\d{1,10}):(\d{1,3})(?= )")
+_ENDING = re.compile(r" ExitCode=(\d{1,10}:\d{1,3})(?= )")
 _NODE_STATE = re.compile(r" State=([A-Z_+*~#!%$@^-]+)")
 _NOT_THERE = re.compile(r"DOWN|UNKNOWN|NO_RESPOND|NOT_RESPONDING|FAIL|POWER|REBOOT|COMPLETING|\*")
 
@@ -69,39 +69,40 @@ class Cluster:
             has_accounting="slurmdbd" in storage,
         )
 
-    async def jobs(self) -> Mapping[str, list[SlurmJob]]:
-        """All jobs of this user that Slurm shows, by the key in their comment, the earliest first: one command."""
-        user = f"--user={os.geteuid()}"
-        return by_key((await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")).out)
+    async def jobs(self) -> Shown:
+        """All jobs of this user that Slurm shows: one command, however many there are."""
+        user = f"--user={self.commands.user}"
+        return Shown.of((await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")).out)
 
     async def ending(self, job_id: int) -> Ending:
         """Exit code and signal of a job that has ended; empty where Slurm shows it no more."""
-        answer = await self.commands.run("scontrol", "--oneliner", "show", "job", str(job_id))
-        if (found := _ENDING.search(answer.out)) is None:
-            return Ending()
-        code, signal = int(found[1]), int(found[2])
-        return Ending(code if not signal else None, signal or None)
+        answer = await self._run("scontrol", "--oneliner", "show", "job", str(job_id))
+        found = _ENDING.search(answer.out)
+        return Ending() if found is None else ending_of(found[1])
 
-    async def node_is_back(self, node: str | None) -> bool:
-        """Whether a node answers, and ends no job any more: it has registered since, and runs only what Slurm knows."""
-        if node is None:
+    async def nodes_are_back(self, nodes: str | None) -> bool:
+        """Whether all these nodes answer, and end no job any more: they run what Slurm knows, and nothing else."""
+        if nodes is None:
             return False
-        answer = await self.commands.run("scontrol", "--oneliner", "show", "node", node)
-        found = _NODE_STATE.search(answer.out)
-        return answer.status == 0 and found is not None and not _NOT_THERE.search(found[1])
+        answer = await self._run("scontrol", "--oneliner", "show", "node", nodes)
+        states = _NODE_STATE.findall(answer.out)
+        return answer.status == 0 and bool(states) and not any(_NOT_THERE.search(state) for state in states)
 
     async def cancel(self, job_id: int, *, only_waiting: bool = False) -> None:
         """Ask for the end of a job. An unknown one, or one that has ended, is no error."""
         await self._asked("scancel", *(["--state=PENDING"] if only_waiting else []), str(job_id))
 
     async def _asked(self, program: str, *arguments: str) -> Answer:
-        try:
-            answer = await self.commands.run(program, *arguments)
-        except CommandTooSlow as error:
-            raise Unavailable(f"{self.name}: {error}") from error
+        answer = await self._run(program, *arguments)
         if answer.status != 0:
             raise query_failure(program, answer.words, self.name)
         return answer
+
+    async def _run(self, program: str, *arguments: str) -> Answer:
+        try:
+            return await self.commands.run(program, *arguments)
+        except CommandTooSlow as error:
+            raise Unavailable(f"{self.name}: {error}", reached=True) from error
 
 
 def _seconds(settings: Mapping[str, str], name: str) -> float | None:

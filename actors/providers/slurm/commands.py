@@ -24,6 +24,7 @@ MOST_BYTES = 64 << 20
 """Of one answer: some 300,000 lines of squeue."""
 MOST_ERROR = 64 << 10
 AT_ONCE = 4
+"""Commands that submit, and as many others."""
 
 _PASSED_ON = ("HOME", "USER", "LOGNAME")
 
@@ -58,7 +59,13 @@ class Commands:
     def __init__(self, name: str, options: SlurmOptions) -> None:
         self._name = name
         self._options = options
-        self._slots = trio.CapacityLimiter(AT_ONCE)
+        # Those that submit wait for a controller that hangs; the others must not wait for them.
+        self._slots = {submits: trio.CapacityLimiter(AT_ONCE) for submits in (True, False)}
+
+    @property
+    def user(self) -> int:
+        """Whose jobs are ours."""
+        return os.geteuid()
 
     def found(self, program: str) -> str:
         """Where the command is. Raises :class:`Unavailable` where it is missing."""
@@ -79,15 +86,21 @@ class Commands:
         }
 
     async def run(
-        self, program: str, *arguments: str, stdin: bytes = b"", seconds: float = SECONDS, keep: tuple[int, ...] = ()
+        self,
+        program: str,
+        *arguments: str,
+        stdin: bytes = b"",
+        seconds: float | None = None,
+        keep: tuple[int, ...] = (),
     ) -> Answer:
-        """Run it to its end. ``keep``: descriptors that it inherits.
+        """Run it to its end. ``seconds``: see :data:`SECONDS`. ``keep``: descriptors that it inherits.
 
         Raises :class:`Unavailable` where it cannot be started (nothing was sent then), :class:`CommandTooSlow` where
         it did not end in time, :class:`ProviderError` where it printed too much.
         """
         argv = [self.found(program), *arguments]
-        async with self._slots:
+        seconds = SECONDS if seconds is None else seconds
+        async with self._slots[program == "sbatch"]:
             with trio.move_on_after(seconds):
                 return await self._run(argv, stdin, keep)
         raise CommandTooSlow(f"{program} did not end within {seconds:g} s")

@@ -38,11 +38,12 @@ _LATEST = 32_503_680_000  # seconds: the year 3000
 
 @attrs.frozen
 class Intent:
-    """A submission that was begun. ``age``: seconds since then; None: the clock was set in between."""
+    """A submission that was begun ``at``. ``age``: seconds since then; None: the clock was set in between."""
 
     token: str
     age: float | None
     job_id: int | None = None
+    at: datetime | None = None
 
 
 @attrs.frozen
@@ -125,7 +126,9 @@ class Records:
             for suffix in ("exit", "intent"):
                 with suppress(FileNotFoundError):
                     os.unlink(f"{key}.{suffix}", dir_fd=folder)
-        (self.locks / key).unlink(missing_ok=True)
+        with self.locked(key) as fd:
+            if fd is not None:  # else an sbatch lives, and a new file of that name would be free
+                (self.locks / key).unlink(missing_ok=True)
 
     @contextmanager
     def locked(self, key: str) -> Iterator[int | None]:
@@ -206,7 +209,7 @@ def _intent(content: Mapping[str, Any] | None, now: datetime) -> Intent | None:
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - uptime
     if isinstance(at, int | float) and (passed := now.timestamp() - at) >= 0:
         age = passed if age is None else max(age, passed)
-    return Intent(token if isinstance(token, str) else "", age, _number(content.get("job")))
+    return Intent(token if isinstance(token, str) else "", age, _number(content.get("job")), _time(at))
 
 
 def _boot() -> str:

@@ -15,6 +15,7 @@ export function approvalsView(model) {
   let requests = [];
   let pages = 1;
   let seen = null;
+  let events = null;
 
   async function decided(word, asking) {
     try {
@@ -82,14 +83,19 @@ export function approvalsView(model) {
     const answer = await getPages(`/api/approvals?status=pending&limit=${MOST}`, "approvals", pages);
     requests = answer.approvals;
     more.hidden = answer.next === null;
+    if (requests.some((request) => !model.jobs.has(request.job_id))) model.pace.ask(names, 5_000);
     show();
   }
+
+  const names = () => model.load("status=pending&limit=100");
 
   function update() {
     if (model.version === seen) return;
     seen = model.version;
-    refresh().catch((error) => model.fault(error));
+    if (events !== model.events.at(-1)?.seq) model.pace.ask(refresh);
+    events = model.events.at(-1)?.seq;
+    show();
   }
 
-  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, more, all), update };
+  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, more, all), update, refresh: () => model.pace.ask(refresh) };
 }

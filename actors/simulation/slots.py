@@ -1,0 +1,70 @@
+"""Limits and pauses at every claim: counted by the events alone, in the order in which they were committed.
+
+A job holds its slot from its claim until it is back in the queue or has ended, whatever is known of it meanwhile: also
+where nobody can tell whether its provider has it (B13).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from actors.jobs.records import Event
+from actors.simulation.replay import JobAccount
+from actors.simulation.rules import Rule
+from actors.simulation.world import PROVIDERS, Limited, World, limit_of, limited
+
+_EVERYTHING = "*"
+_WHOSE = "SELECT user_id, org_id, team_id, provider, cpus, gpus FROM queue_entries WHERE job_id = ?"
+
+
+class Slots:
+    """Who holds a slot now, and what is paused now."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._held: dict[str, tuple[list[Limited], str, int, int]] = {}
+        self.paused: dict[str, float] = {}
+
+    def saw(self, event: Event) -> None:
+        """An event about no job: something was paused or resumed."""
+        where = str(event.data.get("provider", _EVERYTHING))
+        if event.type in ("queue_paused", "provider_paused"):
+            self.paused.setdefault(where, self._world.elapsed())
+        elif event.type in ("queue_resumed", "provider_resumed"):
+            self.paused.pop(where, None)
+
+    def changed(self, event: Event, account: JobAccount) -> None:
+        """A job changed its states."""
+        job_id = event.job_id or ""
+        if event.type == "job_dispatched":
+            for user, org, team, provider, cpus, gpus in self._world.database.look(_WHOSE, (job_id,)):
+                self._held[job_id] = limited(user, org, team, provider), provider, cpus, gpus
+                self._claimed(job_id)
+        elif account.state[1] != "running":
+            self._held.pop(job_id, None)
+
+    def _claimed(self, job_id: str) -> None:
+        world, limits = self._world, self._world.limits[-1][1]
+        own, provider, *_ = self._held[job_id]
+        paused = [where for where in (provider, _EVERYTHING) if where in self.paused]
+        world.require(not paused, Rule.PAUSED, f"{job_id} is claimed, {paused} is paused")
+        number = len(self._held)
+        world.require(number <= limits.total, Rule.CLAIMS, f"{number} hold slots, at most {limits.total} may")
+        taken = Counter(one for owner, *_ in self._held.values() for one in owner)
+        for one in own:
+            most, kind = limit_of(one, limits), " ".join(one)
+            text = f"{taken[one]} of {kind} hold slots, at most {most} may ({job_id} is the last)"
+            world.require(taken[one] <= most, Rule.CLAIMS, text)
+        for column, name in ((2, "cpus"), (3, "gpus")):
+            there = getattr(PROVIDERS[provider], name)
+            used = sum(int(held[column]) for held in self._held.values() if held[1] == provider)  # type: ignore[misc]
+            if there is not None:
+                world.require(used <= there, Rule.CLAIMS, f"{used} {name} are taken at {provider}, it has {there}")
+
+    def accepted(self, provider: str, job_id: str, in_hands: float) -> None:
+        """A server accepted a job: what is paused got nothing, but for what was in hands when that began."""
+        since = min((self.paused[one] for one in (provider, _EVERYTHING) if one in self.paused), default=None)
+        if since is not None:
+            now = self._world.elapsed()
+            text = f"{provider} accepts {job_id} at {now}, it is paused since {since}"
+            self._world.require(now - since <= in_hands, Rule.PAUSED, text)
