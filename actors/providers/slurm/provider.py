@@ -116,10 +116,9 @@ class SlurmProvider(NoDeliveries):
         """The jobs of this user with a key of Greenroom's that have not ended."""
         shown = await self._cluster.jobs()
         return [
-            Held(key, f"Slurm job {job.job_id}")
-            for key, jobs in shown.items()
-            for job in jobs
-            if job.state in WAITING | RUNNING
+            Held(job.key, f"Slurm job {job.job_id}")
+            for job in shown.all()
+            if job.key and job.state in WAITING | RUNNING
         ]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:

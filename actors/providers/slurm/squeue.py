@@ -57,6 +57,10 @@ class Shown:
             found._by_key.setdefault(job.key, []).append(job)
         return found
 
+    def all(self) -> list[SlurmJob]:
+        """Each of them."""
+        return list(self._by_id.values())
+
     def of_key(self, key: str, job_id: int | None = None) -> Sequence[SlurmJob]:
         """The jobs with this key, the earliest first; else the one of this number, if its comment is no key."""
         if jobs := self._by_key.get(key):
