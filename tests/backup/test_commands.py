@@ -47,3 +47,35 @@ def test_from_backup_to_a_restored_supervisor(terminal, supervisor, request):
     assert terminal.json("show", waiting, "--json")["status"] == "pending"
     assert terminal.type("queue", "pause", "--all", "local").returncode == 2
     stop(process)
+
+
+def test_without_the_directories_of_jobs_a_person_settles_them(terminal, supervisor):
+    for number in range(3):
+        terminal.json("submit", "--json", "--group", "night", "--start-after", "+2h", "--", "echo", str(number))
+    terminal.json("backup", "../backup.zip", "--json")
+    stop(supervisor)
+    restored = terminal.json("restore", "../backup.zip", "--into", "../new", "--json")
+    assert (restored["jobs"], restored["to_look_up"]) == (3, 3)
+    terminal.environment["GREENROOM_HOME"] = restored["directory"]
+    process = terminal.start("run", "--config", restored["configuration"])
+    for _ in range(3):
+        assert any("has no records from before" in line for line in until(process, "Job uncertain"))
+    assert terminal.json("queue", "--json")["running"] == 0
+    seen = terminal.json("settle", "--group", "night", "--not-run", "--dry-run", "--json")
+    assert seen["selected"] == 3
+    assert terminal.type("settle", "--group", "night", "--not-run").returncode == 2  # nobody can be asked
+    one, *_ = seen["left"]
+    assert terminal.json("settle", one, "--failed", "--json")["status"] == "failed"
+    assert terminal.type("settle", "--group", "night", "--ran", "{}", "--yes").returncode == 2
+    assert terminal.json("settle", "--group", "night", "--not-run", "--yes", "--json")["done"] == 2
+    assert {job["status"] for job in terminal.json("jobs", "--json")} == {"failed", "pending"}
+    assert terminal.type("settle", "--group", "night", "--not-run", "--yes").returncode == 1  # none is uncertain
+    stop(process)
+
+
+def test_a_backup_is_made_where_the_supervisor_runs(terminal):
+    asked = terminal.type("backup", "x.zip", "--url", "http://127.0.0.1:1", "--insecure")
+    assert (asked.returncode, asked.stderr.count("\n")) == (1, 1)
+    assert "a backup is made where the supervisor runs" in asked.stderr
+    asked = terminal.type("restore", "x.zip", "--into", "d", "--url", "http://127.0.0.1:1")
+    assert asked.returncode == 2

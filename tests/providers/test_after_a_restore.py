@@ -1,4 +1,4 @@
-"""What a provider says about its records passes the guard as every answer does; one that cannot say it says None (F3)."""
+"""What a provider says about its records passes the guard like every answer; one that cannot say it says None (F3)."""
 
 from __future__ import annotations
 
