@@ -206,8 +206,10 @@ async def test_configuration_and_keys_are_those_of_the_new_directory(site):
         f"notify:\n  targets:\n    ops.eu: {{url: 'https://example.org', secret_file: {key}}}\n"
     )
     settings = Settings.load(config, environ={"HOME": str(site.folder)}, home=site.folder)
+    (site.original / "token").write_text("gr_secret\n")
     take(settings, site.file, force=True)
     made = await restored(site)
+    assert (site.new / "token").read_text() == "gr_secret\n"
     assert made.configuration == site.new / "greenroom.yaml"
     assert made.configuration.read_text().startswith("# ours\n")
     new = Settings.load(made.configuration, environ={}, home=site.folder)
@@ -215,7 +217,7 @@ async def test_configuration_and_keys_are_those_of_the_new_directory(site):
     secret = new.notify.targets["ops.eu"].secret_file
     assert secret.parent == site.new / "keys"
     assert secret.read_text() == "whsec_abc\n"
-    for path in (made.configuration, secret, site.new / "greenroom.db"):
+    for path in (made.configuration, secret, site.new / "token", site.new / "greenroom.db"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
