@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actors.cli.address import SOCKET_VARIABLE, URL_VARIABLE, is_named
 from actors.cli.context import Failed, load_settings
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import plain, print_json, print_rows
@@ -30,6 +31,9 @@ def backup(file: Path, force: bool, as_json: bool, config: str | None) -> None:
     from actors.backup.errors import BackupError
     from actors.backup.taking import take
 
+    if is_named():
+        message = "a backup is made where the supervisor runs, by its user: it has the files of that machine"
+        raise Failed(f"{message}; run it there, without --url and --socket (and {URL_VARIABLE}, {SOCKET_VARIABLE})")
     try:
         taken = take(load_settings(config), file, force=force)
     except BackupError as error:
