@@ -83,6 +83,7 @@ async def test_cancels_reach_a_waiting_and_a_running_job(cluster: Cluster, tmp_p
         await status(runtime, running, JobStatus.RUNNING)
         waiting = (await runtime.submit(job(record, "exec sleep 1000", resources=whole))).job_id
         await status(runtime, waiting, JobStatus.QUEUED)
+        await until(lambda: len(lines(record)) == 1)
         for job_id in (waiting, running):
             await runtime.cancel(job_id, by="ana")
         assert [await ended(runtime, job_id) for job_id in (waiting, running)] == [
@@ -100,6 +101,7 @@ async def test_a_cancel_is_repeated_until_the_controller_has_heard_it(cluster: C
         script = "trap 'exit 3' TERM; while :; do sleep 0.02; done"
         running = (await runtime.submit(job(record, script))).job_id
         await status(runtime, running, JobStatus.RUNNING)
+        await until(lambda: len(lines(record)) == 1)
         await cluster.stop("slurmctld")
         await runtime.cancel(running, by="ana")
         await until_event(runtime, running, "job_cancel_requested")
