@@ -96,7 +96,7 @@ class Observer:
         return vanished(known, self._now())
 
     def note_cancelled(self, key: str, *, waited: bool) -> None:
-        """A cancel was sent, which is the cause of an end of which Slurm does not tell; ``waited``: the job did then."""
+        """A cancel was sent: the cause of an end of which Slurm does not tell. ``waited``: the job had not begun."""
         self._cancelled[key] = waited
         if len(self._cancelled) > _MOST_CANCELLED:
             del self._cancelled[next(iter(self._cancelled))]
