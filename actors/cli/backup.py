@@ -34,7 +34,8 @@ def backup(file: Path, force: bool, as_json: bool, config: str | None) -> None:
 
     if is_named():
         message = "a backup is made where the supervisor runs, by its user: it has the files of that machine"
-        raise Failed(f"{message}; run it there, without --url and --socket (and {variable_names.URL}, {variable_names.SOCKET})")
+        options = f"--url and --socket (and {variable_names.URL}, {variable_names.SOCKET})"
+        raise Failed(f"{message}; run it there, without {options}")
     try:
         taken = take(load_settings(config), file, force=force)
     except BackupError as error:
