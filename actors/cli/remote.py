@@ -66,7 +66,8 @@ class _Watching:
         failure = failures[0]
         if isinstance(failure, ConnectionRejected):
             body = (failure.body or b"").decode(errors="replace").strip()
-            raise Failed(f"{self._url} refuses: {body or f'status {failure.status_code}'}")
+            not_feed = f"status {failure.status_code}; is it the address of the feed? that of HTTP begins with http"
+            raise Failed(f"{self._url} refuses: {body or not_feed}")
         reason = getattr(failure, "reason", None)
         if isinstance(failure, ConnectionClosed) and reason is not None:
             if reason.code in _FINAL:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 import attrs
+import trio
 
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.slurm.accounting import ending_of
@@ -14,10 +15,16 @@ from actors.providers.slurm.refusals import query_failure
 from actors.providers.slurm.squeue import FORMAT, Shown
 from actors.providers.slurm.statuses import Ending
 
+ORPHANS_END_WITHIN = 30.0
+"""Seconds beyond twice KillWait in which a node that registers again ends what it still runs of jobs given up before.
+
+Seen on 22.05: such a node is IDLE at once, and the programs went on for 5 s, or for KillWait where that is more.
+"""
+
 _OLDEST = 20
 """The first release of which all is used that this provider relies on: 20.02."""
 
-_VERSION = re.compile(r"\b(\d{2})\.(\d{2})")
+_VERSION = re.compile(r"\b(\d{1,3})\.\d{1,3}[\w.-]{0,30}")
 _SETTING = re.compile(r"^(\w+)\s*= (.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"(\d+) sec")
 _ENDING = re.compile(r" ExitCode=(\d{1,10}:\d{1,3})(?= )")
@@ -33,6 +40,7 @@ class ClusterSettings:
     version: str
     min_job_age: float | None
     message_timeout: float
+    kill_wait: float
     has_accounting: bool
 
 
@@ -42,6 +50,7 @@ class Cluster:
     def __init__(self, name: str, commands: Commands) -> None:
         self.name = name
         self.commands = commands
+        self._back_since: dict[int, float | None] = {}  # by jobs whose nodes were away, on trio's clock; None: still
 
     async def version(self) -> str:
         """Slurm's version, such as 22.05.8. Raises :class:`Unavailable` for one too old, or for missing commands."""
@@ -51,7 +60,7 @@ class Cluster:
         found = _VERSION.search(words)
         if found is not None and int(found[1]) < _OLDEST:
             raise Unavailable(f"{self.name} is {words[:100]}: Slurm {_OLDEST}.02 or newer is needed")
-        return words.removeprefix("slurm").lstrip("-wlm ")[:100] or "unknown"
+        return "unknown" if found is None else found[0]
 
     async def settings(self) -> ClusterSettings:
         """Slurm's configuration as the controller has it now."""
@@ -66,6 +75,7 @@ class Cluster:
             version=found.get("SLURM_VERSION", "")[:100],
             min_job_age=age or None,
             message_timeout=timeout,
+            kill_wait=_seconds(found, "KillWait") or 0.0,
             has_accounting="slurmdbd" in storage,
         )
 
@@ -80,13 +90,28 @@ class Cluster:
         found = _ENDING.search(answer.out)
         return Ending() if found is None else ending_of(found[1])
 
-    async def nodes_are_back(self, nodes: str | None) -> bool:
-        """Whether all these nodes answer, and end no job any more: they run what Slurm knows, and nothing else."""
+    async def nodes_are_back(self, job_id: int, nodes: str | None, *, were_lost: bool) -> bool:
+        """Whether all nodes of a job answer, and run nothing of it any more.
+
+        ``were_lost``: Slurm gave the job up because of one of them. Then, and where one was seen away, that they are
+        back must have held for a while (:data:`ORPHANS_END_WITHIN`).
+        """
         if nodes is None:
             return False
         answer = await self._run("scontrol", "--oneliner", "show", "node", nodes)
         states = _NODE_STATE.findall(answer.out)
-        return answer.status == 0 and bool(states) and not any(_NOT_THERE.search(state) for state in states)
+        if answer.status != 0 or not states or any(_NOT_THERE.search(state) for state in states):
+            self._back_since[job_id] = None
+            return False
+        if not were_lost and job_id not in self._back_since:
+            return True
+        since = self._back_since.get(job_id)
+        if since is None:
+            since = self._back_since[job_id] = trio.current_time()
+        if trio.current_time() - since < 2 * (await self.settings()).kill_wait + ORPHANS_END_WITHIN:
+            return False
+        del self._back_since[job_id]
+        return True
 
     async def cancel(self, job_id: int, *, only_waiting: bool = False) -> None:
         """Ask for the end of a job. An unknown one, or one that has ended, is no error."""

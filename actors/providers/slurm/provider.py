@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import trio
 
+from actors.jobs.ids import time_of
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
 from actors.providers.abilities import Held
 from actors.providers.base import (
@@ -114,13 +115,9 @@ class SlurmProvider(NoDeliveries):
 
     async def held(self) -> list[Held]:
         """The jobs of this user with a key of Greenroom's that have not ended."""
-        shown = await self._cluster.jobs()
-        return [
-            Held(key, f"Slurm job {job.job_id}")
-            for key, jobs in shown.items()
-            for job in jobs
-            if job.state in WAITING | RUNNING
-        ]
+        shown = (await self._cluster.jobs()).with_keys()
+        ours = [job for job in shown if time_of(job.key) is not None and job.state in WAITING | RUNNING]
+        return [Held(job.key, f"Slurm job {job.job_id}") for job in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """One squeue for all of them."""
@@ -134,6 +131,8 @@ class SlurmProvider(NoDeliveries):
         for job in going_on:
             await self._cluster.cancel(job.job_id)
         if going_on:
+            if all(job.state in WAITING for job in going_on):
+                self._observer.note_cancelled(key)
             return CancelAck.ACCEPTED
         known = await self._finder.known(key) if is_key(key) else None
         if shown or (known is not None and known.exit is not None):

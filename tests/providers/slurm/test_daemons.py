@@ -59,8 +59,9 @@ async def test_a_restart_of_the_controller_changes_nothing_for_jobs_that_run_or_
 async def test_a_job_ends_by_its_own_record_though_the_nodes_daemon_was_killed(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its processes go on, and Slurm would have it running until the daemon is back."""
-    monkeypatch.setattr(statuses, "SETTLE_SECONDS", 1.0)
+    """Its processes go on, and Slurm would have it running or completing until the daemon is back."""
+    monkeypatch.setitem(statuses.SETTLE_SECONDS, "COMPLETING", 1.0)
+    monkeypatch.setattr(statuses, "USUAL_SETTLE_SECONDS", 1.0)
     record, go = tmp_path / "record", tmp_path / "go"
     async with supervised(tmp_path, cluster) as runtime:
         orphan = (await runtime.submit(job(record, f"{waiting_for(go)}; exit 3"))).job_id
