@@ -28,6 +28,10 @@ usual=$(umask)
 umask 077
 directory={directory}
 key={key}
+if ! [ -r "$directory/jobs/$key/run" ]; then
+  echo "[greenroom: $directory/jobs/$key/run is not there on $SLURMD_NODENAME: every node needs that directory]"
+  exit {no_directory}
+fi
 if ! mkdir "$directory/$key.started"; then
   if [ -d "$directory/$key.started" ]; then
     echo "[greenroom: second start of $key by Slurm job $SLURM_JOB_ID: the program is not run again]"

@@ -28,7 +28,8 @@ ABSENT_AFTER = 1.0
 def options(place: Path, cluster: Cluster, commands: Commands | None = None, **more: Any) -> dict[str, Any]:
     """The provider's options for that cluster; ``place``: a directory of the test."""
     found = {"path": str(commands.path)} if commands is not None else {}
-    return {"conf": str(cluster.conf), "directory": str(place / "shared"), "absent_after": ABSENT_AFTER, **found, **more}
+    shared = str(place / "shared")
+    return {"conf": str(cluster.conf), "directory": shared, "absent_after": ABSENT_AFTER, **found, **more}
 
 
 def supervisors_at(place: Path, cluster: Cluster, commands: Commands | None = None, **more: Any) -> Supervisors:

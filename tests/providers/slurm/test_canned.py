@@ -178,15 +178,31 @@ async def test_what_it_holds_are_the_jobs_with_keys_that_go_on(tmp_path: Path) -
     assert [(one.key, one.name) for one in await provider.held()] == [(KEY, "Slurm job 7")]
 
 
-async def test_a_cancel_is_sent_to_each_job_of_the_key_that_goes_on(tmp_path: Path) -> None:
+async def test_a_cancel_is_sent_to_each_job_of_the_key_that_goes_on(tmp_path: Path, autojump_clock: object) -> None:
     canned = Canned(squeue="\n".join([line(7, "FAILED", KEY), line(8, "PENDING", KEY), line(9, "RUNNING", "x")]))
     provider = provider_at(tmp_path, canned)
     assert await provider.cancel(KEY, {"id": 8}) is CancelAck.ACCEPTED
     assert canned.named("scancel") == [["8"]]
     canned.squeue = line(7, "CANCELLED", KEY)
+    await trio.sleep(3)
     assert await provider.cancel(KEY, {"id": 7}) is CancelAck.ALREADY_TERMINAL
     canned.squeue = line(7, "RUNNING", "other")
+    await trio.sleep(3)
     assert await provider.cancel(KEY, {"id": 7}) is CancelAck.UNKNOWN_JOB  # the number is another's
+
+
+async def test_many_cancels_at_once_cost_one_squeue(tmp_path: Path, autojump_clock: object) -> None:
+    keys = [f"{KEY[:-1]}{number}" for number in range(30)]
+    canned = Canned(squeue="\n".join(line(number + 1, "PENDING", key) for number, key in enumerate(keys)))
+    provider = provider_at(tmp_path, canned)
+    for key in keys:
+        assert await provider.cancel(key, {}) is CancelAck.ACCEPTED
+    assert (len(canned.named("squeue")), len(canned.named("scancel"))) == (1, 30)
+    canned.squeue += "\n" + line(99, "PENDING", f"{KEY[:-1]}new")
+    assert await provider.cancel(f"{KEY[:-1]}new", {}) is CancelAck.ACCEPTED  # it was submitted since then
+    await trio.sleep(3)
+    await provider.cancel(keys[0], {})
+    assert len(canned.named("squeue")) == 3
 
 
 async def test_a_job_that_was_cancelled_while_it_waited_and_is_forgotten_was_ended_by_that(tmp_path: Path) -> None:
@@ -196,6 +212,19 @@ async def test_a_job_that_was_cancelled_while_it_waited_and_is_forgotten_was_end
     await provider.cancel(KEY, handle)
     canned.squeue = ""
     assert (await seen(provider)).phase is Phase.CANCELED
+
+
+@pytest.mark.parametrize(("status", "phase"), [(143, Phase.CANCELED), (0, Phase.SUCCEEDED)])
+async def test_a_cancel_is_the_cause_of_an_end_of_which_slurm_does_not_tell(
+    tmp_path: Path, status: int, phase: Phase
+) -> None:
+    canned = Canned(squeue=line(7, "RUNNING", KEY, nodes="n1"))
+    provider = provider_at(tmp_path, canned)
+    handle = (await submit(provider)).handle
+    await provider.cancel(KEY, handle)
+    canned.squeue = ""
+    (tmp_path / "shared" / f"{KEY}.exit").write_text(json.dumps({"status": status, "job": 7}))
+    assert (await seen(provider)).phase is phase
 
 
 async def test_what_runs_is_not_forgotten(tmp_path: Path) -> None:
