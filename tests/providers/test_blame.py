@@ -27,6 +27,7 @@ from actors.providers.ray import RayOptions, RayProvider
 from actors.providers.registry import kinds
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.providers.slurm import SlurmOptions, SlurmProvider
 from actors.testing.fake_replicate import TOKEN
 
 IDS = ("ja-1", "jb-1")
@@ -146,6 +147,8 @@ def real_one(kind: str, tmp_path: Path, transport: httpx.AsyncBaseTransport | No
             return ReplicateProvider(ReplicateOptions(token_input="token", settle_seconds=0), transport=transport)
         case "scripted":
             return ScriptedProvider(ScriptedOptions(), ScriptedRemote())
+        case "slurm":
+            return SlurmProvider(SlurmOptions(), tmp_path)
     raise AssertionError(f"this test does not know providers of kind {kind}")
 
 
