@@ -130,12 +130,12 @@ class Writer:
                 yield from self._providers(reader)
 
     def _providers(self, reader: Reference) -> Iterator[str]:
-        yield "Of every provider, whatever its kind:\n"
+        yield "#### every provider, whatever its kind\n"
         yield self.rows(reader.rows(CommonSettings, "providers.NAME"), self.settings)
         for kind in kinds():
             made_by = factory(kind)
             reader.converter.shapes[made_by.options_class] = kind_shape(made_by.options_class)
-            yield f"Of a provider of kind `{kind}`: {explained(made_by.options_class)[0]}\n"
+            yield f"#### kind `{kind}`\n\n{explained(made_by.options_class)[0]}\n"
             yield self.rows(reader.rows(made_by.options_class, "providers.NAME"), self.settings, kind)
             different = [
                 f"`{name}` is {as_written(value)}"

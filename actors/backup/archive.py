@@ -40,7 +40,7 @@ _NAME = re.compile(r"greenroom\.(db|yaml)|keys/[0-9]{1,3}-[A-Za-z0-9_-][A-Za-z0-
 _MOST_MANIFEST = 1 << 20
 _PIECE = 1 << 20
 _UNREADABLE = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, RuntimeError,
     OverflowError,
 )  # fmt: skip
 """What reading an archive may raise that is none, or was damaged."""

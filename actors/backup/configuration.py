@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 Path_ = tuple[str, ...]
 
 
+FIRST_TOKEN = "token"  # noqa: S105 - the name of a file
+"""In place of a setting: the file of this name in the state directory, the token of the first start."""
+
+
 def key_files(settings: Settings) -> Iterator[tuple[Path_, Path]]:
     """Each setting that names a key file, by its path in the configuration, and that file."""
+    if (token := settings.state_dir / FIRST_TOKEN).exists():
+        yield (FIRST_TOKEN,), token
     for name in ("tls_certificate", "tls_key"):
         if (file := getattr(settings.http, name)) is not None:
             yield ("http", name), file.expanduser()

@@ -21,7 +21,7 @@ import attrs
 import trio
 
 from actors.backup.archive import CONFIGURATION, DATABASE, KEYS, Archive, Manifest, opened
-from actors.backup.configuration import rewritten
+from actors.backup.configuration import FIRST_TOKEN, rewritten
 from actors.backup.errors import BackupError
 from actors.backup.machine import machine
 from actors.backup.output import new_file, sync
@@ -65,6 +65,7 @@ def restore(
     place cannot be reached. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then ``into`` has no
     database.
     """
+    into = into.resolve()
     with ExitStack() as stack:
         archive = stack.enter_context(opened(file))
         manifest = archive.manifest
@@ -73,7 +74,7 @@ def restore(
             raise BackupError(f"{message}; install Greenroom {manifest.greenroom}")
         _check_empty(into)
         try:
-            stack.enter_context(StateDirectory(into.absolute()))
+            stack.enter_context(StateDirectory(into))
             _hold_original(stack, manifest, into, original_stopped=original_stopped)
         except AlreadyRunning as error:
             raise BackupError(f"{error}; stop it first") from None
@@ -81,7 +82,7 @@ def restore(
             raise BackupError(str(error)) from None
         _check_empty(into)
         try:
-            return _restore(archive, into.absolute(), now or datetime.now(UTC))
+            return _restore(archive, into, now or datetime.now(UTC))
         except OSError as error:
             raise BackupError(f"cannot write to {into}: {error.strerror or error}") from error
         except StoreError as error:
@@ -152,7 +153,8 @@ def _copy_keys(archive: Archive, folder: Path, into: Path) -> dict[str, Path]:
     found = {}
     for name, member in archive.manifest.members.items():
         if name.startswith(KEYS) and member.setting is not None:
-            path = into / "keys" / name.removeprefix(KEYS)
+            is_token = member.setting == FIRST_TOKEN
+            path = into / FIRST_TOKEN if is_token else into / "keys" / name.removeprefix(KEYS)
             with new_file(folder / path.name) as output:
                 archive.copy(name, output)
             found[member.setting] = path
@@ -165,7 +167,9 @@ def _configuration(archive: Archive, folder: Path, keys: dict[str, Path]) -> byt
         with new_file(folder / "original.yaml") as output:
             archive.copy(CONFIGURATION, output)
         content = (folder / "original.yaml").read_bytes()
-    changes = {("state_dir",): "."} | {_path(setting): str(path) for setting, path in keys.items()}
+    changes = {("state_dir",): "."} | {
+        _path(setting): str(path) for setting, path in keys.items() if setting != FIRST_TOKEN
+    }
     return rewritten(content, changes)
 
 

@@ -20,6 +20,7 @@ from actors.backup.configuration import key_files
 from actors.backup.errors import BackupError
 from actors.backup.machine import machine
 from actors.backup.output import check_target, new_file, place, working_folder
+from actors.jobs.os_text import shown
 from actors.settings import Settings
 from actors.store import StoreError
 from actors.store.copying import copy
@@ -82,7 +83,7 @@ def _take(settings: Settings, database: Path, file: Path, folder: Path, began_at
         manifest = Manifest(
             FORMAT, VERSION, version("greenroom"), copied.revision, began_at, os.fspath(settings.state_dir.absolute()),
             archive.members, copied.instance_id, machine(),
-            None if settings.config_file is None else os.fspath(settings.config_file), _left_out(settings),
+            None if settings.config_file is None else shown(str(settings.config_file)), _left_out(settings),
         )  # fmt: skip
         archive.finish(manifest)
         size = output.tell()

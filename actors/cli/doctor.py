@@ -194,14 +194,12 @@ def restore_findings(restore: Mapping[str, Any]) -> Iterator[Finding]:
     """How the restore of the runtime stands, if it was restored: what providers run that the backup does not know."""
     if restore["restored_at"] is None:
         return
-    from actors.store.state_directory import holder
-
     found = f"from a backup of {restore['began_at']}, made in {restore['original']}"
     left = ", ".join(f"{number} at {name}" for name, number in restore["to_look_up"].items())
     yield Finding(
         "restored", not left, f"{found}; jobs to look up: {left or 'none'}", "wait, or settle them" if left else ""
     )
-    if (running := holder(Path(restore["original"]))) is not None:
+    if (running := restore["original_held_by"]) is not None:
         yield Finding("original", False, f"{running} runs in {restore['original']}", "stop it: both run the same jobs")
     for one in restore["unknown_jobs"]:
         what = f"runs {one['key']} ({one['name']}), which the backup does not know"

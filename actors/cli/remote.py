@@ -18,6 +18,7 @@ from trio_websocket import (
 
 from actors.cli.context import Failed
 from actors.cli.event_text import describe
+from actors.cli.network import NetworkAddress
 from supervision.errors import leaves
 
 CONNECT_SECONDS = 10.0
@@ -74,6 +75,8 @@ class _Watching:
                 raise Failed(f"{self._url} closed the connection: {reason.reason or reason.code}")
             return reason.reason or "the connection was lost"
         if not self._connected:
+            if isinstance(cause := failure.__cause__, OSError) and hasattr(cause, "verify_message"):
+                raise NetworkAddress(self._address, "", "").unreachable(cause)
             raise Failed(f"nobody answers at {self._url}: {str(failure) or type(failure).__name__}")
         return "the connection was lost"
 
@@ -84,7 +87,13 @@ class _Watching:
         assert host is not None
         with trio.fail_after(CONNECT_SECONDS):
             if encrypted:
-                return await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
+                stream = await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
+                try:
+                    await stream.do_handshake()  # here, where it fails at once and with its reason
+                except trio.BrokenResourceError:
+                    await trio.aclose_forcefully(stream)
+                    raise
+                return stream
             return await trio.open_tcp_stream(host, port)
 
     async def _shake_hands(self, nursery: trio.Nursery, stream: _Stream) -> WebSocketConnection:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import attrs
+import trio
 from sqlalchemy import Connection
 
 from actors.control.context import Context
@@ -12,6 +14,7 @@ from actors.providers.abilities import Held
 from actors.providers.guard import Failure
 from actors.store import names, restored
 from actors.store.restored import Restore as LastRestore
+from actors.store.state_directory import holder
 
 
 @attrs.frozen
@@ -28,7 +31,8 @@ class RestoreView:
     """Which runtime this is, and of a restored one the last restore.
 
     ``to_look_up``: how many jobs each provider is still to be asked about. ``unknown_jobs``: what providers run that
-    our rows do not know; ``not_listed``: by provider, why that is not known.
+    our rows do not know; ``not_listed``: by provider, why that is not known. ``original_held_by``: the supervisor that
+    runs where the backup was made, in words, as far as that place is on this machine.
     """
 
     instance_id: str | None
@@ -36,6 +40,7 @@ class RestoreView:
     to_look_up: Mapping[str, int] = attrs.field(factory=dict)
     unknown_jobs: tuple[UnknownJob, ...] = ()
     not_listed: Mapping[str, str] = attrs.field(factory=dict)
+    original_held_by: str | None = None
 
 
 class Restore:
@@ -63,7 +68,18 @@ class Restore:
                 not_listed[name] = "it cannot list what it runs" if held is None else held.message
             else:
                 unknown += await self._ledger.read(_unknown, name, held)
-        return RestoreView(instance_id, last, await self.to_look_up(), tuple(unknown), not_listed)
+        held_by = await trio.to_thread.run_sync(_held_by, Path(last.original), self._ledger.store.path)
+        return RestoreView(instance_id, last, await self.to_look_up(), tuple(unknown), not_listed, held_by)
+
+
+def _held_by(original: Path, database: Path | None) -> str | None:
+    """Who holds the original's directory, where that is another one than ours."""
+    try:
+        if database is not None and original.samefile(database.parent):
+            return None
+    except OSError:
+        return None
+    return holder(original)
 
 
 def _unknown(connection: Connection, provider: str, held: list[Held]) -> list[UnknownJob]:

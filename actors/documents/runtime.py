@@ -115,13 +115,15 @@ class RestoreDocument(TypedDict):
     """Which runtime this is, and when and of what it was restored; null: never.
 
     ``to_look_up``: by provider, how many jobs it is still to be asked about. ``unknown_jobs``: what providers run that
-    was submitted after the backup was made; ``not_listed``: by provider, why that is not known.
+    was submitted after the backup was made; ``not_listed``: by provider, why that is not known. ``original_held_by``:
+    the supervisor that runs where the backup was made.
     """
 
     instance_id: str | None
     restored_at: Moment | None
     began_at: Moment | None
     original: str | None
+    original_held_by: str | None
     to_look_up: dict[str, int]
     unknown_jobs: list[UnknownJobDocument]
     not_listed: dict[str, str]
@@ -135,6 +137,7 @@ def restore_document(view: RestoreView) -> RestoreDocument:
         "restored_at": None if made is None else moment(made.at),
         "began_at": None if made is None else moment(made.began_at),
         "original": None if made is None else made.original,
+        "original_held_by": view.original_held_by,
         "to_look_up": dict(view.to_look_up),
         "unknown_jobs": [from_fields(UnknownJobDocument, one) for one in view.unknown_jobs],
         "not_listed": dict(view.not_listed),

@@ -82,9 +82,10 @@ class AsItWas:
     """It surely has not run since."""
 
 
-def conclude(
-    one: ToLookUp, seen: Sequence[Seen], doubt: str | None, now: datetime, lost: str | None = None
-) -> Adopt | Doubt | AsItWas:
+Verdict = Adopt | Doubt | AsItWas
+
+
+def conclude(one: ToLookUp, seen: Sequence[Seen], doubt: str | None, now: datetime, lost: str | None = None) -> Verdict:
     """What follows from the answers.
 
     ``seen``: the attempts that the provider has, the oldest first. ``doubt``: why it is not sure that it had no others;

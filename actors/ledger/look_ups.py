@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from actors.jobs.events import EventType
 from actors.jobs.ids import attempt_of
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.look_ups import Adopt, AsItWas, Doubt, Seen, ToLookUp
+from actors.jobs.look_ups import Adopt, AsItWas, Doubt, Seen, ToLookUp, Verdict
 from actors.jobs.records import QueueStatus, Restored, Submission, SubmissionState
 from actors.ledger.base import Pair, advance, change, close_submission, emit, load_readable
 from actors.ledger.dispatch import hand_over
@@ -44,9 +44,7 @@ def _open(submission: Submission | None) -> Submission | None:
     return None if submission is None or submission.state is SubmissionState.CLOSED else submission
 
 
-def record_look_up(
-    tx: Transaction, job_id: str, verdict: Adopt | Doubt | AsItWas, *, token: Token, jitter: Jitter
-) -> None:
+def record_look_up(tx: Transaction, job_id: str, verdict: Verdict, *, token: Token, jitter: Jitter) -> None:
     """Record what became of one job. ``token``: makes the token of a submission of which only the key is known."""
     pair = load_readable(tx, job_id)
     if pair is None or pair.job.is_terminal or pair.entry.restored is not Restored.LOOK_UP:

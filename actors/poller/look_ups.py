@@ -5,12 +5,12 @@ What is not known while the provider cannot be asked stays so: the job keeps its
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import trio
 
-from actors.jobs.look_ups import MOST_KEYS, Seen, ToLookUp, conclude, doubt_about_records
+from actors.jobs.look_ups import MOST_KEYS, Seen, ToLookUp, Verdict, conclude, doubt_about_records
 from actors.jobs.records import Phase
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock
@@ -22,6 +22,8 @@ from actors.store import restored
 from logconf import bind_correlation_id, get_logger
 
 _logger = get_logger("actors.poller")
+_TOGETHER = 100
+"""Jobs whose verdicts are recorded in one transaction."""
 
 
 class LookUps:
@@ -55,23 +57,37 @@ class LookUps:
             return
         doubt = doubt_about_records(self._provider.name, since, restore.began_at, self._clock.now(), self._kept_days)
         left: set[str] = set()
-        waiting = iter(found)
-        async with trio.open_nursery() as nursery:
-            for _ in range(min(self._provider.capabilities.concurrent_calls, len(found))):
-                nursery.start_soon(self._work, waiting, doubt, left)
+        for start in range(0, len(found), _TOGETHER):
+            left |= await self._look_up_all(found[start : start + _TOGETHER], doubt)
         self.left = frozenset(left)
 
-    async def _work(self, waiting: Iterator[ToLookUp], doubt: str | None, left: set[str]) -> None:
-        for one in waiting:
-            with bind_correlation_id(one.job.correlation_id):
-                failure = await self._look_up(one, doubt)
-            if failure is not None:
-                left.add(one.job.job_id)
-                extra = {"job_id": one.job.job_id, "provider": self._provider.name}
-                _logger.log(logging.DEBUG, "Restored job cannot be looked up yet: %s", failure.message, extra=extra)
+    async def _look_up_all(self, some: Sequence[ToLookUp], doubt: str | None) -> set[str]:
+        """Look these up, a few at once, and record what follows, together; the ids of those that are left."""
+        verdicts: dict[str, Verdict] = {}
+        waiting = iter(some)
 
-    async def _look_up(self, one: ToLookUp, doubt: str | None) -> Failure | None:
-        """Ask about every key that the job may have had, and record what follows; the failure of a call instead."""
+        async def work() -> None:
+            for one in waiting:
+                with bind_correlation_id(one.job.correlation_id):
+                    verdict = await self._look_up(one, doubt)
+                if not isinstance(verdict, Failure):
+                    verdicts[one.job.job_id] = verdict
+                    continue
+                extra = {"job_id": one.job.job_id, "provider": self._provider.name}
+                _logger.debug("Restored job cannot be looked up yet: %s", verdict.message, extra=extra)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(self._provider.capabilities.concurrent_calls, len(some))):
+                nursery.start_soon(work)
+        sources = self._ledger.sources
+        record = partial(record_look_up, token=sources.token, jitter=sources.jitter)
+        verbs = [partial(record, job_id=job_id, verdict=verdict) for job_id, verdict in verdicts.items()]
+        for outcome in await self._ledger.write_each(verbs) if verbs else ():
+            outcome.unwrap()
+        return {one.job.job_id for one in some} - verdicts.keys()
+
+    async def _look_up(self, one: ToLookUp, doubt: str | None) -> Verdict | Failure:
+        """Ask about every key that the job may have had: what follows, or the failure of a call."""
         keys, seen, lost = one.keys(), list[Seen](), None
         if len(keys) > MOST_KEYS:
             doubt = f"it may have had more than {MOST_KEYS} attempts"
@@ -85,10 +101,7 @@ class LookUps:
         answer = await self._find_each(one, keys[:MOST_KEYS], seen)
         if isinstance(answer, Failure):
             return answer
-        verdict = conclude(one, seen, answer or doubt, self._clock.now(), lost)
-        sources = self._ledger.sources
-        await self._ledger.write(record_look_up, one.job.job_id, verdict, token=sources.token, jitter=sources.jitter)
-        return None
+        return conclude(one, seen, answer or doubt, self._clock.now(), lost)
 
     async def _observe(self, one: ToLookUp) -> Seen | str | Failure:
         """The attempt that the provider had accepted when the backup was made, or why it is not known any more."""

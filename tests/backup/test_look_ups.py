@@ -265,3 +265,36 @@ async def test_a_second_restore_leaves_in_doubt_what_the_first_one_did(autojump_
         await runtime.queue.resume(None, by="root")
         await runtime.jobs.settle(waiting.job_id, "not_run", by="root")
         assert (await runtime.wait(waiting.job_id)).status == "completed"
+
+
+async def test_an_approval_may_come_before_the_provider_has_answered(autojump_clock, site):
+    async with site.open(site.original) as runtime:
+        job = await runtime.submit(request(duration=10, requires_approval="why"))
+        site.take()
+    await site.restore()
+    site.remote.inject(Fault(FaultKind.REFUSED, ("find",), times=None))
+    async with site.open(site.new) as runtime:
+        await runtime.queue.resume(None, by="root")
+        (approval,) = await runtime.approvals.page()
+        with pytest.raises(Refused, match="reject it when its provider has answered, or cancel the job"):
+            await runtime.reject(approval.approval_id, by="bo")
+        await runtime.approve(approval.approval_id, by="bo")
+        await trio.sleep(60)
+        assert runs_of(site, job) == []
+        site.remote.heal()
+        assert (await runtime.wait(job.job_id)).status == "completed"
+
+
+async def test_an_answer_that_was_lost_before_the_backup_is_settled_as_ever(autojump_clock, site):
+    """Its token is known, so that a provider that looks for it can be asked, but for no attempt after that one."""
+    site.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",), times=2), Fault(FaultKind.DOWN, ("find",), times=None))
+    async with site.open(site.original, options=BY_TOKEN) as runtime:
+        jobs = [await runtime.submit(request(duration=300, max_attempts=most)) for most in (1, 3)]
+        await trio.sleep(10)
+        site.take()
+    site.remote.heal()
+    await site.restore()
+    async with site.open(site.new, options=BY_TOKEN) as runtime:
+        for job in jobs:
+            assert (await runtime.wait(job.job_id)).status == "completed"
+            assert len(runs_of(site, job)) == 1

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import sqlite3
 import stat
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 
@@ -17,6 +21,7 @@ from actors.backup.errors import BackupError
 from actors.backup.restoring import restore
 from actors.backup.taking import take
 from actors.jobs.notify_options import NotificationTarget, NotifyOptions
+from actors.jobs.options import Limits
 from actors.settings import Settings
 from actors.store.state_directory import StateDirectory
 from actors.testing import request
@@ -155,6 +160,44 @@ async def test_a_directory_that_cannot_be_written_or_holds_a_file_is_refused(sit
         await restored(site)
 
 
+async def test_a_full_disk_leaves_no_database_and_the_next_restore_succeeds(site, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(restoring, "sync", full)
+        with pytest.raises(BackupError, match=r"cannot write to .*No space left on device"):
+            await restored(site)
+    assert {path.name for path in site.new.iterdir()} <= {"supervisor.lock", "greenroom.yaml"}
+    await restored(site)
+
+
+async def test_an_original_that_is_started_again_is_reported(autojump_clock, site):
+    await restored(site)
+    async with site.open(site.new) as runtime:
+        assert (await runtime.restore.view()).original_held_by is None
+        with StateDirectory(site.original):
+            assert "the supervisor with pid" in (await runtime.restore.view()).original_held_by
+
+
+async def test_a_job_whose_row_is_damaged_does_not_start_either(autojump_clock, site):
+    async with site.open(site.original, limits=Limits(total=1)) as runtime:
+        await runtime.submit(request(duration=10))
+        waiting = await runtime.submit(request(duration=10))
+    database = site.original / "greenroom.db"
+    with closing(sqlite3.connect(database)) as rows:
+        (whole,) = rows.execute("SELECT request FROM jobs WHERE job_id = ?", (waiting.job_id,)).fetchone()
+        rows.execute("UPDATE jobs SET request = '[]' WHERE job_id = ?", (waiting.job_id,))
+        rows.commit()
+    site.take()
+    await restored(site)
+    with closing(sqlite3.connect(site.new / "greenroom.db")) as rows:
+        rows.execute("UPDATE jobs SET request = ? WHERE job_id = ?", (whole, waiting.job_id))
+        rows.commit()
+        query = "SELECT restored, lane_id FROM queue_entries WHERE job_id = ?"
+        assert rows.execute(query, (waiting.job_id,)).fetchone() == ("look_up", None)
+
+
 async def test_configuration_and_keys_are_those_of_the_new_directory(site):
     config, key = site.folder / "mine.yaml", site.folder / "key"
     key.write_text("whsec_abc\n")
@@ -163,8 +206,10 @@ async def test_configuration_and_keys_are_those_of_the_new_directory(site):
         f"notify:\n  targets:\n    ops.eu: {{url: 'https://example.org', secret_file: {key}}}\n"
     )
     settings = Settings.load(config, environ={"HOME": str(site.folder)}, home=site.folder)
+    (site.original / "token").write_text("gr_secret\n")
     take(settings, site.file, force=True)
     made = await restored(site)
+    assert (site.new / "token").read_text() == "gr_secret\n"
     assert made.configuration == site.new / "greenroom.yaml"
     assert made.configuration.read_text().startswith("# ours\n")
     new = Settings.load(made.configuration, environ={}, home=site.folder)
@@ -172,7 +217,7 @@ async def test_configuration_and_keys_are_those_of_the_new_directory(site):
     secret = new.notify.targets["ops.eu"].secret_file
     assert secret.parent == site.new / "keys"
     assert secret.read_text() == "whsec_abc\n"
-    for path in (made.configuration, secret, site.new / "greenroom.db"):
+    for path in (made.configuration, secret, site.new / "token", site.new / "greenroom.db"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

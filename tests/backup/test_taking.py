@@ -129,7 +129,7 @@ async def test_a_damaged_database_is_no_backup(site, original):
 
 
 async def test_configuration_and_key_files_are_in_it_and_one_that_cannot_be_read_is_named(site, original):
-    config, key = site.folder / "original" / "mine.yaml", site.folder / "original" / "hook key"
+    config, key = site.folder / "original" / os.fsdecode(b"m\xffne.yaml"), site.folder / "original" / "hook key"
     config.write_text("# mine\nnotify: {}\n")
     key.write_text("whsec_abc\n")
     targets = {

@@ -180,7 +180,7 @@ def test_every_command_takes_the_options_but_those_that_ask_nobody() -> None:
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         assert command is not None
-        check(command, name not in ("run", "backup", "restore", "config", "completion"))
+        check(command, name not in ("run", "restore", "config", "completion"))
 
 
 def test_a_user_who_may_not_connect_is_told_so(place: Path) -> None:

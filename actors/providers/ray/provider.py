@@ -35,9 +35,9 @@ from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.logs import Follower
 from actors.providers.ray.options import RayOptions
-from actors.providers.ray.preparing import TOKEN, prepare_request
+from actors.providers.ray.preparing import prepare_request
 from actors.providers.ray.statuses import ENDED, Stop, has_ended, observation_of
-from actors.providers.ray.submitting import Submitter, is_attempt_of, is_ours
+from actors.providers.ray.submitting import Submitter, is_greenrooms, is_ours
 from actors.providers.shared_outputs import SharedOutputs
 
 if TYPE_CHECKING:
@@ -77,11 +77,6 @@ def session_began(name: str) -> datetime | None:
     except ValueError:
         return None
     return None if local is None else local + _FARTHEST_WEST
-
-
-def _is_greenrooms(details: Mapping[str, Any]) -> bool:
-    metadata = details.get("metadata")
-    return isinstance(metadata, Mapping) and TOKEN in metadata
 
 
 class RayProvider(NoDeliveries):
@@ -139,7 +134,7 @@ class RayProvider(NoDeliveries):
         found = await self._cluster.job(job_id)
         if found is None:
             return ABSENT if self._submitter.asked_in(job_id) in (None, session) else UNKNOWABLE
-        if not (is_ours(found, token) if token else is_attempt_of(found, key)):
+        if not (is_ours(found, token) if token else is_greenrooms(found)):
             return UNKNOWABLE
         return Submitted(_handle(job_id, session), await self._observation(job_id, found), existed=True)
 
@@ -150,7 +145,7 @@ class RayProvider(NoDeliveries):
     async def held(self) -> list[Held]:
         """The jobs of any Greenroom that have not ended."""
         listed = await self._cluster.jobs()
-        ours = {job_id: one for job_id, one in listed.items() if _is_greenrooms(one) and not has_ended(one)}
+        ours = {job_id: one for job_id, one in listed.items() if is_greenrooms(one) and not has_ended(one)}
         return [Held(job_id, job_id) for job_id in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:

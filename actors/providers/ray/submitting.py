@@ -33,10 +33,10 @@ def is_ours(details: Mapping[str, Any], token: str) -> bool:
     return isinstance(metadata, Mapping) and metadata.get(TOKEN) == token
 
 
-def is_attempt_of(details: Mapping[str, Any], key: str) -> bool:
-    """Whether the job at Ray carries the job of ``key``: its token was lost, with what happened after a backup."""
+def is_greenrooms(details: Mapping[str, Any]) -> bool:
+    """Whether the job at Ray was submitted by a Greenroom: its id is the key of a job of that one."""
     metadata = details.get("metadata")
-    return isinstance(metadata, Mapping) and metadata.get(JOB_ID) == key.rpartition("-")[0]
+    return isinstance(metadata, Mapping) and TOKEN in metadata
 
 
 @attrs.frozen

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 import trio
@@ -12,7 +13,7 @@ from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.slurm.accounting import ending_of
 from actors.providers.slurm.commands import PROGRAMS, Answer, Commands, CommandTooSlow
 from actors.providers.slurm.refusals import query_failure
-from actors.providers.slurm.squeue import FORMAT, Shown
+from actors.providers.slurm.squeue import FORMAT, Shown, SlurmJob
 from actors.providers.slurm.statuses import Ending
 
 ORPHANS_END_WITHIN = 30.0
@@ -21,10 +22,13 @@ ORPHANS_END_WITHIN = 30.0
 Seen on 22.05: such a node is IDLE at once, and the programs went on for 5 s, or for KillWait where that is more.
 """
 
+MOMENT = 2.0
+"""Seconds for which what squeue said may be used to send a cancel, which is repeated until an end is seen."""
+
 _OLDEST = 20
 """The first release of which all is used that this provider relies on: 20.02."""
 
-_VERSION = re.compile(r"\b(\d{2})\.(\d{2})")
+_VERSION = re.compile(r"\b(\d{1,3})\.\d{1,3}[\w.-]{0,30}")
 _SETTING = re.compile(r"^(\w+)\s*= (.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"(\d+) sec")
 _ENDING = re.compile(r" ExitCode=(\d{1,10}:\d{1,3})(?= )")
@@ -50,6 +54,7 @@ class Cluster:
     def __init__(self, name: str, commands: Commands) -> None:
         self.name = name
         self.commands = commands
+        self._shown = (-math.inf, Shown())
         self._back_since: dict[int, float | None] = {}  # by jobs whose nodes were away, on trio's clock; None: still
 
     async def version(self) -> str:
@@ -60,7 +65,7 @@ class Cluster:
         found = _VERSION.search(words)
         if found is not None and int(found[1]) < _OLDEST:
             raise Unavailable(f"{self.name} is {words[:100]}: Slurm {_OLDEST}.02 or newer is needed")
-        return words.removeprefix("slurm").lstrip("-wlm ")[:100] or "unknown"
+        return "unknown" if found is None else found[0]
 
     async def settings(self) -> ClusterSettings:
         """Slurm's configuration as the controller has it now."""
@@ -81,8 +86,21 @@ class Cluster:
 
     async def jobs(self) -> Shown:
         """All jobs of this user that Slurm shows: one command, however many there are."""
+        asked_at = trio.current_time()
         user = f"--user={self.commands.user}"
-        return Shown.of((await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")).out)
+        answer = await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")
+        self._shown = asked_at, Shown.of(answer.out)
+        return self._shown[1]
+
+    async def jobs_of(self, key: str, job_id: int | None) -> Sequence[SlurmJob]:
+        """The jobs of ``key``, as they were a moment ago, so that many cancels at once cost one command.
+
+        ``job_id``: see :meth:`Shown.of_key`.
+        """
+        asked_at, shown = self._shown
+        if trio.current_time() - asked_at <= MOMENT and (found := shown.of_key(key, job_id)):
+            return found
+        return (await self.jobs()).of_key(key, job_id)
 
     async def ending(self, job_id: int) -> Ending:
         """Exit code and signal of a job that has ended; empty where Slurm shows it no more."""

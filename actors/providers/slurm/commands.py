@@ -71,7 +71,7 @@ class Commands:
         """Where the command is. Raises :class:`Unavailable` where it is missing."""
         if (found := shutil.which(program, path=self._options.path)) is None:
             raise Unavailable(f"{program} is not found: set providers.{self._name}.path to where Slurm's commands are")
-        return found
+        return os.path.abspath(found)  # noqa: PTH100 - a command may look at the name by which it was called
 
     def environment(self) -> dict[str, str]:
         """All that a command's environment holds."""

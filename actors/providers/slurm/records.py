@@ -48,11 +48,15 @@ class Intent:
 
 @attrs.frozen
 class Start:
-    """The program was started, by Slurm job ``job_id`` on ``node``; None: that was not written down."""
+    """The program was started, by Slurm job ``job_id`` on ``node``; None: that was not written down.
+
+    ``devices``: the GPUs that it got there, as Slurm names them.
+    """
 
     job_id: int | None = None
     node: str | None = None
     at: datetime | None = None
+    devices: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -173,7 +177,11 @@ class Records:
             return None
         except NotPlain:
             return Start()
-        return Start(_number(content.get("job")), _text(content.get("node")), _time(content.get("at")))
+        devices = tuple((_text(content.get("devices")) or "").split(","))
+        return Start(
+            _number(content.get("job")), _text(content.get("node")), _time(content.get("at")),
+            devices if all(devices) else (),
+        )  # fmt: skip
 
     def _write_intent(self, key: str, content: Mapping[str, Any], *, sync: bool = True) -> None:
         with self._marked() as folder:

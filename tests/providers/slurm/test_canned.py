@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 
@@ -16,7 +15,7 @@ from actors.jobs.records import JobRequest, Phase
 from actors.providers.base import ABSENT, CancelAck, Submitted
 from actors.providers.errors import Conflict, Invalid, OutcomeUnknown, ProviderError, RateLimited, Unavailable
 from actors.providers.slurm import SlurmOptions, SlurmProvider
-from actors.providers.slurm.commands import Answer, Commands, CommandTooSlow
+from actors.providers.slurm.commands import Answer, CommandTooSlow
 from tests.providers.slurm.answers import NOW, Canned, line
 
 KEY = submission_key(IdFactory().new(NOW + timedelta(seconds=1)), 0)
@@ -178,15 +177,31 @@ async def test_what_it_holds_are_the_jobs_with_keys_that_go_on(tmp_path: Path) -
     assert [(one.key, one.name) for one in await provider.held()] == [(KEY, "Slurm job 7")]
 
 
-async def test_a_cancel_is_sent_to_each_job_of_the_key_that_goes_on(tmp_path: Path) -> None:
+async def test_a_cancel_is_sent_to_each_job_of_the_key_that_goes_on(tmp_path: Path, autojump_clock: object) -> None:
     canned = Canned(squeue="\n".join([line(7, "FAILED", KEY), line(8, "PENDING", KEY), line(9, "RUNNING", "x")]))
     provider = provider_at(tmp_path, canned)
     assert await provider.cancel(KEY, {"id": 8}) is CancelAck.ACCEPTED
     assert canned.named("scancel") == [["8"]]
     canned.squeue = line(7, "CANCELLED", KEY)
+    await trio.sleep(3)
     assert await provider.cancel(KEY, {"id": 7}) is CancelAck.ALREADY_TERMINAL
     canned.squeue = line(7, "RUNNING", "other")
+    await trio.sleep(3)
     assert await provider.cancel(KEY, {"id": 7}) is CancelAck.UNKNOWN_JOB  # the number is another's
+
+
+async def test_many_cancels_at_once_cost_one_squeue(tmp_path: Path, autojump_clock: object) -> None:
+    keys = [f"{KEY[:-1]}{number}" for number in range(30)]
+    canned = Canned(squeue="\n".join(line(number + 1, "PENDING", key) for number, key in enumerate(keys)))
+    provider = provider_at(tmp_path, canned)
+    for key in keys:
+        assert await provider.cancel(key, {}) is CancelAck.ACCEPTED
+    assert (len(canned.named("squeue")), len(canned.named("scancel"))) == (1, 30)
+    canned.squeue += "\n" + line(99, "PENDING", f"{KEY[:-1]}new")
+    assert await provider.cancel(f"{KEY[:-1]}new", {}) is CancelAck.ACCEPTED  # it was submitted since then
+    await trio.sleep(3)
+    await provider.cancel(keys[0], {})
+    assert len(canned.named("squeue")) == 3
 
 
 async def test_a_job_that_was_cancelled_while_it_waited_and_is_forgotten_was_ended_by_that(tmp_path: Path) -> None:
@@ -196,6 +211,19 @@ async def test_a_job_that_was_cancelled_while_it_waited_and_is_forgotten_was_end
     await provider.cancel(KEY, handle)
     canned.squeue = ""
     assert (await seen(provider)).phase is Phase.CANCELED
+
+
+@pytest.mark.parametrize(("status", "phase"), [(143, Phase.CANCELED), (0, Phase.SUCCEEDED)])
+async def test_a_cancel_is_the_cause_of_an_end_of_which_slurm_does_not_tell(
+    tmp_path: Path, status: int, phase: Phase
+) -> None:
+    canned = Canned(squeue=line(7, "RUNNING", KEY, nodes="n1"))
+    provider = provider_at(tmp_path, canned)
+    handle = (await submit(provider)).handle
+    await provider.cancel(KEY, handle)
+    canned.squeue = ""
+    (tmp_path / "shared" / f"{KEY}.exit").write_text(json.dumps({"status": status, "job": 7}))
+    assert (await seen(provider)).phase is phase
 
 
 async def test_what_runs_is_not_forgotten(tmp_path: Path) -> None:
@@ -242,45 +270,3 @@ async def test_a_key_that_is_no_file_name_is_refused(tmp_path: Path, key: str) -
     assert (await provider.observe_many({key: {}})).observations == {}
     await provider.forget(key, {})
     assert not await trio.Path(tmp_path / "shared").exists()
-
-
-async def test_missing_commands_are_one_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    provider = SlurmProvider(SlurmOptions(path=str(tmp_path)), tmp_path, "cluster")
-    with pytest.raises(Unavailable, match=r"^sbatch is not found: set providers\.cluster\.path to where"):
-        await provider.check()
-    await provider.watch(lambda _key: None)
-    assert "Provider cluster cannot be used: sbatch is not found" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("script", "error"),
-    [
-        ("yes", "printed more than"),
-        ("exec sleep 1000", "did not end within 0.3 s"),
-    ],
-)
-async def test_a_command_is_bounded_in_time_and_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, error: str
-) -> None:
-    monkeypatch.setattr("actors.providers.slurm.commands.MOST_BYTES", 100_000)
-    program = tmp_path / "squeue"
-    program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
-    program.chmod(0o755)
-    commands = Commands("slurm", SlurmOptions(path=str(tmp_path)))
-    with pytest.raises(ProviderError, match=error):
-        await commands.run("squeue", seconds=0.3 if "sleep" in script else 30)
-
-
-async def test_no_variable_of_ours_reaches_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SBATCH_PARTITION", "SQUEUE_FORMAT", "SLURM_CLUSTERS", "SECRET_TOKEN"):
-        monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("SLURM_CONF", "/etc/own.conf")
-    program = tmp_path / "squeue"
-    program.write_text("#!/usr/bin/env -S /bin/sh\nexec env\n")
-    program.chmod(0o755)
-    for options, conf in ((SlurmOptions(), "/etc/own.conf"), (SlurmOptions(conf="/srv/slurm.conf"), "/srv/slurm.conf")):
-        answer = await Commands("slurm", attrs.evolve(options, path=str(tmp_path))).run("squeue")
-        found = dict(entry.split("=", 1) for entry in answer.out.splitlines())
-        assert found["SLURM_CONF"] == conf
-        assert found["TZ"] == "UTC0"
-        assert not {"SBATCH_PARTITION", "SQUEUE_FORMAT", "SLURM_CLUSTERS", "SECRET_TOKEN"} & found.keys()

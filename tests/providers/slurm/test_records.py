@@ -93,6 +93,16 @@ def test_the_mark_keeps_the_first_time(records: Records) -> None:
     assert records.make(NOW + timedelta(days=1)) == NOW
 
 
+@pytest.mark.parametrize(
+    ("content", "devices"),
+    [('{"devices": "0,1"}', ("0", "1")), ('{"devices": ""}', ()), ('{"devices": "0,,1"}', ()), ('{"devices": 7}', ())],
+)
+def test_the_devices_of_a_start_are_named(records: Records, content: str, devices: tuple[str, ...]) -> None:
+    (records.directory / "k.started").mkdir()
+    (records.directory / "k.started" / "job").write_text(content)
+    assert records.known("k", NOW) == Known(start=Start(devices=devices))
+
+
 def test_removing_takes_all_of_a_key_and_may_be_repeated(records: Records) -> None:
     records.begin("k", "t", NOW)
     (records.directory / "k.started").mkdir()
