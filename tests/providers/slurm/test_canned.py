@@ -95,6 +95,7 @@ async def test_only_a_sure_refusal_leaves_no_intent(
         await submit(provider)
     assert type(caught.value) is error
     assert ((await provider._finder.known(KEY)).intent is not None) is is_kept
+    assert await trio.Path(tmp_path / "shared" / "jobs" / KEY).exists() is (error is not Invalid)
 
 
 async def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_repeated(tmp_path: Path) -> None:
