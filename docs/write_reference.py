@@ -36,6 +36,7 @@ from actors.providers.local.directory import JobDirectory
 from actors.providers.local.environment import OURS as LOCAL
 from actors.providers.ray.runtime_env import OURS as RAY
 from actors.providers.registry import factory, kinds
+from actors.providers.slurm.preparing import OURS as SLURM
 from actors.settings import places
 from actors.settings.providers import CommonSettings, ProviderSettings, kind_shape
 from actors.settings.sections import NAMES, Sections, converter
@@ -45,7 +46,7 @@ from actors.validation import StrictConverter
 
 PAGES = Path(__file__).parent
 BEGIN, END = "<!-- made by docs/write_reference.py: {} -->", "<!-- end of what is made -->"
-SET_BY = {"local": LOCAL, "ray": RAY}
+SET_BY = {"local": LOCAL, "ray": RAY, "slurm": SLURM}
 """By kind of provider, the variables that it sets in a job's environment."""
 BESIDE_FIELDS = {
     MATRIX: "Parameters, each with a list of values or a range: one job for each combination ([sweeps](sweeps.md)).",
@@ -129,12 +130,12 @@ class Writer:
                 yield from self._providers(reader)
 
     def _providers(self, reader: Reference) -> Iterator[str]:
-        yield "Of every provider, whatever its kind:\n"
+        yield "#### every provider, whatever its kind\n"
         yield self.rows(reader.rows(CommonSettings, "providers.NAME"), self.settings)
         for kind in kinds():
             made_by = factory(kind)
             reader.converter.shapes[made_by.options_class] = kind_shape(made_by.options_class)
-            yield f"Of a provider of kind `{kind}`: {explained(made_by.options_class)[0]}\n"
+            yield f"#### kind `{kind}`\n\n{explained(made_by.options_class)[0]}\n"
             yield self.rows(reader.rows(made_by.options_class, "providers.NAME"), self.settings, kind)
             different = [
                 f"`{name}` is {as_written(value)}"

@@ -37,7 +37,8 @@ class JobsQuery:
 
     ``since``, ``until``: made at that time or later, and before it. ``before``: only jobs older than this one.
 
-    ``sort``: by what the jobs are in order; jobs without a name, a start or an end come last there, the newest first.
+    ``sort``: by what the jobs are in order; jobs without a name, a group, a start or an end come last there, the newest
+    first.
     ``order``: ``desc`` is the greatest, or newest, first. Other orders than the newest first take no ``before``.
 
     ``cursor``: ``next`` of the page before, with whatever else was asked there.

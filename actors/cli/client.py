@@ -128,7 +128,7 @@ class Client:
         except NoAnswer:
             raise self.supervisor.silent(method) from None
         except BrokenAnswer as failure:
-            raise self.supervisor.broken(method, failure.is_http) from None
+            raise self.supervisor.broken(method, failure.received) from None
 
 
 def address(path: tuple[str, ...]) -> str:

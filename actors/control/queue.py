@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import attrs
+
 from actors.control.context import Context
 from actors.jobs import maxima
 from actors.jobs.activity import Activity
-from actors.jobs.options import Limits
+from actors.jobs.options import SEPARATE, Limits
 from actors.jobs.views import QueueView
 from actors.ledger import limits as run_time_limits
 from actors.ledger import listing
@@ -42,7 +44,9 @@ class Queue:
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
         """The limits that hold, and where each comes from: ``configured`` or ``stored``."""
-        return await self._ledger.read(run_time_limits.limits_view, self._ledger.limits)
+        limits, sources = await self._ledger.read(run_time_limits.limits_view, self._ledger.limits)
+        own = {name: SEPARATE for name, one in self._context.providers.items() if one.capabilities.separate_limits}
+        return attrs.evolve(limits, per_provider={**own, **limits.per_provider}), sources
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
         """Change a limit now and keep it (B10). ``name``: a field of :class:`Limits`, or ``per_provider.NAME`` of a

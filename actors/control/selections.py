@@ -14,6 +14,7 @@ from actors.control.context import Context
 from actors.control.jobs import Jobs
 from actors.control.removing import Removing
 from actors.job_requests.rights import THE_PROGRAM, Submitter
+from actors.jobs.records import Job
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.selections import Action, Outcome, Result, Selection
 from actors.jobs.views import EVERYTHING, Accepted, Viewer
@@ -80,7 +81,8 @@ class Selections:
         :meth:`Jobs.submit_many`.
         """
         act = partial(self._submit_again, submitter=submitter, check=check)
-        return await self._each(Action.RETRY, selection, viewer, act, dry_run, seconds)
+        outcome = await self._each(Action.RETRY, selection, viewer, act, dry_run, seconds)
+        return await self._as_requests(outcome, submitter) if dry_run else outcome
 
     async def remove(
         self, selection: Selection, *, viewer: Viewer = EVERYTHING, by: str | None = None, dry_run: bool = False,
@@ -127,6 +129,24 @@ class Selections:
         while len(results) < len(chosen) and (not results or trio.current_time() < end):
             results += await act(chosen[len(results) : len(results) + size])
         return Outcome(len(chosen), tuple(results), tuple(one.job_id for one in chosen[len(results) :]), left_out)
+
+    async def _as_requests(self, outlook: Outcome, submitter: Submitter) -> Outcome:
+        """``outlook`` of a dry run, with what ``submitter`` may not ask for: a command over the network, such as."""
+        results = []
+        for first in range(0, len(outlook.results), _SIZES[Action.RETRY]):
+            batch = outlook.results[first : first + _SIZES[Action.RETRY]]
+            rows = await self._ledger.read(job_rows.get_many, [one.job_id for one in batch])
+            results += [self._as_request(one, rows.get(one.job_id), submitter) for one in batch]
+        return attrs.evolve(outlook, results=tuple(results))
+
+    def _as_request(self, one: Result, job: Job | None, submitter: Submitter) -> Result:
+        if one.problem is not None or job is None:
+            return one
+        try:
+            self._jobs.again(job, submitter)
+        except Refused as error:
+            return attrs.evolve(one, problem=str(error))
+        return one
 
     async def _in_one_transaction(
         self, batch: Sequence[Called], verb: Callable[[Transaction, Called], Result], *, by: str | None

@@ -52,6 +52,7 @@ class JobSort(StrEnum):
     USER = "user"
     STATUS = "status"
     PROVIDER = "provider"
+    GROUP = "group"
     STARTED = "started"
     ENDED = "ended"
 

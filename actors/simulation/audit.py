@@ -58,7 +58,10 @@ def _job(world: World, replay: Replay, job_id: str, row: Any) -> None:
     if known is not None:
         text = f"job {job_id} has {correlation_id}, submitted under {known.correlation_id}"
         world.require(known.correlation_id == correlation_id, Rule.CORRELATION, text)
-    world.require(attempt - first <= most, Rule.ATTEMPTS, f"job {job_id} had {attempt} of {most}")
+    spent = attempt - first
+    world.require(
+        spent < most or (spent == most and entry != "pending"), Rule.ATTEMPTS, f"job {job_id} had {attempt} of {most}"
+    )
     world.require(reruns <= times, Rule.RERUNS, f"job {job_id} ran again {reruns} times of {times}")
     ready = entry == "pending" and held is None
     world.require((lane is not None) == ready, Rule.LANES_HOLD, f"job {job_id} {entry} is in lane {lane}")

@@ -105,9 +105,8 @@ class Causes:
         """Somebody who asked for the decision had the level that the request needs."""
         kind, job_id = _KINDS[event.type], event.job_id or ""
         query = "SELECT coalesce(json_extract(request, '$.estimated_cost'), 0) FROM jobs WHERE job_id = ?"
-        dear = any(rule.value == DEAR for rule in self._world.settings.approvals.rules)
         for (cost,) in self._world.database.look(query, (job_id,)):
-            needed = "admin" if dear and cost > DEAR else "lead"
+            needed = "admin" if self._world.dear_jobs_need_admins and cost > DEAR else "lead"
             levels = self._levels[kind, job_id]
             high = any(_LEVELS.index(level) >= _LEVELS.index(needed) for level in levels)
             text = f"{event.type} of {job_id} needs {needed}, it was asked for by {sorted(levels)}"

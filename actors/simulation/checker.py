@@ -16,7 +16,7 @@ from actors.simulation.reruns import Attempts
 from actors.simulation.rules import Rule
 from actors.simulation.slots import Slots
 from actors.simulation.wide import WideJobs
-from actors.simulation.world import PROVIDERS, Limited, World, limit_of, limited
+from actors.simulation.world import DEAR, PROVIDERS, Limited, World, limit_of, limited
 
 _START = "SELECT json_extract(request, '$.start_after') FROM jobs WHERE job_id = ?"
 
@@ -122,7 +122,8 @@ class Checker:
 
     def _row(self, job_id: str, run: Run) -> None:
         rows = self._world.database.look(
-            "SELECT s.state, s.token, q.status, j.correlation_id, (SELECT group_concat(a.status) FROM approvals a"
+            "SELECT s.state, s.token, q.status, j.correlation_id, json_extract(j.request, '$.requires_approval'),"
+            " coalesce(json_extract(j.request, '$.estimated_cost'), 0), (SELECT group_concat(a.status) FROM approvals a"
             " WHERE a.job_id = j.job_id) FROM submissions s JOIN queue_entries q ON q.job_id = s.job_id"
             " JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?",
             (run.key,),
@@ -130,13 +131,14 @@ class Checker:
         self._world.require(rows, Rule.INTENT, f"{run.key} is accepted and no row has that key")
         if not rows:
             return
-        ((state, token, entry, correlation_id, approvals),) = rows
+        ((state, token, entry, correlation_id, asked_for, cost, approvals),) = rows
         sent = run.context.get("correlation_id")
         world = self._world
         world.require(state != "closed" and token == run.token, Rule.INTENT, f"{run.key}: {state}, {token}")
         world.require(entry == "running", Rule.SLOT, f"{run.key} is accepted, its entry is {entry}")
         world.require(sent == correlation_id, Rule.CORRELATION, f"{run.key} was sent {sent}, not {correlation_id}")
-        granted = approvals in (None, "approved")
+        needed = asked_for is not None or (cost > DEAR and world.dear_jobs_need_admins)
+        granted = approvals == "approved" or (approvals is None and not needed)
         world.require(granted, Rule.BEFORE_APPROVAL, f"{run.key}: its approval is {approvals}")
 
     def _parents(self, job_id: str) -> None:

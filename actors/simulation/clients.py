@@ -115,6 +115,7 @@ class Clients:
 
     async def _refused(self, runtime: RunningRuntime, step: Step) -> None:
         marker = step.args["marker"]
+        self._causes.asked("submit", marker)
         try:
             await runtime.submit(_request(marker, step.args["request"]))
         except Refused:

@@ -127,7 +127,9 @@ class Database:
 
 
 def _fresh(disk: Disk) -> _Connection:
-    connection = sqlite3.connect(":memory:", factory=_Connection, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        ":memory:", factory=_Connection, isolation_level=None, check_same_thread=False, cached_statements=2_000
+    )
     connection.disk = disk
     return connection
 

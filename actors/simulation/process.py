@@ -202,7 +202,7 @@ class Process(trio.abc.Instrument):
             world.say(f"process {self._number} starts")
             world.entered()
             clock = trio.testing.MockClock(autojump_threshold=0)
-            ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock, instruments=[world.judging]))
+            ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock))
             world.judging.judge_noted()
         world.left(self._died_at or world.elapsed_at_end)
         if isinstance(ended, outcome.Error):

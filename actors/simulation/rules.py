@@ -135,7 +135,7 @@ class Judging(trio.abc.Instrument):
     """What was noted and is still to be judged, and how often each rule was ``asked``.
 
     ``broken`` is called with each rule that does not hold and with the reason. As trio's instrument it judges after
-    each step of a task.
+    the step of a task that noted something; outside of trio :meth:`judge_noted` is to be called.
     """
 
     def __init__(self, broken: Broken) -> None:
@@ -145,6 +145,8 @@ class Judging(trio.abc.Instrument):
 
     def note(self, check: Callable[..., object], *seen: Any) -> None:
         """Something was seen: ``check`` judges it soon, whatever becomes of the task that saw it."""
+        if not self._noted and trio.lowlevel.in_trio_run():
+            trio.lowlevel.add_instrument(self)  # for this step alone: to be called after each costs more
         self._noted.append((check, seen))
 
     def judge_noted(self) -> None:
@@ -156,8 +158,8 @@ class Judging(trio.abc.Instrument):
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         """A task came to a checkpoint."""
-        if self._noted:
-            self.judge_noted()
+        trio.lowlevel.remove_instrument(self)
+        self.judge_noted()
 
     def ask(self, check: Callable[..., object], *seen: Any) -> None:
         """Judge now, in a place that is not the runtime's; an error of the check is a violation."""

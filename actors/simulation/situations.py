@@ -93,8 +93,8 @@ def _shared_key(draw: Random, at: float, name: str) -> Iterator[Step]:
         for index, request in enumerate(asked):
             args = {"marker": f"{name}-{index}", "request": request}
             yield Step(at + 40.0 * again + 2.0 * index, "submit", args)
-    if draw.random() < 0.3:
-        yield Step(at + 20.0, "jump", {"seconds": draw.choice([25 * 3600.0, 91 * _DAY])})
+    if draw.random() < 0.3:  # so far that a start notices it, too: a process may end in this moment
+        yield Step(at + 20.0, "jump", {"seconds": draw.choice([8 * _DAY, 91 * _DAY])})
 
 
 def _rate_limited(draw: Random, at: float, name: str) -> Iterator[Step]:
@@ -113,7 +113,7 @@ def _rate_limited(draw: Random, at: float, name: str) -> Iterator[Step]:
 def _backs_off(draw: Random, at: float, name: str) -> Iterator[Step]:
     """An attempt fails once or twice, and the next one comes later."""
     for index in range(2):
-        refused = {"kind": "refused", "refusal": "other", "times": draw.choice([1, 2, 3])}
+        refused = {"kind": "refused", "refusal": "other", "times": draw.choice([1, 2, 3, 5])}
         asked = _request(draw, draw.choice(ALL), 5.0, {"submit": [refused]}, max_attempts=3, priority_override=50)
         yield _submit(at + index, f"{name}-{index}", asked)
 
@@ -173,6 +173,29 @@ def _ordered(draw: Random, at: float, name: str) -> Iterator[Step]:
         yield _submit(at + draw.choice([0.0, 0.1, 5.0]), f"{name}-{index}", asked)
 
 
+def _looks(draw: Random, at: float, name: str) -> Iterator[Step]:
+    """Somebody looks at everything, and somebody follows all that happens."""
+    yield Step(at, "look")
+    yield Step(at, "follow", {"pause": draw.choice([0.0, 1.0]), "seconds": draw.uniform(60.0, 400.0)})
+
+
+def _runs_again(draw: Random, at: float, name: str) -> Iterator[Step]:
+    """Attempts are interrupted, and one job is asked to end, does not obey, and then fails."""
+    for index in range(2):
+        rerun = {"times": draw.choice([1, 2]), "on": ["interrupted", "failed"], "delay": draw.choice([5.0, 20.0])}
+        asked = _request(draw, draw.choice(ALL), 20.0, rerun=rerun, priority_override=50)
+        if index == 0:
+            asked["spec"]["interruptions"] = draw.choice([1, 2, 3])
+        else:
+            asked["spec"] |= {
+                "duration": 60.0,
+                "result": "failed",
+                "faults": {"cancel": [{"kind": "never_ends", "times": 9}]},
+            }
+        yield _submit(at + index, f"{name}-{index}", asked)
+    yield Step(at + draw.uniform(10.0, 50.0), "cancel", {"marker": f"{name}-1"})
+
+
 _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float], ...] = (
     (_cancelled, 0.9),
     (_paused, 0.9),
@@ -183,6 +206,8 @@ _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float],
     (_backs_off, 0.7),
     (_unknown, 0.5),
     (_refused, 0.6),
+    (_runs_again, 0.7),
+    (_looks, 0.5),
     (_ordered, 0.6),
     (_left_in_hands, 0.5),
     (_steps_back, 0.6),

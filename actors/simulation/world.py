@@ -172,6 +172,11 @@ class World:
 
     # What is known.
 
+    @property
+    def dear_jobs_need_admins(self) -> bool:
+        """Whether this world has the rule about :data:`DEAR` jobs."""
+        return any(rule.value == DEAR for rule in self.settings.approvals.rules)
+
     def acknowledge(self, known: Known) -> None:
         """A job was acknowledged to a client."""
         self.known[known.job_id] = known

@@ -33,11 +33,17 @@ _COLUMNS: dict[JobSort, tuple[ColumnElement[Any], ...]] = {
     JobSort.USER: (jobs.c.user_id, jobs.c.status, jobs.c.job_id),
     JobSort.STATUS: (jobs.c.status, jobs.c.job_id),
     JobSort.PROVIDER: (jobs.c.provider, jobs.c.status, jobs.c.job_id),
+    JobSort.GROUP: (jobs.c.group_name, jobs.c.user_id, jobs.c.status, jobs.c.job_id),
     JobSort.STARTED: (_STARTED, jobs.c.job_id),
     JobSort.ENDED: (_ENDED, jobs.c.job_id),
 }
 """The columns of an index each."""
-_MAY_LACK = {JobSort.NAME: jobs.c.config_name, JobSort.STARTED: jobs.c.started_at, JobSort.ENDED: jobs.c.completed_at}
+_MAY_LACK = {
+    JobSort.NAME: jobs.c.config_name,
+    JobSort.GROUP: jobs.c.group_name,
+    JobSort.STARTED: jobs.c.started_at,
+    JobSort.ENDED: jobs.c.completed_at,
+}
 _NO_MOMENT = -1
 
 
@@ -99,6 +105,8 @@ def _values(connection: Connection, sort: JobSort, after: Place) -> tuple[Any, .
         raise invalid("cursor", "goes on behind a job that was removed; begin without it")
     if sort is JobSort.NAME:
         return job.request.config_name, job.request.user_id, job.job_id
+    if sort is JobSort.GROUP:
+        return job.request.group, job.request.user_id, after.status, job.job_id
     return job.request.user_id if sort is JobSort.USER else job.provider, after.status, after.job_id
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import shutil
 import socket
 import stat
 import tempfile
@@ -11,11 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
-from actors.api.options import SocketOptions
-from actors.api.shared_directory import SharedDirectoryError, held, shared_directory
+from actors.access.users import SocketUsers
+from actors.api.options import HttpOptions, SocketOptions
+from actors.api.shared_directory import SharedDirectoryError, shared_directory, usable_directory
 from actors.api.socket_file import SOCKET
+from actors.api.unix import LOOK_SECONDS, shared_socket_edge
+from actors.runtime import RunningRuntime
 from actors.store.state_directory import LOCK
+from supervision import Backoff, open_supervisor
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away: run the tests as root")
 OWN_GROUP = grp.getgrgid(os.getgid())
@@ -36,8 +43,8 @@ def options(path: Path, group: str = OWN_GROUP.gr_name) -> SocketOptions:
 
 def refused(path: Path, group: str = OWN_GROUP.gr_name, state: Path = Path("/nowhere")) -> str:
     """Why it cannot be used; in one line, and with what to do."""
-    with pytest.raises(SharedDirectoryError) as error, held(options(path, group), state):
-        pass
+    with pytest.raises(SharedDirectoryError) as error:
+        usable_directory(options(path, group), state)
     message = str(error.value)
     assert "\n" not in message
     assert "; " in message or "(usermod" in message, message
@@ -52,13 +59,13 @@ def state_of(path: Path) -> tuple[int, int]:
 def test_it_is_made_for_the_group_and_kept(place: Path) -> None:
     """The next start finds it as it was left, with a socket that nobody serves any more."""
     path = place / "run"
-    with held(options(path), place / "state") as directory:
+    directory = usable_directory(options(path), place / "state")
+    with directory.held():
         assert state_of(path) == (OWN_GROUP.gr_gid, 0o750)
         assert stat.S_IMODE((path / LOCK).stat().st_mode) == 0o600
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(str(directory.socket))
-    with held(options(path), place / "state") as directory:
-        assert directory.socket == path / SOCKET
+    assert usable_directory(options(path), place / "state").socket == path / SOCKET
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o770, 0o777, 0o2770, 0o1777, 0o000])
@@ -70,8 +77,8 @@ def test_a_mode_that_is_another_is_corrected(place: Path, mode: int, caplog: pyt
     if mode == 0 and os.getuid() != 0:
         assert "cannot be opened: Permission denied" in refused(path)
         return
-    with held(options(path), place / "state"):
-        assert state_of(path) == (OWN_GROUP.gr_gid, 0o750)
+    usable_directory(options(path), place / "state")
+    assert state_of(path) == (OWN_GROUP.gr_gid, 0o750)
     assert f"{path} is for group {OWN_GROUP.gr_name} now (mode 0750)" in caplog.messages
 
 
@@ -80,13 +87,13 @@ def test_another_group_gets_it_at_the_next_start(place: Path) -> None:
     other = next(one for one in grp.getgrall() if one.gr_gid != OWN_GROUP.gr_gid)
     path = place / "run"
     for group in (OWN_GROUP, other):
-        with held(options(path, group.gr_name), place / "state"):
-            assert state_of(path) == (group.gr_gid, 0o750)
+        usable_directory(options(path, group.gr_name), place / "state")
+        assert state_of(path) == (group.gr_gid, 0o750)
 
 
 def test_a_second_supervisor_is_refused_and_names_the_first(place: Path) -> None:
     path = place / "run"
-    with held(options(path), place / "state"):
+    with usable_directory(options(path), place / "state").held():
         message = refused(path)
     assert message.startswith(f"{path} is held by the supervisor with pid {os.getpid()}, started ")
     assert message.endswith("; give socket.directory another")
@@ -203,3 +210,21 @@ def test_doctor_finds_the_same_and_changes_nothing(place: Path) -> None:
     assert state_of(path)[1] == 0o755
     (path / "thesis.tex").touch()
     assert "has 'thesis.tex'" in str(directory.fault())
+
+
+async def test_a_socket_that_was_removed_is_made_anew(
+    place: Path, runtime: RunningRuntime, autojump_clock: MockClock
+) -> None:
+    """With its directory, too; what somebody else has put there meanwhile is left to them."""
+    directory = usable_directory(options(place / "run"), place / "state")
+    edge = shared_socket_edge(runtime, directory, SocketUsers({}, str), HttpOptions())
+    async with open_supervisor([edge], backoff=Backoff(initial=1)) as supervisor:
+        shutil.rmtree(directory.path)
+        await trio.sleep(3 * LOOK_SECONDS)
+        assert state_of(directory.path) == (OWN_GROUP.gr_gid, 0o750)
+        directory.socket.unlink()
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(directory.socket))
+            theirs = directory.socket.stat().st_ino
+        await supervisor.stop_child("shared_socket")
+        assert directory.socket.stat().st_ino == theirs

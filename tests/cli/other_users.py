@@ -2,10 +2,14 @@
 
 The users are some of those that every Linux has. It takes root to be others: as root, or in a user namespace that
 begins with ``unshare --map-root-user --map-auto`` (package uidmap, and ranges in /etc/subuid and /etc/subgid).
+
+Where others may not read the checkout or the interpreter, commands see both through bind mounts of a namespace of their
+own.
 """
 
 from __future__ import annotations
 
+import atexit
 import grp
 import os
 import pwd
@@ -27,7 +31,9 @@ from tests.cli.conftest import MOST_SECONDS, ROOT, stop, until
 
 IN_NAMESPACE = ("unshare", "--user", "--map-root-user", "--map-auto")
 NOT_ROOT = "only root can be other users: run the tests as root, or have uidmap and a range in /etc/subuid (unshare)"
-NO_PYTHON = "other users may not read this Python or this checkout: run the tests with one that they may"
+NO_PYTHON = (
+    "other users may not read this Python or this checkout, and no mounts can be made: use others, or allow mounts"
+)
 _MODULES = "import actors.runtime, actors.cli.run, actors.api.unix, hypercorn, rich, yaml"
 _NOBODY = 65_534
 
@@ -43,28 +49,67 @@ SUPERUSER = pwd.getpwuid(0)
 GROUP = next(one for one in reversed(grp.getgrall()) if 0 < one.gr_gid < _NOBODY and one.gr_gid != EVE.pw_gid)
 
 
-def _environment(home: Path) -> dict[str, str]:
-    plain = {key: value for key, value in os.environ.items() if not key.startswith(("SIMPLETUNER_", "GREENROOM_"))}
-    packages = [str(ROOT), *(one for one in sys.path if one.endswith("site-packages"))]
-    more = {"HOME": str(home), "TERM": "dumb", "PYTHONPATH": os.pathsep.join(packages), "PYTHONDONTWRITEBYTECODE": "1"}
-    return {**{key: value for key, value in plain.items() if not key.startswith("XDG_")}, **more}
+_VERSION = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+_PACKAGES = [str(ROOT), *(one for one in sys.path if one.endswith("site-packages"))]
+_MOUNT = 'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 1; shift 2; done; shift; exec "$@"'
+
+
+@attrs.frozen
+class Installation:
+    """A Python with these packages as other users find it. ``mounts``: where from, where to, for each bind mount."""
+
+    python: str
+    packages: list[str] = attrs.field(factory=lambda: _PACKAGES)
+    mounts: list[str] = attrs.field(factory=list)
+    libraries: str = ""
+
+    def command(self, who: pwd.struct_passwd, groups: list[int], *words: str) -> list[str]:
+        """What root runs so that ``who`` runs ``words``."""
+        as_user = ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}"]
+        as_user.append(f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups")
+        mounted = ["unshare", "--mount", "sh", "-c", _MOUNT, "sh", *self.mounts, "--"] if self.mounts else []
+        return [*mounted, *as_user, "--", "env", *words]  # setpriv begins a program with root's capabilities
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Of a terminal at ``home``, without what is set here for the supervisor of this user."""
+        ours = ("SIMPLETUNER_", "GREENROOM_", "XDG_")
+        plain = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+        more = {"LD_LIBRARY_PATH": self.libraries} if self.libraries else {}
+        return {
+            **plain, **more, "HOME": str(home), "TERM": "dumb", "PYTHONPATH": os.pathsep.join(self.packages),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }  # fmt: skip
+
+    def works(self) -> bool:
+        """Whether somebody else can run it."""
+        try:
+            argv = self.command(EVE, [], self.python, "-c", _MODULES)
+            environment = self.environment(Path("/"))
+            subprocess.run(argv, cwd="/", env=environment, check=True, capture_output=True, timeout=MOST_SECONDS)
+        except (OSError, subprocess.SubprocessError):
+            return False
+        return True
 
 
 @cache
-def python() -> str | None:
-    """An interpreter that other users may run with these packages; None where there is none."""
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    for candidate in (sys.executable, shutil.which(version), f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+def installation() -> Installation | None:
+    """The first that other users can run; None where there is none."""
+    return next((one for one in _installations() if one.works()), None)
+
+
+def _installations() -> Iterator[Installation]:
+    for candidate in (sys.executable, shutil.which(_VERSION), f"/usr/bin/{_VERSION}", f"/usr/local/bin/{_VERSION}"):
         if candidate is not None:
-            try:
-                subprocess.run(
-                    [candidate, "-c", _MODULES], user=EVE.pw_uid, group=EVE.pw_gid, extra_groups=[], cwd="/",
-                    env=_environment(Path("/")), check=True, capture_output=True, timeout=MOST_SECONDS,
-                )  # fmt: skip
-            except (OSError, subprocess.SubprocessError):
-                continue
-            return candidate
-    return None
+            yield Installation(candidate)
+    place = Path(tempfile.mkdtemp(prefix="gr"))
+    atexit.register(shutil.rmtree, place)
+    place.chmod(0o755)
+    mounts: list[str] = []
+    for number, source in enumerate([sys.base_prefix, *_PACKAGES]):
+        (place / str(number)).mkdir()
+        mounts += [source, str(place / str(number))]
+    python, *packages = mounts[1::2]
+    yield Installation(f"{python}/bin/{_VERSION}", packages, mounts, f"{python}/lib")
 
 
 @attrs.frozen
@@ -74,6 +119,7 @@ class Person:
     who: pwd.struct_passwd
     home: Path
     environment: dict[str, str]
+    installation: Installation
     is_member: bool = True
     before: tuple[str, ...] = ()
 
@@ -82,24 +128,21 @@ class Person:
         """The user's name."""
         return self.who.pw_name
 
-    def _as(self) -> dict[str, Any]:
-        groups = [GROUP.gr_gid] if self.is_member else []
-        return {
-            "user": self.who.pw_uid, "group": self.who.pw_gid, "extra_groups": groups, "cwd": self.home,
-            "env": self.environment, "text": True,
-        }  # fmt: skip
+    @property
+    def cwd(self) -> Path:
+        """Where commands are typed."""
+        return self.home
 
-    def command(self, *words: str) -> list[str]:
-        """A command line of Greenroom."""
-        found = python()
-        assert found is not None
-        return [*self.before, found, "-m", "actors", *words]
+    def _command(self, words: tuple[str, ...]) -> list[str]:
+        groups, python = [GROUP.gr_gid] if self.is_member else [], self.installation.python
+        return self.installation.command(self.who, groups, *self.before, python, "-m", "actors", *words)
 
     def type(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run one command of Greenroom to its end."""
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            self.command(*words), **self._as(), capture_output=True, timeout=MOST_SECONDS, check=False
-        )
+            self._command(words), cwd=self.home, env=self.environment, text=True, capture_output=True,
+            timeout=MOST_SECONDS, check=False,
+        )  # fmt: skip
         return done
 
     def json(self, *words: str) -> Any:
@@ -120,8 +163,9 @@ class Person:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a command that goes on."""
         process: subprocess.Popen[str] = subprocess.Popen(
-            self.command(*words), **self._as(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+            self._command(words), cwd=self.home, env=self.environment, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
         return process
 
 
@@ -130,6 +174,7 @@ class Machine:
     """A machine with a supervisor of user OWNER, whose shared socket is in ``directory``."""
 
     place: Path
+    installation: Installation
 
     @property
     def directory(self) -> Path:
@@ -147,8 +192,8 @@ class Machine:
         if not home.exists():
             home.mkdir(mode=0o700)
             os.chown(home, who.pw_uid, who.pw_gid)
-        environment = {**_environment(home), "GREENROOM_SOCKET": str(self.directory), **more}
-        return Person(who, home, environment, is_member)
+        environment = {**self.installation.environment(home), "GREENROOM_SOCKET": str(self.directory), **more}
+        return Person(who, home, environment, self.installation, is_member)
 
     @property
     def owner(self) -> Person:
@@ -176,11 +221,11 @@ def machine() -> Iterator[Machine]:
     """A place that everybody may enter, with a directory for the supervisor's user to make its own in."""
     if os.geteuid() != 0:
         pytest.skip(NOT_ROOT)
-    if python() is None:
+    if (found := installation()) is None:
         pytest.skip(NO_PYTHON)
     with tempfile.TemporaryDirectory(prefix="gr") as name:
         place = Path(name)
         place.chmod(0o755)
         (place / "run").mkdir(mode=0o755)
         os.chown(place / "run", OWNER.pw_uid, OWNER.pw_gid)
-        yield Machine(place)
+        yield Machine(place, found)

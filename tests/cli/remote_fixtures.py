@@ -34,10 +34,13 @@ class Remote:
 
 
 @contextmanager
-def serving(here: Terminal, elsewhere: Path, more: str = "") -> Iterator[Remote]:
-    """A supervisor with ``more`` settings beside :data:`CONFIG`, until the block ends."""
+def serving(here: Terminal, elsewhere: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[Remote]:
+    """A supervisor with :data:`CONFIG`, until the block ends. With a ``certificate`` and its key it serves HTTPS."""
     (here.cwd / "train.sh").write_text(PROGRAM)
-    (here.cwd / "greenroom.yaml").write_text(CONFIG.replace("FOLDER", str(here.cwd)) + more)
+    config = CONFIG.replace("FOLDER", str(here.cwd))
+    if certificate is not None:
+        config = config.replace("port: 0", "port: 0, tls_certificate: {}, tls_key: {}".format(*certificate))
+    (here.cwd / "greenroom.yaml").write_text(config)
     process = here.start("run")
     try:
         lines = until(process, "Supervisor is ready")
@@ -51,6 +54,7 @@ def serving(here: Terminal, elsewhere: Path, more: str = "") -> Iterator[Remote]
         environment = {
             **here.environment, "GREENROOM_HOME": str(home), "HOME": str(elsewhere), "GREENROOM_URL": found[1],
             "GREENROOM_TOKEN_FILE": str(token_file),
+            **({} if certificate is None else {"SSL_CERT_FILE": str(certificate[0])}),
         }  # fmt: skip
         there = Terminal(home, elsewhere / "work", environment, here.program)
         yield Remote(here, there, found[1], token_file)

@@ -133,9 +133,12 @@ def test_a_socket_is_named_by_itself_by_its_directory_or_by_the_place_that_says_
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--url", URL, "run"), "--url is for commands that ask a supervisor; run does not"),
-        (("--url", URL), "--url is for commands that ask a supervisor; run does not"),
-        (("--socket", "x", "config", "check"), "--socket is for commands that ask a supervisor; config does not"),
+        (("--url", URL, "run"), "--url is for commands that ask a supervisor; run is for this machine"),
+        (("--url", URL), "--url is for commands that ask a supervisor; run is for this machine"),
+        (
+            ("--socket", "x", "config", "check"),
+            "--socket is for commands that ask a supervisor; config is for this machine",
+        ),
         (("jobs", "--token-file", "token"), "--token-file is for --url; on this machine no token is needed"),
         (("jobs", "--insecure"), "--insecure is for --url; on this machine no token is needed"),
         (("jobs", "--url", URL), "greenroom: a URL needs a token: name its file with --token-file or"),
@@ -149,6 +152,13 @@ def test_what_does_not_go_together_is_wrong_usage(place: Path, words: tuple[str,
     assert said in done.stderr
     assert done.exit_code == 2
     assert done.stderr.startswith("greenroom: ")
+
+
+@pytest.mark.parametrize("option", ["--url", "--socket", "--token-file"])
+def test_an_empty_option_is_refused_since_it_would_lead_to_another_supervisor(place: Path, option: str) -> None:
+    done = CliRunner().invoke(cli, [option, "", "jobs"])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}': must not be empty" in done.stderr
 
 
 def test_where_a_socket_is_named_nothing_is_read_from_a_store_instead(place: Path) -> None:
@@ -170,7 +180,7 @@ def test_every_command_takes_the_options_but_those_that_ask_nobody() -> None:
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         assert command is not None
-        check(command, name not in ("run", "config", "completion"))
+        check(command, name not in ("run", "restore", "config", "completion"))
 
 
 def test_a_user_who_may_not_connect_is_told_so(place: Path) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import create_server
+from urllib.parse import urlsplit
 
 import pytest
 
 from actors.cli.client import Client
 from actors.cli.context import Failed, TryLater
 from actors.cli.network import network_address
+from actors.cli.remote import watch_feed
 from tests.cli.test_network import greenroom
 
 
@@ -78,6 +80,15 @@ def test_nothing_is_sent_to_a_server_with_another_certificate(
     ):
         client_of(f"https://{host}:{port}", token_file).request("GET", "api", "jobs")
     assert not isinstance(caught.value, TryLater)
+    assert received == []
+
+
+def test_nothing_is_sent_to_a_feed_with_another_certificate(certificate: tuple[Path, Path]) -> None:
+    with (
+        encrypted(certificate) as (port, received),
+        pytest.raises(Failed, match=r"^nothing was sent: the certificate of wss://.* is not valid: self-signed"),
+    ):
+        watch_feed(urlsplit(f"wss://localhost:{port}"), "gr_abc", {}, as_json=False)
     assert received == []
 
 

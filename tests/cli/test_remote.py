@@ -75,6 +75,17 @@ def test_a_job_file_with_a_command_is_refused_at_its_place_and_as_a_whole(remote
     assert remote.there.json("jobs", "--name", "fine", "--json") == []
 
 
+def test_jobs_of_a_file_are_known_from_wherever_their_user_submits_them(remote: Remote) -> None:
+    """The file's path and content and the user make the key, and not the way."""
+    file = remote.here.cwd / "jobs.yaml"
+    file.write_text("jobs:\n- {name: once, entry_point: train, params: {lr: 1}}\n")
+    assert remote.here.type("submit", "--file", str(file)).stdout.endswith("1 new\n")
+    own = {**remote.there.environment, "GREENROOM_TOKEN_FILE": str(remote.token_file)}
+    again = attrs.evolve(remote.there, environment=own).type("submit", "--file", str(file))
+    assert again.stdout.endswith("1 already there\n"), again
+    assert remote.there.type("submit", "--file", str(file)).stdout.endswith("1 new\n"), "they are another user's"
+
+
 def test_variables_of_the_configuration_are_not_sent_and_that_is_said(remote: Remote) -> None:
     (remote.there.cwd / "greenroom.yaml").write_text("submission: {env_from: [WANDB_*]}\n")
     try:
@@ -103,10 +114,13 @@ def test_a_link_for_the_browser_is_made_on_the_supervisors_machine(remote: Remot
     assert f"open {remote.url} and sign in with your token" in done.stderr
 
 
-def test_doctor_checks_that_supervisor_and_nothing_of_this_machine(remote: Remote) -> None:
+def test_doctor_checks_that_supervisor_as_far_as_the_token_reaches(remote: Remote) -> None:
+    """And nothing of this machine."""
     found = {one["subject"]: one for one in remote.there.json("doctor", "--json")}
     assert found["supervisor"]["found"] == f"{remote.url}: ok"
-    assert set(found) == {"supervisor", "provider local", "lost jobs"}
+    assert found["restore"]["found"] == "not checked: this takes somebody of level admin, not researcher"
+    admin = {one["subject"] for one in with_token(remote, "boss", "admin").json("doctor", "--json")}
+    assert admin == set(found) - {"restore"} == {"supervisor", "provider local", "lost jobs"}
 
 
 def test_a_token_that_was_revoked_is_said_with_its_file(remote: Remote) -> None:

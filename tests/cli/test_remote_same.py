@@ -130,11 +130,13 @@ def terminal_in(terminal: Terminal, folder: Path) -> Terminal:
     return Terminal(home, folder / "work", {**terminal.environment, "GREENROOM_HOME": str(home), "HOME": str(folder)})
 
 
-def test_the_same_commands_print_the_same_over_the_socket_and_over_tcp(terminal: Terminal, tmp_path: Path) -> None:
+def test_the_same_commands_print_the_same_over_the_socket_and_over_tcp(
+    terminal: Terminal, tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
     found = {}
     for way in ("socket", "network"):
         folder = tmp_path / way
-        with serving(terminal_in(terminal, folder), folder / "elsewhere") as remote:
+        with serving(terminal_in(terminal, folder), folder / "elsewhere", certificate) as remote:
             asking = remote.here if way == "socket" else remote.there
             found[way] = played(asking, Same((str(remote.there.cwd), str(remote.here.cwd), str(folder))))
     for over_socket, over_network in zip(found["socket"], found["network"], strict=True):

@@ -14,14 +14,13 @@ import attrs
 import pytest
 
 from actors import runtime, scheduler
-from actors.jobs import bounds, lifecycle, placeholders, polling, retry
+from actors.jobs import lifecycle, placeholders, polling, retry
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
 from actors.ledger import approvals as approval_verbs
-from actors.ledger import deliveries as deliveries_of_the_ledger
-from actors.ledger import dispatch, keys, observe, rerun
+from actors.ledger import dispatch, keys, observe
 from actors.store import (
     Transaction,
     approvals,
@@ -36,6 +35,8 @@ from actors.store import (
     waits,
 )
 from tests.simulation.planted_notifications import PLANTED_NOTIFICATIONS
+from tests.simulation.planted_reruns import PLANTED_RERUNS
+from tests.simulation.planted_rules import PLANTED_RULES
 from tests.simulation.planted_safeguards import PLANTED_SAFEGUARDS
 from tests.simulation.planted_waits import PLANTED_WAITS
 
@@ -208,64 +209,13 @@ def each_combination_its_own_values(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def proof_of_an_end(patch: pytest.MonkeyPatch) -> None:
-    """A provider's word that it lost a job is taken for the end of it."""
-    apply = observe.apply_observation
-
-    def believed(tx, pair, key, observation, **more):
-        return apply(tx, pair, key, attrs.evolve(observation, proven_dead=True), **more)
-
-    for module in (observe, dispatch, deliveries_of_the_ledger):
-        patch.setattr(module, "apply_observation", believed)
-
-
-def count_of_runs(patch: pytest.MonkeyPatch) -> None:
-    """However often a job ran again, it may do so as often as it asked for."""
-    decide_again = observe.run_again
-
-    def never_spent(job, entry, observation, error, now):
-        return decide_again(job, attrs.evolve(entry, reruns=0), observation, error, now)
-
-    patch.setattr(observe, "run_again", never_spent)
-
-
-def cancel_before_another_run(patch: pytest.MonkeyPatch) -> None:
-    """A job that was asked to end is run again, too."""
-    decide_again = observe.run_again
-
-    def uncancelled(job, *rest):
-        return decide_again(attrs.evolve(job, cancel_requested_at=None), *rest)
-
-    patch.setattr(observe, "run_again", uncancelled)
-
-
-def key_of_each_attempt(patch: pytest.MonkeyPatch) -> None:
-    """The next attempt has the key of the one before it: its provider takes it for that one."""
-    put_back = rerun.advance
-
-    def same_number(tx, pair, trigger, *, entry, **more):
-        before = {"attempt": pair.entry.attempt, "run_first_attempt": pair.entry.run_first_attempt}
-        return put_back(tx, pair, trigger, entry={**entry, **before}, **more)
-
-    patch.setattr(rerun, "advance", same_number)
-
-
-def what_is_kept_for_a_wide_job(patch: pytest.MonkeyPatch) -> None:
-    """Nothing is kept: small jobs take what becomes free for as long as there are any."""
-    patch.setattr(bounds.ProviderPass, "keep", lambda _self, _job_id, _resources: None)
-
-
-def given_back_in_time(patch: pytest.MonkeyPatch) -> None:
-    """Whoever has a deadline gets what is kept for another, however late that is."""
-    patch.setattr(bounds, "gives_back_in_time", lambda _now, max_runtime, _grace, _before: max_runtime is not None)
-
-
 PLANTED: dict[Plant, set[str]] = {
     terminal_guard: {"terminal is final"},
     submission_key: {"the intent first", "at most one remote job each"},
     slot_kept_while_unknown: {"at most one remote job each", "limits hold as the provider sees them"},
-    limits_in_the_claiming_transaction: {"limits hold as the provider sees them"},
+    limits_in_the_claiming_transaction: {"limits hold at every claim"},
     compare_and_set_of_approvals: {
+        "a decision needs its level",
         "one end per approval",
         "an expired approval never approves",
         "terminal is final",
@@ -280,21 +230,16 @@ PLANTED: dict[Plant, set[str]] = {
     correlation_binding: {"one correlation ID"},
     waits_that_move_with_the_clock: {"waits end in time", "Retry-After is kept", "back-off is kept"},
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
-    no_entry_hides_another: {"what can run starts"},
-    remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
+    no_entry_hides_another: {"what can run starts", "those alike go in their order"},
+    remembered_limits_that_are_stale: {
+        "limits hold at every claim",
+        "what can run starts",
+        "what is paused starts nothing",
+    },
     keys_of_a_file: {"one key, one job"},
     each_combination_its_own_values: {"a job for each combination"},
-    proof_of_an_end: {
-        "at most one remote job each",
-        "limits hold as the provider sees them",
-        "jobs end as they ran",
-        "no orphans",
-    },
-    count_of_runs: {"no more runs than asked"},
-    cancel_before_another_run: {"what is asked to end is not run again"},
-    key_of_each_attempt: {"each attempt has a key of its own", "no more runs than asked", "the intent first"},
-    what_is_kept_for_a_wide_job: {"what is reserved is kept"},
-    given_back_in_time: {"what is reserved is kept"},
+    **PLANTED_RERUNS,
+    **PLANTED_RULES,
     **PLANTED_SAFEGUARDS,
     **PLANTED_WAITS,
     **PLANTED_NOTIFICATIONS,

@@ -1,4 +1,4 @@
-"""Eleven safeguards of the queue, of hand-overs and of approvals, each with a way to take it out (see ``planted.py``)."""
+"""Eleven safeguards of the queue, of hand-overs and of approvals, each with a way to take it out (``planted.py``)."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ MOST_ERROR = 64 << 10
 AT_ONCE = 4
 """Commands that submit, and as many others."""
 
-_PASSED_ON = ("HOME", "USER", "LOGNAME")
+_PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME")
 
 
 @attrs.frozen
@@ -69,17 +69,15 @@ class Commands:
 
     def found(self, program: str) -> str:
         """Where the command is. Raises :class:`Unavailable` where it is missing."""
-        path = self._options.path or os.environ.get("PATH", os.defpath)
-        if (found := shutil.which(program, path=path)) is None:
+        if (found := shutil.which(program, path=self._options.path)) is None:
             raise Unavailable(f"{program} is not found: set providers.{self._name}.path to where Slurm's commands are")
-        return found
+        return os.path.abspath(found)  # noqa: PTH100 - a command may look at the name by which it was called
 
     def environment(self) -> dict[str, str]:
         """All that a command's environment holds."""
         conf = self._options.conf or os.environ.get("SLURM_CONF")
         return {
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            "PATH": os.environ.get("PATH", os.defpath),
             "LC_ALL": "C",
             "TZ": "UTC0",
             **({"SLURM_CONF": conf} if conf else {}),

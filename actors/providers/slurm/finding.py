@@ -15,7 +15,7 @@ Otherwise it cannot be known. A file system or a controller that does not answer
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import attrs
@@ -73,6 +73,7 @@ class Finder:
         self._now = now
         self._since: datetime | None = None
         self._missed_at: dict[str, float] = {}
+        self._gone_at: dict[str, float] = {}
 
     async def ready(self) -> datetime:
         """Make our directory where it is missing; since when it is ours. Raises :class:`Unavailable`."""
@@ -142,6 +143,17 @@ class Finder:
                     extra={"provider": self._cluster.name, "kept": job.job_id, "cancelled": other.job_id},
                 )  # fmt: skip
                 await self._cluster.cancel(other.job_id, only_waiting=True)
+
+    def confirm_gone(self, key: str) -> None:
+        """Raises :class:`ProviderError` for a job that Slurm showed a moment ago: it may be starting anew itself."""
+        first = self._gone_at.setdefault(key, trio.current_time())
+        if (left := first + self._absent_after - trio.current_time()) > 0:
+            raise ProviderError(f"Slurm does not show it any more; that is believed if it holds for {left:.0f} s more")
+
+    def note_shown(self, keys: Iterable[str]) -> None:
+        """Slurm shows jobs of these keys."""
+        for key in keys:
+            self._gone_at.pop(key, None)
 
     async def _absent(self, key: str, known: Known, age: float | None) -> Adopted | Absent | Unknowable:
         """The submission was not seen anywhere this time. ``age``: seconds since its intent, if that is known."""

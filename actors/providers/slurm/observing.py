@@ -30,6 +30,8 @@ from actors.providers.slurm.statuses import (
     vanished,
 )
 
+_MOST_CANCELLED = 10_000
+
 
 @attrs.frozen
 class Observer:
@@ -39,10 +41,12 @@ class Observer:
     _finder: Finder
     _outputs: SharedOutputs
     _now: Callable[[], datetime]
+    _cancelled: dict[str, bool] = attrs.field(factory=dict)
 
     async def observe(self, handles: Mapping[str, Handle]) -> View:
         """An observation of each, or why it could not be read."""
         shown = await self._cluster.jobs()
+        self._finder.note_shown(key for key in handles if shown.of_key(key))
         known = await self._finder.known_of(list(handles))
         observations: dict[str, Observation] = {}
         absent: set[str] = set()
@@ -57,7 +61,10 @@ class Observer:
             except ProviderError as error:
                 failed[key] = str(error)
         left = await self._left(observations)
-        seen = {key: attrs.evolve(one, **left.get(key, {})) for key, one in observations.items()}
+        seen = {
+            key: attrs.evolve(one, devices=_devices(known[key]), **left.get(key, {}))
+            for key, one in observations.items()
+        }
         return View(seen, frozenset(absent), failed)
 
     async def _of_one(self, key: str, jobs: Sequence[SlurmJob], known: Known) -> Observation:
@@ -70,7 +77,9 @@ class Observer:
         return await self._ended(job, known, ending)
 
     async def _ended(self, job: SlurmJob, known: Known, ending: Ending | None) -> Observation:
-        back = not needs_nodes(job, known) or await self._cluster.nodes_are_back(job.nodes)
+        back = not needs_nodes(job, known) or await self._cluster.nodes_are_back(
+            job.job_id, job.nodes, were_lost=job.state in NODE_LOST
+        )
         return observation_of(job, known, self._now(), ending=ending, nodes_are_back=back)
 
     async def _vanished(self, key: str, known: Known) -> Observation:
@@ -80,10 +89,22 @@ class Observer:
             for one in found:
                 if one.job is job and job.state in ENDED | NODE_LOST.keys():
                     return await self._ended(job, known, one.ending)
+        if known.exit is None and known.start is None and self._cancelled.get(key):
+            return Observation(Phase.CANCELED, "no longer shown", self._now())
+        if known.exit is None:
+            self._finder.confirm_gone(key)
         return vanished(known, self._now())
+
+    def note_cancelled(self, key: str, *, waited: bool) -> None:
+        """A cancel was sent: the cause of an end of which Slurm does not tell. ``waited``: the job had not begun."""
+        self._cancelled[key] = waited
+        if len(self._cancelled) > _MOST_CANCELLED:
+            del self._cancelled[next(iter(self._cancelled))]
 
     async def _explained(self, key: str, seen: Observation, known: Known) -> Observation:
         """``seen``; where the program failed by itself, with the line of its output that says why."""
+        if seen.phase is Phase.FAILED and key in self._cancelled and seen.raw_status not in ENDED:
+            return attrs.evolve(seen, phase=Phase.CANCELED, error=None)
         if seen.phase is not Phase.FAILED or known.exit is None:
             return seen
         how = f"exit status {seen.exit_code}" if seen.signal is None else f"ended by signal {seen.signal}"
@@ -96,3 +117,7 @@ class Observer:
             key: one.completed_at is not None for key, one in observations.items() if one.raw_status not in WAITING
         }
         return await self._outputs.left(begun) if begun else {}
+
+
+def _devices(known: Known) -> tuple[str, ...] | None:
+    return (known.start.devices or None) if known.start is not None else None

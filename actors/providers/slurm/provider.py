@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import trio
 
+from actors.jobs.ids import time_of
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
 from actors.providers.abilities import Held
 from actors.providers.base import (
@@ -114,12 +115,9 @@ class SlurmProvider(NoDeliveries):
 
     async def held(self) -> list[Held]:
         """The jobs of this user with a key of Greenroom's that have not ended."""
-        shown = await self._cluster.jobs()
-        return [
-            Held(job.key, f"Slurm job {job.job_id}")
-            for job in shown.all()
-            if job.key and job.state in WAITING | RUNNING
-        ]
+        shown = (await self._cluster.jobs()).with_keys()
+        ours = [job for job in shown if time_of(job.key) is not None and job.state in WAITING | RUNNING]
+        return [Held(job.key, f"Slurm job {job.job_id}") for job in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """One squeue for all of them."""
@@ -128,11 +126,12 @@ class SlurmProvider(NoDeliveries):
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask Slurm for an end: TERM, and KILL after KillWait."""
-        shown = (await self._cluster.jobs()).of_key(key, job_id_of(handle.get("id")))
+        shown = await self._cluster.jobs_of(key, job_id_of(handle.get("id")))
         going_on = [job for job in shown if job.state in WAITING | RUNNING]
         for job in going_on:
             await self._cluster.cancel(job.job_id)
         if going_on:
+            self._observer.note_cancelled(key, waited=all(job.state in WAITING for job in going_on))
             return CancelAck.ACCEPTED
         known = await self._finder.known(key) if is_key(key) else None
         if shown or (known is not None and known.exit is not None):
@@ -150,7 +149,10 @@ class SlurmProvider(NoDeliveries):
 
     async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
         """The cursor of the last ``lines`` lines; when output arrived is not known."""
-        place = await self._threads.run(log_place, self._outputs.directory(key), lines, since)
+        try:
+            place = await self._threads.run(log_place, self._outputs.directory(key), lines, since)
+        except OSError as error:
+            raise ProviderError(f"the output of {key} cannot be read on this machine: {error}") from error
         return None if place is None else str(place)
 
     async def forget(self, key: str, handle: Handle) -> None:

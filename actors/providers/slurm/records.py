@@ -48,11 +48,15 @@ class Intent:
 
 @attrs.frozen
 class Start:
-    """The program was started, by Slurm job ``job_id`` on ``node``; None: that was not written down."""
+    """The program was started, by Slurm job ``job_id`` on ``node``; None: that was not written down.
+
+    ``devices``: the GPUs that it got there, as Slurm names them.
+    """
 
     job_id: int | None = None
     node: str | None = None
     at: datetime | None = None
+    devices: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -85,8 +89,12 @@ class Records:
     def make(self, now: datetime) -> datetime:
         """Make the directory where it is missing; since when it is ours. Raises OSError."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.directory / "jobs").mkdir(mode=0o700, exist_ok=True)
         with self._opened() as folder:
+            found = os.fstat(folder)
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022:  # scripts lie there that nodes run as our user
+                raise PermissionError(f"other users can write there: chmod 700 {self.directory}")
+            with suppress(FileExistsError):
+                os.mkdir("jobs", 0o700, dir_fd=folder)
             if not is_there(folder, MARKER):
                 write_plain(folder, MARKER, json.dumps({"since": now.timestamp()}).encode())
             since = _time(_read(folder, MARKER).get("since"))
@@ -169,7 +177,11 @@ class Records:
             return None
         except NotPlain:
             return Start()
-        return Start(_number(content.get("job")), _text(content.get("node")), _time(content.get("at")))
+        devices = tuple((_text(content.get("devices")) or "").split(","))
+        return Start(
+            _number(content.get("job")), _text(content.get("node")), _time(content.get("at")),
+            devices if all(devices) else (),
+        )  # fmt: skip
 
     def _write_intent(self, key: str, content: Mapping[str, Any], *, sync: bool = True) -> None:
         with self._marked() as folder:

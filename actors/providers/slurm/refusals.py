@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from actors.providers.errors import Invalid, OutcomeUnknown, ProviderError, RateLimited, Unavailable
+from actors.providers.errors import Forbidden, Invalid, OutcomeUnknown, ProviderError, RateLimited, Unavailable
 
 # A name that the user chose, of a partition for example, stands in some of Slurm's sentences, and holds no space. So
 # what is looked for holds one, or stands at the beginning of a sentence.
@@ -26,9 +26,10 @@ _AWAY = re.compile(
 )
 _BUSY = re.compile(
     r"(?:^|; )(?:Assoc|QOS)\w*Submit\w*Limit\b|Resource temporarily unavailable|temporarily unable to accept"
-    r"|Too many jobs",
+    r"|Too many jobs|inactive or drain",
     re.IGNORECASE,
 )
+_NOT_ALLOWED = re.compile(r"Access/permission denied|Invalid user id", re.IGNORECASE)
 _REFUSED = re.compile(
     r"Batch job submission failed|Invalid |unrecognized option|invalid partition|can not be satisfied|not available"
     r"|[Pp]ermission denied|Unable to open file|Script arguments|not permitted|is not valid|[Mm]ust |requires ",
@@ -44,6 +45,8 @@ def refusal(words: str, name: str) -> ProviderError:
         return Unavailable(said)
     if _BUSY.search(words):
         return RateLimited(said)
+    if _NOT_ALLOWED.search(words):
+        return Forbidden(said)
     if _REFUSED.search(words):
         return Invalid(said)
     return OutcomeUnknown(f"whether {name} accepted the job is not known: {words}")

@@ -57,9 +57,9 @@ class Shown:
             found._by_key.setdefault(job.key, []).append(job)
         return found
 
-    def all(self) -> list[SlurmJob]:
-        """Each of them."""
-        return list(self._by_id.values())
+    def with_keys(self) -> list[SlurmJob]:
+        """All jobs whose comment can be a key."""
+        return [job for key, jobs in self._by_key.items() if key for job in jobs]
 
     def of_key(self, key: str, job_id: int | None = None) -> Sequence[SlurmJob]:
         """The jobs with this key, the earliest first; else the one of this number, if its comment is no key."""

@@ -30,8 +30,9 @@ _SURE = frozenset({"COMPLETED", "FAILED", "OUT_OF_MEMORY", "DEADLINE"})
 _KEEP_CAUSE = frozenset({"CANCELLED", "TIMEOUT", "PREEMPTED", "DEADLINE", "OUT_OF_MEMORY"})
 _INTERRUPTED = {"PREEMPTED": "preempted by another job", **NODE_LOST}
 _OF_SIGNAL = 128
-SETTLE_SECONDS = 60.0
-"""For which an exit record waits for Slurm's word about the cause."""
+SETTLE_SECONDS = {"COMPLETING": 600.0}
+USUAL_SETTLE_SECONDS = 60.0
+"""For which an exit record waits for Slurm's word about the cause; in that state an epilog may take its time."""
 
 
 @attrs.frozen
@@ -76,7 +77,7 @@ def observation_of(
             proven_dead=nodes_are_back, interrupted=why,
         )  # fmt: skip
     if job.state in RUNNING:
-        if known.exit is not None and _is_settled(known.exit, now):
+        if known.exit is not None and _is_settled(known.exit, job.state, now):
             return of_exit(known.exit, job.state, now)
         return Observation(Phase.RUNNING, job.state, now, started_at=_began(job, known))
     return Observation(Phase.UNKNOWN, job.state, now)
@@ -137,6 +138,9 @@ def _error(job: SlurmJob, known: Known, phase: Phase, code: int | None, signal: 
         return "Slurm started it a second time, and it was not run again"
     if known.exit is None and code == NO_DIRECTORY:
         return f"{job.nodes} does not have the provider's directory: this machine and all nodes must share it"
+    if known.exit is None and known.start is None and job.state == "FAILED":
+        where = f"Slurm could not start its script on {job.nodes}"
+        return f"{where}: this machine and all nodes must share the provider's directory (exit status {code})"
     how = f"ended by signal {signal}" if signal else f"exit status {code}" if code is not None else ""
     reason = {"OUT_OF_MEMORY": "out of memory", "PREEMPTED": "preempted by another job"}.get(job.state, "")
     if not reason and job.state not in ("FAILED", "COMPLETED"):
@@ -144,8 +148,9 @@ def _error(job: SlurmJob, known: Known, phase: Phase, code: int | None, signal: 
     return ": ".join(part for part in (reason, how) if part) or job.reason or job.state
 
 
-def _is_settled(record: Exit, now: datetime) -> bool:
-    return record.ended is None or seconds_between(record.ended, now) > SETTLE_SECONDS
+def _is_settled(record: Exit, state: str, now: datetime) -> bool:
+    waited = None if record.ended is None else seconds_between(record.ended, now)
+    return waited is None or waited > SETTLE_SECONDS.get(state, USUAL_SETTLE_SECONDS)
 
 
 def _began(job: SlurmJob, known: Known) -> datetime | None:

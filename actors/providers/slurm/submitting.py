@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.providers import errors
+from actors.providers import errors, job_variables
 from actors.providers.base import ABSENT
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.local.shim.files import write_plain
@@ -70,9 +70,9 @@ class Submitter:
                 raise errors.OutcomeUnknown(f"whether {key} was accepted before cannot be known any more")
         environment = await self._outputs.place(key, context.get("parents"))
         environment |= self._outputs.previous(context.get("previous_key")) | {
-            "GREENROOM_ATTEMPT": context.get("attempt", "1"),
-            "GREENROOM_JOB_ID": context.get("job_id", key),
-            "GREENROOM_CORRELATION_ID": context.get("correlation_id", ""),
+            job_variables.ATTEMPT: context.get("attempt", "1"),
+            job_variables.JOB_ID: context.get("job_id", key),
+            job_variables.CORRELATION_ID: context.get("correlation_id", ""),
         }
         try:
             with_own = {**body["env"], **environment}

@@ -135,20 +135,29 @@ async def test_a_look_at_many_jobs_is_one_squeue(tmp_path: Path) -> None:
     assert [name for name, *_ in canned.calls] == ["squeue"]
 
 
-async def test_a_lost_node_is_believed_when_all_nodes_answer_again(tmp_path: Path) -> None:
+async def test_a_lost_node_is_believed_when_all_nodes_have_answered_for_a_while(
+    tmp_path: Path, autojump_clock: object
+) -> None:
     canned = Canned(squeue=line(7, "NODE_FAIL", KEY, nodes="n[1-2]"))
     provider = provider_at(tmp_path, canned)
     (tmp_path / "shared").mkdir()
-    for states, proven in ((("IDLE", "DOWN*"), False), (("IDLE", "IDLE*"), False), (("IDLE", "MIXED+DRAIN"), True)):
+    for states in (("IDLE", "DOWN*"), ("IDLE", "IDLE*"), ("IDLE", "MIXED+DRAIN")):
         canned.nodes = "\n".join(f"NodeName=n{number} State={state} Threads=1" for number, state in enumerate(states))
-        assert (await seen(provider)).proven_dead is proven
-    assert canned.named("scontrol")[-1] == ["--oneliner", "show", "node", "n[1-2]"]
+        assert not (await seen(provider)).proven_dead
+    await trio.sleep(30)
+    assert (await seen(provider)).proven_dead
+    assert ("--oneliner", "show", "node", "n[1-2]") in [tuple(one) for one in canned.named("scontrol")]
 
 
-async def test_a_job_that_slurm_has_forgotten_is_looked_up_in_accounting(tmp_path: Path) -> None:
+async def test_a_job_that_slurm_has_forgotten_is_looked_up_in_accounting(
+    tmp_path: Path, autojump_clock: object
+) -> None:
     canned = Canned()
     provider = provider_at(tmp_path, canned)
     await submit(provider)
+    first = await provider.observe_many({KEY: {"id": 7}})
+    assert "Slurm does not show it any more" in first.failed[KEY]  # a controller that starts anew knows nothing yet
+    await trio.sleep(60)
     assert (await seen(provider)).phase is Phase.LOST
     job = tmp_path / "shared" / "jobs" / KEY
     canned.sacct = Answer(0, f"7|FAILED|3:0|2026-03-01T11:00:00|2026-03-01T11:00:09|n1|{job}\n", "")
@@ -163,15 +172,59 @@ async def test_a_job_of_which_nothing_is_known_is_absent(tmp_path: Path) -> None
     assert view.absent == {KEY}
 
 
-async def test_a_cancel_is_sent_to_each_job_of_the_key_that_goes_on(tmp_path: Path) -> None:
+async def test_what_it_holds_are_the_jobs_with_keys_that_go_on(tmp_path: Path) -> None:
+    lines = [line(7, "RUNNING", KEY), line(8, "COMPLETED", "old-1"), line(9, "PENDING", "train")]
+    provider = provider_at(tmp_path, Canned(squeue="\n".join(lines)))
+    assert [(one.key, one.name) for one in await provider.held()] == [(KEY, "Slurm job 7")]
+
+
+async def test_a_cancel_is_sent_to_each_job_of_the_key_that_goes_on(tmp_path: Path, autojump_clock: object) -> None:
     canned = Canned(squeue="\n".join([line(7, "FAILED", KEY), line(8, "PENDING", KEY), line(9, "RUNNING", "x")]))
     provider = provider_at(tmp_path, canned)
     assert await provider.cancel(KEY, {"id": 8}) is CancelAck.ACCEPTED
     assert canned.named("scancel") == [["8"]]
     canned.squeue = line(7, "CANCELLED", KEY)
+    await trio.sleep(3)
     assert await provider.cancel(KEY, {"id": 7}) is CancelAck.ALREADY_TERMINAL
     canned.squeue = line(7, "RUNNING", "other")
+    await trio.sleep(3)
     assert await provider.cancel(KEY, {"id": 7}) is CancelAck.UNKNOWN_JOB  # the number is another's
+
+
+async def test_many_cancels_at_once_cost_one_squeue(tmp_path: Path, autojump_clock: object) -> None:
+    keys = [f"{KEY[:-1]}{number}" for number in range(30)]
+    canned = Canned(squeue="\n".join(line(number + 1, "PENDING", key) for number, key in enumerate(keys)))
+    provider = provider_at(tmp_path, canned)
+    for key in keys:
+        assert await provider.cancel(key, {}) is CancelAck.ACCEPTED
+    assert (len(canned.named("squeue")), len(canned.named("scancel"))) == (1, 30)
+    canned.squeue += "\n" + line(99, "PENDING", f"{KEY[:-1]}new")
+    assert await provider.cancel(f"{KEY[:-1]}new", {}) is CancelAck.ACCEPTED  # it was submitted since then
+    await trio.sleep(3)
+    await provider.cancel(keys[0], {})
+    assert len(canned.named("squeue")) == 3
+
+
+async def test_a_job_that_was_cancelled_while_it_waited_and_is_forgotten_was_ended_by_that(tmp_path: Path) -> None:
+    canned = Canned(squeue=line(7, "PENDING", KEY))
+    provider = provider_at(tmp_path, canned)
+    handle = (await submit(provider)).handle
+    await provider.cancel(KEY, handle)
+    canned.squeue = ""
+    assert (await seen(provider)).phase is Phase.CANCELED
+
+
+@pytest.mark.parametrize(("status", "phase"), [(143, Phase.CANCELED), (0, Phase.SUCCEEDED)])
+async def test_a_cancel_is_the_cause_of_an_end_of_which_slurm_does_not_tell(
+    tmp_path: Path, status: int, phase: Phase
+) -> None:
+    canned = Canned(squeue=line(7, "RUNNING", KEY, nodes="n1"))
+    provider = provider_at(tmp_path, canned)
+    handle = (await submit(provider)).handle
+    await provider.cancel(KEY, handle)
+    canned.squeue = ""
+    (tmp_path / "shared" / f"{KEY}.exit").write_text(json.dumps({"status": status, "job": 7}))
+    assert (await seen(provider)).phase is phase
 
 
 async def test_what_runs_is_not_forgotten(tmp_path: Path) -> None:
@@ -226,6 +279,24 @@ async def test_missing_commands_are_one_sentence(tmp_path: Path, caplog: pytest.
         await provider.check()
     await provider.watch(lambda _key: None)
     assert "Provider cluster cannot be used: sbatch is not found" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("words", "version"),
+    [("slurm 20.02.7", "20.02.7"), ("slurm-wlm 22.05.8", "22.05.8"), ("slurm 25.05.0-rc1", "25.05.0-rc1"),
+     ("slurm fork", "unknown"), ("slurm 19.05.3", None), ("slurm 2.6.5", None)],
+)  # fmt: skip
+async def test_a_slurm_that_is_too_old_is_one_sentence(tmp_path: Path, words: str, version: str | None) -> None:
+    for name in ("sbatch", "squeue", "scancel", "scontrol"):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\necho {words}\n")
+        program.chmod(0o755)
+    provider = SlurmProvider(SlurmOptions(path=str(tmp_path)), tmp_path, "cluster")
+    if version is not None:
+        assert await provider._cluster.version() == version
+        return
+    with pytest.raises(Unavailable, match=rf"^cluster is {words}: Slurm 20\.02 or newer is needed$"):
+        await provider.check()
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ async def test_a_fault_at_cancel(cluster: Cluster, commands: Commands, tmp_path:
         commands.strike("scancel", fault, times=2)
         first = (await runtime.submit(job(record, "exec sleep 1000"))).job_id
         await status(runtime, first, JobStatus.RUNNING)
+        await until(lambda: len(lines(record)) == 1)
         await runtime.cancel(first, by="ana")
         assert await ended(runtime, first) == (JobStatus.CANCELLED, "Cancelled by ana")
         await commands.struck()

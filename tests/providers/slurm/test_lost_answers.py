@@ -12,7 +12,7 @@ import trio
 from actors.jobs.records import JobStatus
 from tests.providers.local.stage import until
 from tests.providers.slurm.cluster import ENDED, Cluster
-from tests.providers.slurm.commands import KEPT_BACK, Commands, acts, waits_for
+from tests.providers.slurm.commands import KEPT_BACK, KILLED, Commands, acts, waits_for
 from tests.providers.slurm.supervisors import (
     PATIENCE,
     ended,
@@ -41,13 +41,13 @@ async def killed_at_the_second(supervisors: Supervisors, commands: Commands, fau
     assert process.returncode == -signal.SIGKILL
 
 
-async def all_ran_once(supervisors: Supervisors, cluster: Cluster) -> None:
+async def all_ran_once(supervisors: Supervisors, cluster: Cluster, number: int = 3) -> None:
     jobs = await supervisors.jobs()
-    assert [one["status"] for one in jobs] == ["completed"] * 3
+    assert [one["status"] for one in jobs] == ["completed"] * number
     ids = sorted(one["job_id"] for one in jobs)
     assert sorted(job_id for job_id, _ in lines(supervisors.path / "record")) == ids
     at_slurm = await submissions(cluster)
-    assert [at_slurm[job_id] for job_id in ids] == [1, 1, 1]
+    assert [at_slurm[job_id] for job_id in ids] == [1] * number
 
 
 async def test_a_supervisor_killed_between_submission_and_answer_finds_its_job_again(
@@ -99,6 +99,24 @@ async def test_a_submission_that_died_with_its_supervisor_is_made_again(
         await killed_at_the_second(supervisors, commands, f"touch {dead}; kill -9 $$", dead)
         assert await supervisors.supervise("--until-idle") == 0
     await all_ran_once(supervisors, cluster)
+
+
+async def test_a_supervisor_killed_at_each_submission_runs_every_job_once(
+    cluster: Cluster, commands: Commands, tmp_path: Path
+) -> None:
+    """Before the work, which is done by nobody or by an orphan; and after it, told or not."""
+    supervisors = supervisors_at(tmp_path, cluster, commands)
+    supervisors.write(jobs=6)
+    kill = "kill -9 $PPID"
+    for fault in (f"{kill}; {KILLED}", f'{kill}; exec "$real" "$@"', f'"$real" "$@"; {kill}', acts(kill)):
+        commands.strike("sbatch", fault)
+    statuses = []
+    with trio.fail_after(PATIENCE):
+        while not statuses or statuses[-1] != 0:
+            statuses.append(await supervisors.supervise("--until-idle"))
+    assert set(statuses) == {-signal.SIGKILL, 0}
+    assert commands.strikes() == 4
+    await all_ran_once(supervisors, cluster, 6)
 
 
 async def test_a_job_whose_submission_timed_out_runs_all_the_same_and_is_adopted(
@@ -161,7 +179,7 @@ async def test_of_two_waiting_jobs_of_one_key_the_later_is_cancelled(
     record, go = tmp_path / "record", tmp_path / "go"
     async with supervised(tmp_path, cluster, commands) as runtime:
         await cluster.run(
-            "sbatch", "--parsable", "--exclusive", script=f"#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.02; done\n"
+            "sbatch", "--exclusive", "--output=/dev/null", script=f"#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.02; done\n"
         )
         commands.strike("sbatch", KEPT_BACK)
         twice = (await runtime.submit(job(record))).job_id

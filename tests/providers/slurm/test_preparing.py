@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -162,13 +163,19 @@ class Node:
         self.job = self.directory / "jobs" / "k-1"
         self.job.mkdir(parents=True)
 
-    def runs(self, argv: list[str], job_id: str = "7", env: Mapping[str, str] | None = None) -> Done:
+    def runs(
+        self,
+        argv: list[str],
+        job_id: str = "7",
+        env: Mapping[str, str] | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Done:
         (self.job / "run").write_bytes(run_script(env or {}, str(self.job), argv))
         around = {"SLURM_JOB_ID": job_id, "SLURMD_NODENAME": "n1", "SLURM_NNODES": "2", "SECRET": "x", "TMPDIR": "/t",
-                  "SLURM_ODD": "a b'\"$(id)\nSLURM_FAKE=1", "PATH": os.environ["PATH"]}  # fmt: skip
+                  "SLURM_ODD": "a b'\"$(id)\nSLURM_FAKE=1", "PATH": os.environ["PATH"], **(more or {})}  # fmt: skip
         return subprocess.run(
             ["/bin/sh", "-s"], input=batch_script(self.directory, "k-1").decode(), capture_output=True, text=True,
-            check=False, env=around,
+            check=False, env=around, umask=0o022,
         )  # fmt: skip
 
 
@@ -180,6 +187,7 @@ def test_the_batch_script_runs_the_program_once_and_writes_down_how_it_ended(tmp
     assert '"job": 7, "node": "n1"' in exited
     assert '"status": 3}' in exited
     assert '"job": 7' in (node.directory / "k-1.started" / "job").read_text()
+    assert (node.directory / "k-1.exit").stat().st_mode & 0o077 == 0
     second = node.runs(["/bin/sh", "-c", "echo ran again"], job_id="8")
     assert second.returncode == SECOND_START
     assert "second start" in second.stdout
@@ -199,6 +207,14 @@ def test_the_program_finds_its_own_environment_and_slurms_and_nothing_else(tmp_p
     assert found["SLURM_ODD"] == "a b'\"$(id)\nSLURM_FAKE=1"
     assert (found["A"], found["TMPDIR"], found["SLURMD_NODENAME"]) == ("1", "/t", "n1")
     assert "SECRET" not in found
+
+
+def test_the_program_has_the_usual_umask_and_its_devices_are_recorded(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    done = node.runs(["/bin/sh", "-c", "umask"], more={"CUDA_VISIBLE_DEVICES": 'GPU-1,MIG-2/"$(id)"'})
+    assert done.stdout == "0022\n"
+    started = json.loads((node.directory / "k-1.started" / "job").read_text())
+    assert started["devices"] == "GPU-1,MIG-2/id"
 
 
 def test_a_signal_that_ends_the_program_is_recorded(tmp_path: Path) -> None:

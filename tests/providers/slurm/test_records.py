@@ -81,8 +81,26 @@ def test_a_directory_without_its_mark_is_no_proof_of_absence(records: Records) -
         records.known("k", NOW)
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770])
+def test_a_directory_in_which_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(mode)
+    with pytest.raises(PermissionError, match="other users can write there: chmod 700"):
+        Records(tmp_path / "shared", tmp_path / "locks").make(NOW)
+
+
 def test_the_mark_keeps_the_first_time(records: Records) -> None:
     assert records.make(NOW + timedelta(days=1)) == NOW
+
+
+@pytest.mark.parametrize(
+    ("content", "devices"),
+    [('{"devices": "0,1"}', ("0", "1")), ('{"devices": ""}', ()), ('{"devices": "0,,1"}', ()), ('{"devices": 7}', ())],
+)
+def test_the_devices_of_a_start_are_named(records: Records, content: str, devices: tuple[str, ...]) -> None:
+    (records.directory / "k.started").mkdir()
+    (records.directory / "k.started" / "job").write_text(content)
+    assert records.known("k", NOW) == Known(start=Start(devices=devices))
 
 
 def test_removing_takes_all_of_a_key_and_may_be_repeated(records: Records) -> None:

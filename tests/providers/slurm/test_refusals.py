@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.providers.errors import Invalid, OutcomeUnknown, RateLimited, Unavailable
+from actors.providers.errors import Forbidden, Invalid, OutcomeUnknown, RateLimited, Unavailable
 from actors.providers.slurm.commands import Answer
 from actors.providers.slurm.refusals import refusal
 
@@ -41,11 +41,16 @@ def test_what_slurm_refuses_is_invalid_and_its_words_are_passed_on(words: str) -
         "AssocGrpSubmitJobsLimit; " + REFUSED + "Job violates accounting/QOS policy",
         "QOSGrpSubmitJobsLimit; " + REFUSED + "Job violates accounting/QOS policy",
         REFUSED + "Resource temporarily unavailable",
+        REFUSED + "Required partition not available (inactive or drain)",
         "Slurm temporarily unable to accept job, sleeping and retrying",
     ],
 )
 def test_a_limit_of_submissions_is_no_fault_of_the_job(words: str) -> None:
     assert type(refusal(words, "cluster")) is RateLimited
+
+
+def test_a_user_who_may_not_submit_at_all_pauses_the_provider() -> None:
+    assert type(refusal(REFUSED + "Access/permission denied", "cluster")) is Forbidden
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ def test_cancelled_and_timed_out_keep_slurms_word_for_the_cause(state: str, phas
 
 
 def test_while_slurm_says_that_it_runs_its_word_for_the_cause_is_waited_for() -> None:
-    assert seen("COMPLETING", exited(143, seconds_ago=5)).phase is Phase.RUNNING
+    assert seen("COMPLETING", exited(143, seconds_ago=300)).phase is Phase.RUNNING
+    assert seen("COMPLETING", exited(143, seconds_ago=900)).phase is Phase.FAILED
     assert seen("RUNNING", exited(0, seconds_ago=5)).phase is Phase.RUNNING
     late = seen("RUNNING", exited(0, seconds_ago=300))
     assert (late.phase, late.exit_code) == (Phase.SUCCEEDED, 0)
@@ -137,6 +138,7 @@ def test_a_failure_says_why() -> None:
     assert seen("FAILED", exited(137)).error == "ended by signal 9"
     assert seen("OUT_OF_MEMORY", exited(137)).error == "out of memory: ended by signal 9"
     assert seen("FAILED", STARTED).error == "FAILED"
+    assert "could not start its script on n1" in (seen("FAILED", NOTHING, ending=Ending(1)).error or "")
     assert "deadline exceeded" in (seen("TIMEOUT", exited(143)).error or "")
     refused = SlurmJob(7, "FAILED", "k", "BadConstraints", BEGAN, ENDED)
     assert observation_of(refused, NOTHING, NOW).error == "Slurm did not start it: BadConstraints"

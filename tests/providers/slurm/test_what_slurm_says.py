@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 import trio
 
 from actors.jobs.records import JobRequest, JobStatus, Resources
+from actors.providers.registry import factory
+from actors.providers.slurm import SlurmOptions
 from actors.runtime import RunningRuntime
 from tests.providers.local.stage import until
 from tests.providers.slurm.cluster import Cluster
-from tests.providers.slurm.supervisors import ended, job, submissions, supervised
+from tests.providers.slurm.supervisors import ended, job, options, submissions, supervised
 from tests.providers.supervisors import lines, status
 
 pytestmark = pytest.mark.parts
@@ -149,3 +152,22 @@ async def test_several_tasks_of_one_job_are_started_by_srun(cluster: Cluster, tm
         assert done is JobStatus.COMPLETED, (why, told)
     assert sorted(told.splitlines()) == [f"task {number} of 3 with 2 cpus" for number in range(3)]
     assert (await submissions(cluster))[one] == 1
+
+
+async def test_what_slurm_holds_of_ours_is_listed_and_no_job_of_anybody_elses(cluster: Cluster, tmp_path: Path) -> None:
+    """As after a restore: by the comment, in which people write what they like."""
+    go = tmp_path / "go"
+    script = f"until [ -e {go} ]; do sleep 0.02; done"
+    for comment in ("mine", "best-model-7", ""):
+        argv = ("sbatch", "--output=/dev/null", f"--comment={comment}")
+        await cluster.run(*argv, script=f"#!/bin/sh\n{script}\n")
+    async with supervised(tmp_path, cluster) as runtime:
+        ours = (await runtime.submit(job(tmp_path / "record", script))).job_id
+        await status(runtime, ours, JobStatus.RUNNING)
+        chosen = SlurmOptions(**options(tmp_path, cluster))
+        another = factory("slurm").create("slurm", chosen, tmp_path / "another", lambda: datetime.now(UTC))
+        held = await another.held()
+        assert [one.key.rpartition("-")[0] for one in held] == [ours]
+        await another.aclose()
+        go.touch()
+        assert (await ended(runtime, ours))[0] is JobStatus.COMPLETED

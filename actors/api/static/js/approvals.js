@@ -12,7 +12,7 @@ export function approvalsView(model) {
   const none = el("p", { class: "quiet" }, "Nothing waits for a decision.");
   const all = el("p", { class: "actions" });
   const more = button("Show more requests", () => { pages += 1; refresh().catch((error) => model.fault(error)); });
-  let requests = [];
+  let requests = null;
   let pages = 1;
   let seen = null;
   let events = null;
@@ -68,6 +68,7 @@ export function approvalsView(model) {
   }
 
   function show() {
+    if (!requests) return;
     const named = requests.map((request) => {
       const job = model.jobs.get(request.job_id);
       return { request, name: job ? jobName(job) : request.job_id };
@@ -97,5 +98,5 @@ export function approvalsView(model) {
     show();
   }
 
-  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, more, all), update, refresh: () => model.pace.ask(refresh) };
+  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, more, all), update, refresh: () => (requests ? model.pace.ask(refresh) : refresh().catch((error) => model.fault(error))) };
 }

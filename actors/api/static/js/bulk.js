@@ -20,8 +20,9 @@ function listed(results) {
   return [el("ul", {}, rows), results.length > SHOWN ? el("p", { class: "quiet" }, `and ${results.length - SHOWN} more`) : ""];
 }
 
-// `selection()` is the filter of the list as a selection, or null.
-export function bulkOf(model, changed, selection) {
+// `changed()` is called when others are chosen, `acted()` after an action; `selection()` is the filter of the list as a
+// selection, or null.
+export function bulkOf(model, { changed, acted, selection }) {
   const chosen = new Set(); // ids
   const words = el("span", { role: "status" });
   const every = button("Select all that fit the filters", () => start());
@@ -88,6 +89,7 @@ export function bulkOf(model, changed, selection) {
       const sentence = `${jobs(outcome.done)} ${done}${outcome.failed.length ? `; with ${outcome.failed.length} it was not possible` : ""}.`;
       announce(sentence);
       clear();
+      acted();
       if (outcome.failed.length === 0) return dialog.close();
       dialog.replaceChildren(el("h2", { id: "bulk-title" }, sentence), ...listed(outcome.failed), el("p", { class: "actions" }, button("Close", () => dialog.close(), "main")));
       dialog.querySelector("button").focus();

@@ -134,7 +134,8 @@ export function groupView(model, name, asked) {
   }
 
   function noted(event) {
-    if (jobs.some((job) => job.job_id === event.job_id)) model.pace.ask(read, EVERY);
+    // An event does not say of which group a job is: a new one may be of this one.
+    if (event.type === "job_queued" || jobs.some((job) => job.job_id === event.job_id)) model.pace.ask(read, EVERY);
   }
 
   function failed(error) {

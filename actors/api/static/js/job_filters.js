@@ -6,9 +6,9 @@ import { may } from "./rights.js";
 
 const STATES = { waits: ["pending"], running: ["uploading", "queued", "running"], completed: ["completed"], failed: ["failed"], cancelled: ["cancelled"] };
 const AS_THEY_ARE = { q: "q", name: "name", user: "user_id", group: "group", provider: "provider", since: "since", until: "until" };
-export const SORTS = { created: "Submitted", name: "Name", status: "State", user: "User", provider: "Provider", started: "Started", ended: "Ended" };
+export const SORTS = { created: "Submitted", name: "Name", status: "State", user: "User", provider: "Provider", group: "Group", started: "Started", ended: "Ended" };
 const LESS_OFTEN = ["name", "user", "group", "provider", "since", "until"];
-const LABELS = { q: "Text", name: "Name, such as train-*", user: "User", group: "Group", provider: "Provider", since: "Submitted from", until: "Submitted before" };
+const LABELS = { q: "Name, user, id or error", name: "Name, such as train-*", user: "User", group: "Group", provider: "Provider", since: "Submitted from", until: "Submitted before" };
 
 // The filter of an address; what it does not know is left out.
 export function filterOf(asked) {

@@ -20,7 +20,7 @@ function shortly(text) {
 
 const at = (label, text, more) => cell(label, text ? [shortly(text), more ? [" ", el("span", { class: "quiet" }, more)] : ""] : "", "time");
 
-export const COLUMNS = [["name", "Job"], ["status", "State"], ["user", "User"], ["provider", "Provider"], ["created", "Submitted"], ["started", "Started"], ["ended", "Ended"], [null, "Progress, result, message"]];
+export const COLUMNS = [["name", "Job"], ["status", "State"], ["user", "User"], ["provider", "Provider"], ["group", "Group"], ["created", "Submitted"], ["started", "Started"], ["ended", "Ended"], [null, "Progress, result, message"]];
 
 // `choose(job, chosen)` is called when its box is clicked.
 export function jobRow({ job, chosen }, choose) {
@@ -29,9 +29,9 @@ export function jobRow({ job, chosen }, choose) {
   box.checked = chosen;
   box.addEventListener("change", () => choose(job, box.checked));
   return el("tr", { class: chosen ? "chosen" : null }, el("td", { class: "choose" }, box),
-    el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job)),
-      job.group ? [" ", el("a", { class: "group", href: groupPath(job.group, job.user_id), title: `Group ${job.group}` }, job.group)] : ""),
-    cell("", state(word, kind)), cell("User", owner(job), "user"), cell("Provider", job.provider, "user"), at("Submitted", job.created_at),
+    el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job))),
+    cell("", state(word, kind)), cell("User", owner(job), "user"), cell("Provider", job.provider, "user"),
+    cell("Group", job.group ? el("a", { href: groupPath(job.group, job.user_id) }, job.group) : "", "user"), at("Submitted", job.created_at),
     at("Started", job.started_at, job.started_at ? ["after ", took(job.queued_at, job.started_at)] : ""),
     at("Ended", job.completed_at, job.started_at && job.completed_at ? ["ran ", took(job.started_at, job.completed_at)] : ""),
     cell("", [progressOf(job), job.error_message || job.reason || measures(job.result)], "wide"));

@@ -17,7 +17,7 @@ export function jobsView(model, asked = new URLSearchParams()) {
   let newer = 0;
   let typing = null;
   const draw = oncePerFrame(show);
-  const bulk = bulkOf(model, draw, () => selectionOf(filter));
+  const bulk = bulkOf(model, { changed: draw, acted: () => refresh(), selection: () => selectionOf(filter) });
   const table = jobTable({ sortBy, choose: bulk.choose, chosen: bulk.has, chooseShown: (on) => bulk.chooseAll(shownJobs(), on) });
   const form = filterForm(filter, changed);
   const activity = activityOf();

@@ -56,7 +56,9 @@ export function outputOf(jobId, model) {
     follow.checked = false;
     place += by;
     const marked = mark();
-    if (marked) box.scrollTop += marked.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+    if (!marked) return;
+    box.scrollTop += marked.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+    marked.scrollIntoView({ block: "nearest" });
   }
 
   search.addEventListener("input", () => { place = 0; go(0); });

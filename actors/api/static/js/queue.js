@@ -5,6 +5,7 @@ import { button, cell, el, gauge, keyed, table, announce } from "./dom.js";
 import { jobName, jobPath, owner, running, span } from "./format.js";
 import { allowed } from "./rights.js";
 
+const RUNNING = 5_000; // milliseconds between two looks at what runs
 const WAITING = ["Place", "Job", "User", "Priority", "Waits", "Starts in about", "Why it waits, and what changes that"];
 
 function tally(jobs, field) {
@@ -76,8 +77,9 @@ export function queueView(model) {
   }
 
   async function read() {
+    const first = queue === null;
     show(await getPages("/api/queue", "waiting", pages));
-    model.pace.ask(readRunning, 5_000);
+    if (!first) model.pace.ask(readRunning, RUNNING);
   }
 
   async function readRunning() {
@@ -93,5 +95,5 @@ export function queueView(model) {
     model.pace.ask(read);
   }
 
-  return { node: el("div", {}, el("h1", {}, "Queue"), summary, gates, limits.node, list.node, more), update, refresh: () => model.pace.ask(read) };
+  return { node: el("div", {}, el("h1", {}, "Queue"), summary, gates, limits.node, list.node, more), update, refresh: () => (queue ? model.pace.ask(read) : Promise.all([read(), readRunning()]).catch((error) => model.fault(error))) };
 }
