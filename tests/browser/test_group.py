@@ -13,7 +13,7 @@ from tests.browser.stage import Page, Stage, at, expect, marks, row
 
 pytestmark = marks
 INK = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(part => part)"
-NAMES = ["rate-0.05", "rate-0.2", "rate-20"]
+NAMES = ["of-rate-0.05", "of-rate-0.2", "of-rate-20"]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def sweep(stage: Stage, served: Served) -> str:
     """Where the group of three real trainings is, of which one diverges."""
     command = ["python", "train.py", "--lr", "{lr}", "--epochs", "4"]
     stage.submit(
-        "rate-{lr}", provider="local", spec=None, command=command, cwd=str(ROOT / "examples/train"), group="rates/1",
+        "of-rate-{lr}", provider="local", spec=None, command=command, cwd=str(ROOT / "examples/train"), group="rates/1",
         matrix={"lr": ["0.05", "0.2", "20"]},
     )  # fmt: skip
     return "group/rates%2F1?user=ana"
@@ -44,7 +44,7 @@ def test_parameters_and_metrics_are_sorted_filtered_and_the_best_is_marked(group
     """At first the best is on top; a click on a column sorts by it, another one turns that round."""
     best = group.locator("table.group td.best")
     expect(best.first).to_contain_text("(the best)")
-    expect(row(group, "rate-0.2").locator("td.best").first).to_be_visible()
+    expect(row(group, "of-rate-0.2").locator("td.best").first).to_be_visible()
     rate = group.get_by_role("columnheader", name="lr")
     rate.get_by_role("button").click()
     expect(rate).to_have_attribute("aria-sort", "ascending")
@@ -79,17 +79,17 @@ def test_the_table_is_downloaded_as_csv(group: Page) -> None:
     assert waiting.value.suggested_filename == "rates_1.csv"
     found = list(csv.DictReader(io.StringIO(waiting.value.path().read_text())))
     assert sorted((one["Job"], one["State"], one["lr"]) for one in found) == [
-        ("rate-0.05", "completed", "0.05"), ("rate-0.2", "completed", "0.2"), ("rate-20", "failed", "20"),
+        ("of-rate-0.05", "completed", "0.05"), ("of-rate-0.2", "completed", "0.2"), ("of-rate-20", "failed", "20"),
     ]  # fmt: skip
-    assert float(next(one for one in found if one["Job"] == "rate-0.2")["accuracy"]) > 0
+    assert float(next(one for one in found if one["Job"] == "of-rate-0.2")["accuracy"]) > 0
 
 
 def test_a_group_is_reached_from_a_job_and_changes_as_its_jobs_do(stage: Stage, group: Page, served: Served) -> None:
     """A job that joins the group is there without a reload; an unknown group says that it is none."""
-    group.get_by_role("link", name="rate-0.2", exact=True).click()
+    group.get_by_role("link", name="of-rate-0.2", exact=True).click()
     group.get_by_role("main").get_by_role("link", name="rates/1").click()
     expect(group.get_by_role("heading", name="Group rates/1")).to_be_visible()
-    expect(row(group, "rate-0.2")).to_be_visible()
+    expect(row(group, "of-rate-0.2")).to_be_visible()
     stage.submit("was-there", group="another")
     group.goto(at(served, "group/another?user=ana"))
     expect(row(group, "was-there")).to_contain_text("completed")

@@ -75,10 +75,10 @@ async def test_a_submission_that_outlives_its_killed_supervisor_is_waited_for(
             await killed_at_the_second(supervisors, commands, f"touch {waiting}; {waits_for(go)}", waiting)
             async with trio.open_nursery() as nursery:
                 process: trio.Process = await nursery.start(supervisors.supervise, "--until-idle")
+                await until(lambda: len(lines(tmp_path / "record")) == 2)
                 asked = commands.calls("squeue")
-                await until(
-                    lambda: commands.calls("squeue") >= asked + 10
-                )  # one a second: longer than it may be absent
+                # Some two a second, for longer than a job must not be seen.
+                await until(lambda: commands.calls("squeue") >= asked + 16)
                 submitted = commands.calls("sbatch")
                 go.touch()
                 await until(lambda: process.returncode is not None)
