@@ -53,9 +53,12 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "log_cursor": (lambda provider, key: provider.log_cursor(key, HANDLES[key], lines=1, since=None), True),
     "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
+    "records_since": (lambda provider, _key: provider.records_since(), False),
+    "held": (lambda provider, _key: provider.held(), False),
 }
 NOT_THROUGH_THE_BREAKER = {
     "capacity",
+    "devices",
     "prepare",
     "check_requests",
     "stored_bytes",
