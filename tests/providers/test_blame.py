@@ -55,6 +55,8 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "held": (lambda provider, _key: provider.held(), False),
     "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
+    "records_since": (lambda provider, _key: provider.records_since(), False),
+    "held": (lambda provider, _key: provider.held(), False),
 }
 NOT_THROUGH_THE_BREAKER = {
     "capacity",
@@ -152,6 +154,8 @@ def real_one(kind: str, tmp_path: Path, transport: httpx.AsyncBaseTransport | No
             return SlurmProvider(SlurmOptions(), tmp_path)
         case "scripted":
             return ScriptedProvider(ScriptedOptions(), ScriptedRemote())
+        case "slurm":
+            return SlurmProvider(SlurmOptions(), tmp_path)
     raise AssertionError(f"this test does not know providers of kind {kind}")
 
 
