@@ -16,7 +16,7 @@ help:
 	@echo "make test        run the tests"
 	@echo "make check       what CI checks: format, lint, types, floors, tests"
 	@echo "make check-long  what is too slow for CI, some hours: an interrupt at every line of supervision,"
-	@echo "                 100,000 restarts, a kill at every system call, a hundred simulated worlds of a day each that nobody has seen"
+	@echo "                 100,000 restarts, a kill at every system call, a hundred jobs on a real Slurm, a hundred simulated worlds of a day each that nobody has seen"
 	@echo "make mutants     changes of the code that tests and simulation are to notice, drawn by the day; ARGS='--number 300 --workers 2'"
 	@echo "make bench       all benchmarks, some 15 minutes; writes benchmarks/figures.md"
 	@echo "make clean       remove the virtual environment and what make run left (.greenroom)"
@@ -68,6 +68,7 @@ check-long: $(VENV)/.dev
 	SUPERVISION_INTERRUPTS=all $(BIN)/pytest -n0 tests/supervision/test_interrupts.py $(ARGS)
 	SOAK_RESTARTS=100000 $(BIN)/pytest -n0 -m parts tests/supervision/test_scale.py $(ARGS)
 	GREENROOM_SWEEP=all $(BIN)/pytest -n0 -m parts tests/kills/test_every_system_call.py tests/kills/test_disk_faults.py $(ARGS)
+	GREENROOM_SWEEP=all $(BIN)/pytest -n0 -m parts tests/providers/slurm/test_sweep.py $(ARGS)
 	$(BIN)/python -m actors.simulation --seeds $(FIRST)-$(LAST) --hours 24 --workers $$(nproc)
 
 mutants: $(VENV)/.test

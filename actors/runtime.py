@@ -179,7 +179,10 @@ class RunningRuntime(Runtime):
     def _make_poller(self) -> Poller:
         polling, urls = self.settings.background.job_status_polling, self.settings.webhook_urls()
         jitter, requests = self._parts.sources.jitter, self._poll_requests
-        self._poller_now = Poller(self.ledger, self.context.providers, self.clock, polling, urls, jitter, requests)
+        self._poller_now = Poller(
+            self.ledger, self.context.providers, self.clock, polling, urls, jitter, requests,
+            kept_days=self.settings.retention.days,
+        )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:

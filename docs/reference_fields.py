@@ -89,10 +89,11 @@ def explained(kind: type[Any]) -> tuple[str, Mapping[str, str]]:
     return in_markdown(" ".join(filter(None, map(str.strip, general)))), fields
 
 
-def in_markdown(text: str) -> str:
-    """A docstring's text as Markdown."""
+def in_markdown(text: str, none: str = "`null`") -> str:
+    """A docstring's text as Markdown; ``none``: what None is called there."""
+    text = re.sub(r" \([A-F]\d+(?:, [A-F]\d+)*\)", "", text)  # which rule of the specification it comes from
     text = re.sub(r":\w+:`(?:~?[\w.]+\.)?~?(\w+)`", r"`\1`", text)
-    return re.sub(r"\bNone\b", "`null`", text.replace("``", "`"))
+    return re.sub(r"\bNone\b", none, text.replace("``", "`"))
 
 
 def _bare(kind: Any) -> Any:

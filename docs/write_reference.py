@@ -25,6 +25,8 @@ from actors.cli.group import cli
 from actors.job_requests.job_file import FileContent, file_converter
 from actors.job_requests.matrices import MATRIX
 from actors.job_requests.sources import FIELDS, NETWORK, RequestSource
+from actors.jobs.approval_rules import CONDITIONS, DEFAULT_RULES
+from actors.jobs.levels import USER_LEVELS
 from actors.jobs.quantities import without_unit
 from actors.jobs.records import JobRequest
 from actors.providers import errors, job_variables
@@ -34,6 +36,7 @@ from actors.providers.local.directory import JobDirectory
 from actors.providers.local.environment import OURS as LOCAL
 from actors.providers.ray.runtime_env import OURS as RAY
 from actors.providers.registry import factory, kinds
+from actors.providers.slurm.preparing import OURS as SLURM
 from actors.settings import places
 from actors.settings.providers import CommonSettings, ProviderSettings, kind_shape
 from actors.settings.sections import NAMES, Sections, converter
@@ -43,7 +46,7 @@ from actors.validation import StrictConverter
 
 PAGES = Path(__file__).parent
 BEGIN, END = "<!-- made by docs/write_reference.py: {} -->", "<!-- end of what is made -->"
-SET_BY = {"local": LOCAL, "ray": RAY}
+SET_BY = {"local": LOCAL, "ray": RAY, "slurm": SLURM}
 """By kind of provider, the variables that it sets in a job's environment."""
 BESIDE_FIELDS = {
     MATRIX: "Parameters, each with a list of values or a range: one job for each combination ([sweeps](sweeps.md)).",
@@ -127,12 +130,12 @@ class Writer:
                 yield from self._providers(reader)
 
     def _providers(self, reader: Reference) -> Iterator[str]:
-        yield "Of every provider, whatever its kind:\n"
+        yield "#### every provider, whatever its kind\n"
         yield self.rows(reader.rows(CommonSettings, "providers.NAME"), self.settings)
         for kind in kinds():
             made_by = factory(kind)
             reader.converter.shapes[made_by.options_class] = kind_shape(made_by.options_class)
-            yield f"Of a provider of kind `{kind}`: {explained(made_by.options_class)[0]}\n"
+            yield f"#### kind `{kind}`\n\n{explained(made_by.options_class)[0]}\n"
             yield self.rows(reader.rows(made_by.options_class, "providers.NAME"), self.settings, kind)
             different = [
                 f"`{name}` is {as_written(value)}"
@@ -196,6 +199,8 @@ def request_fields() -> Iterator[str]:
             "" if one not in access.sources else "yes" if one not in NETWORK or rule == "any value" else rule
             for one in RequestSource
         ]
+        if access.of_command:
+            cells[list(RequestSource).index(RequestSource.SOCKET_OTHER)] = "with `socket.commands`"
         lines.append((f"`{name}`", f"`{keys[name]}`" if name in keys else "", *cells))
     yield table(heads, lines)
 
@@ -233,6 +238,34 @@ def command_tree(group: click.Group = cli, path: str = "greenroom") -> Iterator[
         yield f"{path} {name}", command
         if isinstance(command, click.Group):
             yield from command_tree(command, f"{path} {name}")
+
+
+def conditions() -> Iterator[str]:
+    """The conditions of approval rules."""
+    lines = ((f"`{name}`", one.meaning, one.value) for name, one in CONDITIONS.items())
+    yield table(("condition", "holds if", "value"), lines)
+
+
+def levels() -> Iterator[str]:
+    """The levels of users."""
+    lines = ((f"`{name}`", str(priority)) for name, priority in USER_LEVELS.items())
+    yield table(("level", "priority of its jobs"), lines)
+
+
+def default_rules() -> Iterator[str]:
+    """The rules that come with Greenroom."""
+    lines = [
+        (
+            one.name,
+            f"`{one.condition}`",
+            "" if one.value is None else f"{one.value:g}",
+            str(one.priority),
+            ", ".join(one.exempt_levels),
+            one.required_approver_level,
+        )
+        for one in DEFAULT_RULES
+    ]
+    yield table(("rule", "condition", "value", "priority", "not for", "decided by at least"), lines)
 
 
 def example(name: str) -> Iterator[str]:
@@ -273,7 +306,8 @@ def capabilities() -> Iterator[str]:
 
 
 def _markdown(text: str) -> str:
-    return in_markdown(" ".join(text.split()))
+    """A docstring of code, on one line."""
+    return in_markdown(" ".join(text.split()), "None")
 
 
 def blocks(writer: Writer) -> dict[str, dict[str, Callable[[], Iterator[str]]]]:
@@ -284,6 +318,7 @@ def blocks(writer: Writer) -> dict[str, dict[str, Callable[[], Iterator[str]]]]:
             "job file": writer.job_file, "request fields": request_fields, "environment": job_environment,
             "directory": job_directory,
         },
+        "approvals.md": {"conditions": conditions, "default rules": default_rules, "levels": levels},
         "commands.md": {"commands": commands, "exit statuses": statuses},
         "writing-a-provider.md": {
             "provider": partial(example, "provider/batch_provider.py"), "methods": methods, "errors": kinds_of_errors,

@@ -43,8 +43,10 @@ SMALL = {
 
 PARTIAL = {
     "entries_deferred": "entries that wait for their next try",
+    "entries_restored": "entries about which something is to be found out after a restore",
     "entries_running": "entries that run",
     "entries_waiting": "entries that wait",
+    "notifications_open": "notifications that have not ended; all of them end at a restore",
     "notifications_due": "notifications that have not ended, the first of each job and target",
     "submissions_open": "submissions that are not closed",
     "approvals_deadline": "approval requests that are open",
@@ -55,7 +57,11 @@ PARTIAL = {
 
 _SHORT_TEXT = r"instr\(lower\(jobs\.job_id\).{,200}\n ?LIMIT"
 _NO_ORGANISATION = r"FROM jobs \nWHERE EXISTS \(SELECT \* \nFROM queue_entries .{,120}\n LIMIT"
+SORTED = (
+    r"AS anon_1 \nFROM jobs (\nWHERE (?!jobs\.job_id IN \().{,900})?ORDER BY jobs\.[^()]{,120}\n LIMIT \? OFFSET \?$"
+)
 ALLOWED = {
+    SORTED: "a list in the order of a column: walks its index until a page is found, or the deadline ends it",
     r"^SELECT events\.time \nFROM events ORDER BY events\.seq DESC\n LIMIT": "reads the newest row",
     r"FROM notifications ORDER BY notifications\.notification_id DESC\n LIMIT": "walks the key as far as a page",
     r"FROM approvals ORDER BY approvals\.approval_id DESC\n LIMIT": "walks the key backwards as far as a page",

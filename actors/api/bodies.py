@@ -15,6 +15,7 @@ from actors.jobs import maxima, maximum
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
+from actors.jobs.views import JobSort
 from actors.validation import StrictConverter
 
 _NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
@@ -36,6 +37,10 @@ class JobsQuery:
 
     ``since``, ``until``: made at that time or later, and before it. ``before``: only jobs older than this one.
 
+    ``sort``: by what the jobs are in order; jobs without a name, a group, a start or an end come last there, the newest
+    first.
+    ``order``: ``desc`` is the greatest, or newest, first. Other orders than the newest first take no ``before``.
+
     ``cursor``: ``next`` of the page before, with whatever else was asked there.
     """
 
@@ -49,6 +54,8 @@ class JobsQuery:
     since: datetime | None = None
     until: datetime | None = None
     before: str | None = attrs.field(default=None, validator=_NAME)
+    sort: JobSort = JobSort.CREATED
+    order: Literal["asc", "desc"] = "desc"
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     limit: int = attrs.field(default=100, validator=_PAGE)
 
@@ -87,20 +94,25 @@ class ProvidersQuery:
 
 @attrs.frozen
 class EventsQuery:
-    """Events after number ``after``: of one job, of these types (several with commas between), of one user's jobs."""
+    """Events after number ``after``: of one job, of these types (several with commas between), of one user's jobs.
+
+    ``named``: false sends all of them without a name, so that a browser needs no list of the types.
+    """
 
     after: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(0), le(LARGEST_SEQ)]))
     job_id: str | None = attrs.field(default=None, validator=_NAME)
     types: tuple[str, ...] = attrs.field(default=(), validator=_TYPES)
     user: str | None = attrs.field(default=None, validator=_NAME)
+    named: bool = True
 
 
 @attrs.frozen
 class JobEventsQuery:
-    """Events of a job after number ``after``, at most ``limit``."""
+    """Events of a job after number ``after``, at most ``limit``. ``progress``: its reports of progress among them."""
 
     after: int = attrs.field(default=0, validator=[ge(0), le(LARGEST_SEQ)])
     limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
+    progress: bool = True
 
 
 @attrs.frozen

@@ -23,9 +23,13 @@ _UNNAMED = concerning(Concern.UNNAMED)
 
 
 class _Frames:
-    """The newest events as they stand in a stream: an event is encoded once, however many read it."""
+    """The newest events as they stand in a stream: an event is encoded once, however many read it.
 
-    def __init__(self, most: int = 1_000) -> None:
+    ``named``: those that have a name are sent with it.
+    """
+
+    def __init__(self, *, named: bool, most: int = 1_000) -> None:
+        self._named = named
         self._most = most
         self._kept: dict[int, tuple[Event, bytes]] = {}
 
@@ -34,7 +38,7 @@ class _Frames:
         found = self._kept.get(event.seq)
         if found is not None and found[0] is event:  # of two runtimes in one process, numbers are the same
             return found[1]
-        name = None if event.type in _UNNAMED else event.type
+        name = None if event.type in _UNNAMED or not self._named else event.type
         frame = framed(event_document(event), name, event.seq)
         if len(self._kept) >= self._most:
             self._kept.clear()
@@ -42,7 +46,7 @@ class _Frames:
         return frame
 
 
-_FRAMES = _Frames()
+_FRAMES = {named: _Frames(named=named) for named in (True, False)}
 
 
 async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
@@ -56,7 +60,7 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     after = _last_event_id(call.request)
     after = asked.after if after is None else after
     user_id = call.visible_user(asked.user)
-    job_id, newest = asked.job_id, None
+    job_id, newest, frames = asked.job_id, None, _FRAMES[asked.named]
     if job_id is not None:
         named = await runtime.jobs.named(job_id, call.peer.viewer, newest=True)
         job_id, newest = named.job.job_id, newest_header(named)
@@ -73,7 +77,7 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
             if gap is not None:
                 await stream.send({"type": "gap", **attrs.asdict(gap)}, "gap")
             async for event in found:
-                await stream.send_piece(_FRAMES.of(event))
+                await stream.send_piece(frames.of(event))
 
     stream = Streamed(EventStream(call.ending, produce).run, EVENT_STREAM)
     if newest is not None:

@@ -48,7 +48,7 @@ from actors.api.route import permission_of
 from actors.api.route_table import RouteTable
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
-from actors.jobs.refusal import Refused
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.net.streams import BoundedStream
 from actors.store import caller
 from actors.store.errors import StoreError
@@ -240,8 +240,12 @@ class AccessGuard:
             await trio.sleep(LOOK_AGAIN)
             try:
                 now = await self._peer(request)
-            except (StoreError, Refused):  # nobody can say now who it is; the next check decides
+            except StoreError:  # the store logs it; the next check decides
                 continue
+            except Refused as error:
+                if error.kind is RefusalKind.UNAVAILABLE:  # nobody can say now who it is
+                    continue
+                now = None
             if not peer.is_still(now):
                 stream.cancel()
 

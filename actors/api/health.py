@@ -16,10 +16,12 @@ from actors.documents.runtime import (
     HealthDocument,
     ProvidersDocument,
     PruneDocument,
+    RestoreDocument,
     SettingDocument,
     health_document,
     provider_document,
     prune_document,
+    restore_document,
 )
 
 _WORD = "text/plain"
@@ -58,6 +60,14 @@ async def providers(call: Call[Nothing, ProvidersQuery]) -> ProvidersDocument:
     }
 
 
+async def restore(call: Call[Nothing, Nothing]) -> RestoreDocument:
+    """Which runtime this is; where it was restored from a backup, how the restore stands.
+
+    Providers are then asked what they run that the backup does not know. Nothing of that is cancelled.
+    """
+    return restore_document(await call.runtime.restore.view())
+
+
 async def config(call: Call[Nothing, Nothing]) -> ConfigDocument:
     """The settings that hold, secrets masked, and where each came from."""
     return {"settings": cast("list[SettingDocument]", call.reading.config())}
@@ -76,6 +86,7 @@ ROUTES = [
     route("GET", "/health/live", live, NEVER_REFUSED, media=_WORD),
     route("GET", "/health/ready", ready, NEVER_REFUSED, status=(200, 503), media=_WORD),
     route("GET", "/api/providers", providers, VIEWER),
+    route("GET", "/api/restore", restore, ADMIN),
     route("GET", "/api/config", config, ADMIN),
     route("POST", "/api/prune", prune, ADMIN),
 ]

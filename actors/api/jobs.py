@@ -29,16 +29,19 @@ from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.matrices import Request, request_of
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
+from actors.jobs.events import EventType
 from actors.jobs.ids import is_id
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused, invalid
 from actors.jobs.request_texts import first_not_utf8
 from actors.jobs.sweeps import Sweep
+from actors.jobs.views import JobOrder
 from actors.kernel.turns import InTurns
 from actors.validation import CheckedError, Problems, join
 
 _INVALID = RefusalKind.INVALID
 _MOST_FAULTS = 1_000
+_WITHOUT_PROGRESS = tuple(one for one in EventType if one is not EventType.JOB_PROGRESS)
 _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
 
 
@@ -124,7 +127,7 @@ def _keyed(requests: list[Request], key: str, many: bool) -> JobRequest:
 
 
 async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
-    """A page of jobs, newest first."""
+    """A page of jobs, newest first unless ``sort`` and ``order`` say more."""
     asked = call.query
     before = asked.before
     if before is not None and not is_id(before):
@@ -143,6 +146,7 @@ async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
         since=asked.since,
         until=asked.until,
         before=before,
+        order=JobOrder(asked.sort, descending=asked.order == "desc"),
         limit=asked.limit,
         cursor=asked.cursor,
         caller=call.by,
@@ -186,7 +190,10 @@ async def job_events(call: Call[Nothing, JobEventsQuery]) -> EventsDocument:
     """What happened to one job, oldest first."""
     asked = call.query
     view = await call.reading.jobs.get(call.path("job_id"))
-    events = await call.reading.event_reader.past_events(after=asked.after, limit=asked.limit, job_id=view.job.job_id)
+    types = () if asked.progress else _WITHOUT_PROGRESS
+    events = await call.reading.event_reader.past_events(
+        after=asked.after, limit=asked.limit, job_id=view.job.job_id, types=types
+    )
     return page_document(EventsDocument, "events", events, event_document, number=True)
 
 

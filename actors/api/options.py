@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 
 import attrs
-from attrs.validators import and_, ge, gt, le, min_len
+from attrs.validators import and_, ge, gt, le
 
 from actors.jobs import maxima
 from actors.jobs.quantities import Bytes, Hours
@@ -66,17 +66,19 @@ class HttpOptions:
 class SocketOptions:
     """A second Unix socket, for other users of this machine, beside that of the supervisor's own user.
 
-    ``group``: whose members may connect to it. ``directory``: a directory for it and nothing else, which is made if it
-    is not there, and given to the group with mode 0750; so its path must be one that the supervisor's user may make.
-    ``commands``: whether they may submit commands. Those run as the supervisor's user: they can read and change
-    whatever that user can, the jobs and tokens of everybody included.
+    ``group``: the group whose members may connect to it; the supervisor's user must be one of them. ``directory``: a
+    directory for the socket and nothing else, which the supervisor makes if it is not there and gives to the group with
+    mode 0750. ``commands``: whether they may submit commands. Those run as the supervisor's user: they can read and
+    change whatever that user can, the jobs and tokens of everybody included.
     """
 
-    group: str = attrs.field(validator=min_len(1))
+    group: str
     directory: Path = attrs.field(default=Path("/run/greenroom"))
     commands: bool = False
 
     def __attrs_post_init__(self) -> None:
+        if not self.group:
+            raise ValueError("group: must be the name of a group")
         if not self.directory.is_absolute():
             raise ValueError(f"directory: must begin with /, not {self.directory}")
 

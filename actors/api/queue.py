@@ -11,10 +11,12 @@ from actors.api.bodies import LimitValue, PauseRequest, PriorityRequest, QueueQu
 from actors.api.route import Call, Nothing, route
 from actors.documents.jobs import JobDocument, job_document
 from actors.documents.queue import (
+    ActivityDocument,
     EntryDocument,
     LimitsDocument,
     QueueDocument,
     QueueStatsDocument,
+    activity_document,
     entry_document,
     limits_document,
     queue_head,
@@ -32,6 +34,11 @@ async def queue(call: Call[Nothing, QueueQuery]) -> QueueDocument:
 async def stats(call: Call[Nothing, Nothing]) -> QueueStatsDocument:
     """The queue in numbers."""
     return stats_document(await call.reading.queue.view(limit=0), datetime.now(UTC))
+
+
+async def activity(call: Call[Nothing, Nothing]) -> ActivityDocument:
+    """What ended in each minute of the last hour, and how many jobs waited and ran: of all that the caller sees."""
+    return activity_document(await call.reading.queue.activity(call.visible_user(None)))
 
 
 async def entry(call: Call[Nothing, Nothing]) -> EntryDocument:
@@ -95,6 +102,7 @@ async def _limits_now(call: Call[Any, Any]) -> LimitsDocument:
 ROUTES = [
     route("GET", "/api/queue", queue, OWN_LISTING),
     route("GET", "/api/queue/stats", stats, VIEWER),
+    route("GET", "/api/queue/activity", activity, OWN_LISTING),
     route("POST", "/api/queue/pause", pause, ADMIN),
     route("POST", "/api/queue/resume", resume, ADMIN),
     route("GET", "/api/queue/limits", limits, VIEWER),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 
-from actors.access.permission import CHANGES_OWN_JOB, CHANGES_OWN_JOBS, LEAD
+from actors.access.permission import ADMIN, CHANGES_OWN_JOB, CHANGES_OWN_JOBS, LEAD
 from actors.api.bodies import OVERRIDE
 from actors.api.route import Call, Nothing, route
 from actors.api.submission import SubmitQuery
@@ -23,7 +25,7 @@ SECONDS = 10.0
 class SelectionRequest:
     """Which jobs: ``jobs`` by their ids or names, or all that fit ``name`` (a pattern), group, status and user.
 
-    ``dry_run``: only say which they are.
+    ``dry_run``: only say which they are, and of those that were named with which it cannot be done.
     """
 
     jobs: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(MOST, _NAME))
@@ -39,6 +41,13 @@ class PrioritySelection(SelectionRequest):
     """Which jobs, and their override, or null to take it away."""
 
     priority_override: int | None = attrs.field(validator=OVERRIDE)
+
+
+@attrs.frozen(kw_only=True)
+class SettleSelection(SelectionRequest):
+    """Which jobs, and what became of them: ``not_run`` or ``failed``; a handle is of one job."""
+
+    verdict: Literal["not_run", "failed"]
 
 
 def _selection(body: SelectionRequest) -> Selection:
@@ -72,6 +81,15 @@ async def prioritise(call: Call[PrioritySelection, Nothing]) -> SelectionDocumen
     return selection_document(outcome)
 
 
+async def settle(call: Call[SettleSelection, Nothing]) -> SelectionDocument:
+    """Record what became of several uncertain jobs: of a selection all that are uncertain."""
+    outcome = await call.runtime.selections.settle(
+        _selection(call.body), call.body.verdict, viewer=call.peer.viewer, by=call.by, dry_run=call.body.dry_run,
+        seconds=SECONDS,
+    )  # fmt: skip
+    return selection_document(outcome)
+
+
 async def remove_many(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
     """Remove several ended jobs with their directories, events and keys: of a selection all that have ended."""
     outcome = await call.runtime.selections.remove(
@@ -94,6 +112,7 @@ ROUTES = [
     route("POST", "/api/jobs/cancel", cancel, CHANGES_OWN_JOBS),
     route("POST", "/api/jobs/retry", retry, CHANGES_OWN_JOBS),
     route("POST", "/api/jobs/prioritise", prioritise, LEAD),
+    route("POST", "/api/jobs/settle", settle, ADMIN),
     route("POST", "/api/jobs/remove", remove_many, CHANGES_OWN_JOBS),
     route("DELETE", "/api/jobs/{job_id}", remove, CHANGES_OWN_JOB),
 ]

@@ -44,7 +44,8 @@ async def compare(call: Call[Nothing, ComparisonQuery]) -> ComparisonDocument:
     asked = call.query
     owner = call.visible_user(asked.user_id) or call.by
     page = await call.reading.series.compare(asked.group, owner, limit=asked.limit, cursor=asked.cursor, caller=call.by)
-    return page_document(ComparisonDocument, "jobs", page, compared_document)
+    goals = {name: goal for one in page for name, goal in one.goals.items()}
+    return page_document(ComparisonDocument, "jobs", page, compared_document, {"goals": goals})
 
 
 ROUTES = [

@@ -48,7 +48,22 @@ class SharedDirectory:
         """Where the socket is."""
         return self.path / SOCKET
 
-    def secure(self) -> None:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The directory as it must be, for the length of the block. Raises :class:`SharedDirectoryError`."""
+        self._secure()
+        try:
+            lock = hold(self.path)
+        except StateDirectoryError as error:
+            raise SharedDirectoryError(f"{error}; {_ANOTHER}") from None
+        except OSError as error:
+            raise SharedDirectoryError(f"cannot use {self.path}: {error.strerror}; {_ANOTHER}") from None
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    def _secure(self) -> None:
         """Make the directory, or give one that is there its group and mode. Raises :class:`SharedDirectoryError`."""
         try:
             self.path.mkdir(mode=0o700)
@@ -166,20 +181,13 @@ def _is_own(entry: os.DirEntry[str]) -> bool:
     return kind is not None and kind(found.st_mode) and found.st_uid == os.geteuid() and found.st_nlink == 1
 
 
-@contextmanager
-def held(options: SocketOptions, state_dir: Path) -> Iterator[SharedDirectory]:
-    """The directory, made, closed and locked for the length of the block. Raises :class:`SharedDirectoryError`."""
+def usable_directory(options: SocketOptions, state_dir: Path) -> SharedDirectory:
+    """The directory that ``options`` name, once it was found to be usable; made, and told what is wrong above it.
+
+    Raises :class:`SharedDirectoryError`.
+    """
     directory = shared_directory(options, state_dir)
-    directory.secure()
-    try:
-        lock = hold(directory.path)
-    except StateDirectoryError as error:
-        raise SharedDirectoryError(f"{error}; {_ANOTHER}") from None
-    except OSError as error:
-        raise SharedDirectoryError(f"cannot use {directory.path}: {error.strerror}; {_ANOTHER}") from None
-    try:
+    with directory.held():
         for caution in directory.cautions():
             _logger.warning("The shared socket in %s: %s", directory.path, caution)
-        yield directory
-    finally:
-        os.close(lock)
+    return directory

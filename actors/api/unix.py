@@ -17,13 +17,15 @@ from actors.access.users import SocketUsers
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.server import HttpServer
-from actors.api.shared_directory import SharedDirectory, give_to_group
+from actors.api.shared_directory import SharedDirectory, SharedDirectoryError, give_to_group
 from actors.api.socket_file import announce, socket_path
 from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG
 from logconf import get_logger
 from supervision import ChildSpec
 
+LOOK_SECONDS = 30.0
+"""Between two looks whether the shared socket still lies where people find it."""
 _logger = get_logger("actors.api.unix")
 
 
@@ -53,7 +55,7 @@ async def serve_socket(  # noqa: ASYNC128 - HttpServer.serve calls started()
 def shared_socket_edge(
     runtime: Runtime, directory: SharedDirectory, users: SocketUsers, options: HttpOptions
 ) -> ChildSpec:
-    """The child that serves ``runtime`` to ``users``, for ``Parts.edges``. The caller holds ``directory``."""
+    """The child that serves ``runtime`` to ``users``, for ``Parts.edges``."""
     return ChildSpec("shared_socket", partial(_serve_shared, runtime, directory, users, options))
 
 
@@ -68,12 +70,30 @@ async def _serve_shared(  # noqa: ASYNC128 - HttpServer.serve calls started()
     app = create_app(runtime, options, users=users)
     most, per_user = options.max_connections, options.max_per_address
     http = HttpServer(app, runtime.client_faults, "shared_socket", most=most, per_address=per_user, shared=True)
-    directory.secure()  # again: it may have been changed or removed since
-    with bound(directory.socket, 0o660, partial(give_to_group, gid=directory.gid, group=directory.group)) as listener:
+    give = partial(give_to_group, gid=directory.gid, group=directory.group)
+    with directory.held(), bound(directory.socket, 0o660, give) as listener:
         _logger.info("Members of group %s are served at %s", directory.group, directory.socket)
         if users.commands:
             _logger.warning("Members of group %s may submit commands, which run as this user", directory.group)
-        await http.serve([listener], task_status=task_status)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_fail_when_gone, directory.socket, _identity(directory.socket))
+            await http.serve([listener], task_status=task_status)
+
+
+async def _fail_when_gone(path: Path, ours: tuple[int, int] | None) -> None:
+    """Fail once another file, or none, lies where our socket was: nobody can connect, and a restart makes it anew."""
+    while True:
+        await trio.sleep(LOOK_SECONDS)
+        if _identity(path) != ours:
+            raise SharedDirectoryError(f"{path} was removed or replaced; it is made anew")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
@@ -88,6 +108,7 @@ def bound(path: Path, mode: int, give: Callable[[Path], None] = lambda _path: No
         path.unlink()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as own:
         own.bind(str(path))
+        ours = _identity(path)
         try:
             give(path)
             path.chmod(mode)  # before listen(): nobody can connect yet
@@ -95,4 +116,5 @@ def bound(path: Path, mode: int, give: Callable[[Path], None] = lambda _path: No
             with trio.socket.from_stdlib_socket(own.dup()) as listener:
                 yield listener
         finally:
-            path.unlink(missing_ok=True)
+            if _identity(path) == ours:
+                path.unlink(missing_ok=True)

@@ -40,7 +40,7 @@ _NAME = re.compile(r"greenroom\.(db|yaml)|keys/[0-9]{1,3}-[A-Za-z0-9_-][A-Za-z0-
 _MOST_MANIFEST = 1 << 20
 _PIECE = 1 << 20
 _UNREADABLE = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, RuntimeError,
     OverflowError,
 )  # fmt: skip
 """What reading an archive may raise that is none, or was damaged."""
@@ -181,9 +181,10 @@ def opened(path: Path) -> Iterator[Archive]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise BackupError(f"cannot read {path}: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BackupError(f"{path} is no regular file, so it is no backup")
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BackupError(f"{path} is no regular file, so it is no backup")
         try:
             archive = zipfile.ZipFile(file)
         except _UNREADABLE:

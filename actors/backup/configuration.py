@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 Path_ = tuple[str, ...]
 
 
+FIRST_TOKEN = "token"  # noqa: S105 - the name of a file
+"""In place of a setting: the file of this name in the state directory, the token of the first start."""
+
+
 def key_files(settings: Settings) -> Iterator[tuple[Path_, Path]]:
     """Each setting that names a key file, by its path in the configuration, and that file."""
+    if (token := settings.state_dir / FIRST_TOKEN).exists():
+        yield (FIRST_TOKEN,), token
     for name in ("tls_certificate", "tls_key"):
         if (file := getattr(settings.http, name)) is not None:
             yield ("http", name), file.expanduser()
@@ -50,7 +56,8 @@ def rewritten(content: bytes, changes: Mapping[Path_, str]) -> bytes:
         elif len(path) == 1:
             spans.append(_added(root, path[0], value))
     for start, end, new in sorted(spans, reverse=True):
-        text = text[:start] + new + text[end:]
+        after = "\n" if text[start:end].endswith("\n") else ""  # of a block scalar
+        text = text[:start] + new + after + text[end:]
     return text.encode()
 
 

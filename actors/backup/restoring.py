@@ -21,7 +21,7 @@ import attrs
 import trio
 
 from actors.backup.archive import CONFIGURATION, DATABASE, KEYS, Archive, Manifest, opened
-from actors.backup.configuration import rewritten
+from actors.backup.configuration import FIRST_TOKEN, rewritten
 from actors.backup.errors import BackupError
 from actors.backup.machine import machine
 from actors.backup.output import new_file, sync
@@ -56,12 +56,16 @@ class RestoredDirectory:
     original_providers: Path | None = None
 
 
-def restore(file: Path, into: Path, *, original_stopped: bool = False) -> RestoredDirectory:
-    """Make the state directory ``into`` of the backup in ``file``.
+def restore(
+    file: Path, into: Path, *, original_stopped: bool = False, now: datetime | None = None
+) -> RestoredDirectory:
+    """Make the state directory ``into`` of the backup in ``file``. Not to be called inside a run of trio.
 
     ``original_stopped``: a person says that no supervisor runs where the backup was made, which is believed where that
-    place cannot be reached. Raises :class:`BackupError`; then ``into`` has no database.
+    place cannot be reached. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then ``into`` has no
+    database.
     """
+    into = into.resolve()
     with ExitStack() as stack:
         archive = stack.enter_context(opened(file))
         manifest = archive.manifest
@@ -70,7 +74,7 @@ def restore(file: Path, into: Path, *, original_stopped: bool = False) -> Restor
             raise BackupError(f"{message}; install Greenroom {manifest.greenroom}")
         _check_empty(into)
         try:
-            stack.enter_context(StateDirectory(into.absolute()))
+            stack.enter_context(StateDirectory(into))
             _hold_original(stack, manifest, into, original_stopped=original_stopped)
         except AlreadyRunning as error:
             raise BackupError(f"{error}; stop it first") from None
@@ -78,7 +82,7 @@ def restore(file: Path, into: Path, *, original_stopped: bool = False) -> Restor
             raise BackupError(str(error)) from None
         _check_empty(into)
         try:
-            return _restore(archive, into.absolute())
+            return _restore(archive, into, now or datetime.now(UTC))
         except OSError as error:
             raise BackupError(f"cannot write to {into}: {error.strerror or error}") from error
         except StoreError as error:
@@ -118,7 +122,7 @@ def _is_original(directory: Path, manifest: Manifest) -> bool:
     return manifest.machine is not None and manifest.machine == machine()
 
 
-def _restore(archive: Archive, into: Path) -> RestoredDirectory:
+def _restore(archive: Archive, into: Path, now: datetime) -> RestoredDirectory:
     folder = into / _FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
@@ -129,7 +133,7 @@ def _restore(archive: Archive, into: Path) -> RestoredDirectory:
         keys = _copy_keys(archive, folder, into)
         _write(folder / CONFIGURATION, _configuration(archive, folder, keys))
         instance_id = secrets.token_hex(_INSTANCE_BYTES)
-        begun = trio.run(_make_new, folder / DATABASE, archive.manifest, instance_id)
+        begun = trio.run(_make_new, folder / DATABASE, archive.manifest, instance_id, now)
         for path in keys.values():
             _place(folder / path.name, path)
         _place(folder / CONFIGURATION, into / OWN_NAME)
@@ -149,7 +153,8 @@ def _copy_keys(archive: Archive, folder: Path, into: Path) -> dict[str, Path]:
     found = {}
     for name, member in archive.manifest.members.items():
         if name.startswith(KEYS) and member.setting is not None:
-            path = into / "keys" / name.removeprefix(KEYS)
+            is_token = member.setting == FIRST_TOKEN
+            path = into / FIRST_TOKEN if is_token else into / "keys" / name.removeprefix(KEYS)
             with new_file(folder / path.name) as output:
                 archive.copy(name, output)
             found[member.setting] = path
@@ -162,7 +167,9 @@ def _configuration(archive: Archive, folder: Path, keys: dict[str, Path]) -> byt
         with new_file(folder / "original.yaml") as output:
             archive.copy(CONFIGURATION, output)
         content = (folder / "original.yaml").read_bytes()
-    changes = {("state_dir",): "."} | {_path(setting): str(path) for setting, path in keys.items()}
+    changes = {("state_dir",): "."} | {
+        _path(setting): str(path) for setting, path in keys.items() if setting != FIRST_TOKEN
+    }
     return rewritten(content, changes)
 
 
@@ -187,9 +194,8 @@ def _place(made: Path, path: Path) -> None:
     sync(path.parent)
 
 
-async def _make_new(database: Path, manifest: Manifest, instance_id: str) -> Begun:
+async def _make_new(database: Path, manifest: Manifest, instance_id: str, now: datetime) -> Begun:
     """Bring the database up to date and make its rows those of a new runtime."""
-    now = datetime.now(UTC)
     store = Store(database, executor=InlineExecutor(), now=lambda: now)
     await store.open()
     try:

@@ -20,6 +20,7 @@ from actors.backup.configuration import key_files
 from actors.backup.errors import BackupError
 from actors.backup.machine import machine
 from actors.backup.output import check_target, new_file, place, working_folder
+from actors.jobs.os_text import shown
 from actors.settings import Settings
 from actors.store import StoreError
 from actors.store.copying import copy
@@ -45,10 +46,11 @@ class Taken:
     notes: tuple[str, ...] = ()
 
 
-def take(settings: Settings, file: Path, *, force: bool = False) -> Taken:
+def take(settings: Settings, file: Path, *, force: bool = False, now: datetime | None = None) -> Taken:
     """Write a backup of the state directory of ``settings`` to ``file``, whether or not a supervisor runs.
 
-    ``force``: replace a file of that name. Raises :class:`BackupError`; then no file is left, and none was replaced.
+    ``force``: replace a file of that name. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then no
+    file is left, and none was replaced.
     """
     file = file.absolute()
     check_target(file, force=force)
@@ -57,15 +59,14 @@ def take(settings: Settings, file: Path, *, force: bool = False) -> Taken:
         raise BackupError(f"there is nothing in {settings.state_dir} yet, so there is nothing to back up")
     try:
         with working_folder(file) as folder:
-            return _take(settings, database, file, folder, force=force)
+            return _take(settings, database, file, folder, now or datetime.now(UTC), force=force)
     except OSError as error:
         raise BackupError(f"cannot write {file}: {error.strerror or error}") from error
     except (StoreError, sqlite3.Error, CheckedError) as error:
         raise BackupError(f"no backup was made: {error}") from error
 
 
-def _take(settings: Settings, database: Path, file: Path, folder: Path, *, force: bool) -> Taken:
-    began_at = datetime.now(UTC)
+def _take(settings: Settings, database: Path, file: Path, folder: Path, began_at: datetime, *, force: bool) -> Taken:
     copied = copy(database, folder / DATABASE)
     configuration = None
     if settings.config_file is not None:
@@ -82,7 +83,7 @@ def _take(settings: Settings, database: Path, file: Path, folder: Path, *, force
         manifest = Manifest(
             FORMAT, VERSION, version("greenroom"), copied.revision, began_at, os.fspath(settings.state_dir.absolute()),
             archive.members, copied.instance_id, machine(),
-            None if settings.config_file is None else os.fspath(settings.config_file), _left_out(settings),
+            None if settings.config_file is None else shown(str(settings.config_file)), _left_out(settings),
         )  # fmt: skip
         archive.finish(manifest)
         size = output.tell()

@@ -19,12 +19,14 @@ import click
 from actors.api.socket_file import POINTER, SOCKET
 from actors.cli.context import BadInput, Failed, state_directory
 from actors.cli.trust import connect, socket_of
+from actors.settings import variable_names
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-URL_VARIABLE, SOCKET_VARIABLE, TOKEN_VARIABLE = "GREENROOM_URL", "GREENROOM_SOCKET", "GREENROOM_TOKEN_FILE"
-_VARIABLES = {"url": URL_VARIABLE, "socket": SOCKET_VARIABLE, "token_file": TOKEN_VARIABLE}
+    from actors.cli.transport import Received
+
+_VARIABLES = {"url": variable_names.URL, "socket": variable_names.SOCKET, "token_file": variable_names.TOKEN_FILE}
 _KEPT = "actors.cli.address"
 """Where the options that were typed are kept while the command line is read: in the ``meta`` of click's contexts."""
 _WENT_AWAY = "the supervisor went away before it had answered; jobs that run go on running"
@@ -69,8 +71,8 @@ class Address(Protocol):
     def silent(self, method: str) -> Failed:
         """What is said where a request of this ``method`` was not answered in time."""
 
-    def broken(self, method: str, is_http: bool) -> Failed:
-        """What is said where the answer to it ended early, or (not ``is_http``) was none at all."""
+    def broken(self, method: str, received: Received) -> Failed:
+        """What is said where the answer to it ended early, or was none."""
 
 
 class SocketAddress:
@@ -111,7 +113,7 @@ class SocketAddress:
         """What is said where there was no answer in time."""
         return Failed(f"{self.name} does not answer")
 
-    def broken(self, _method: str, _is_http: bool) -> Failed:
+    def broken(self, _method: str, _received: Received) -> Failed:
         """What is said where an answer ended early."""
         return Failed(_WENT_AWAY)
 
@@ -156,15 +158,27 @@ def typed() -> dict[str, Any]:
     return {} if context is None else context.meta.get(_KEPT, {})
 
 
+def program() -> str:
+    """``greenroom`` with the options of this page that were typed, for commands that are suggested."""
+    words = ["greenroom"]
+    for name, value in typed().items():
+        words += [f"--{name.replace('_', '-')}", *(() if value is True else (value,))]
+    if len(words) == 1:
+        return words[0]
+    import shlex
+
+    return shlex.join(words)
+
+
 def is_named(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether another supervisor is asked than that of the state directory."""
-    return bool(url(environ) or typed().get("socket") or environ.get(SOCKET_VARIABLE))
+    return bool(url(environ) or typed().get("socket") or environ.get(variable_names.SOCKET))
 
 
 def url(environ: Mapping[str, str] = os.environ) -> str | None:
     """The URL of the supervisor that is asked; None: it is on this machine."""
     options = typed()
-    return options.get("url") or (None if options.get("socket") else environ.get(URL_VARIABLE)) or None
+    return options.get("url") or (None if options.get("socket") else environ.get(variable_names.URL)) or None
 
 
 def feed_url(environ: Mapping[str, str] = os.environ) -> tuple[SplitResult, str] | None:
@@ -185,7 +199,7 @@ def _source(name: str) -> str:
 
 
 def _token_file(environ: Mapping[str, str]) -> tuple[str | None, str]:
-    return typed().get("token_file") or environ.get(TOKEN_VARIABLE), _source("token_file")
+    return typed().get("token_file") or environ.get(variable_names.TOKEN_FILE), _source("token_file")
 
 
 def _is_insecure() -> bool:
@@ -202,11 +216,13 @@ def chosen(config: str | None, environ: Mapping[str, str] = os.environ) -> Addre
     for name in ("token_file", "insecure"):
         if options.get(name):
             raise BadInput(f"--{name.replace('_', '-')} is for --url; on this machine no token is needed")
-    named = options.get("socket") or environ.get(SOCKET_VARIABLE)
+    named = options.get("socket") or environ.get(variable_names.SOCKET)
     return StateDirectory(state_directory(config)) if not named else socket_address(named)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value == "":  # as of a variable that is not set: another supervisor would be asked than the one that was meant
+        raise click.BadParameter("must not be empty", context, parameter)
     if value:
         context.meta.setdefault(_KEPT, {})[parameter.name] = value
 
@@ -216,11 +232,11 @@ def options(*, hidden: bool) -> list[click.Option]:
     return [
         click.Option(
             ["--url"], metavar="URL", expose_value=False, callback=_keep, hidden=hidden,
-            help=f"Ask the supervisor at https://HOST[:PORT].  [variable: {URL_VARIABLE}]",
+            help=f"Ask the supervisor at https://HOST[:PORT].  [variable: {variable_names.URL}]",
         ),
         click.Option(
             ["--token-file"], type=click.Path(), expose_value=False, callback=_keep, hidden=hidden,
-            help=f"File with the token for it.  [variable: {TOKEN_VARIABLE}]",
+            help=f"File with the token for it.  [variable: {variable_names.TOKEN_FILE}]",
         ),
         click.Option(
             ["--insecure"], is_flag=True, expose_value=False, callback=_keep, hidden=hidden,
@@ -228,7 +244,7 @@ def options(*, hidden: bool) -> list[click.Option]:
         ),
         click.Option(
             ["--socket"], type=click.Path(), expose_value=False, callback=_keep, hidden=hidden,
-            help=f"Ask the supervisor on this socket or in this directory.  [variable: {SOCKET_VARIABLE}]",
+            help=f"Ask the supervisor on this socket or in this directory.  [variable: {variable_names.SOCKET}]",
         ),
     ]  # fmt: skip
 
@@ -255,4 +271,6 @@ def leading(arguments: list[str]) -> int:
 def refuse_for(command: str) -> None:
     """Raises :class:`BadInput` where an option of this page was typed with a command that asks no supervisor."""
     for name in typed():
-        raise BadInput(f"--{name.replace('_', '-')} is for commands that ask a supervisor; {command} does not")
+        raise BadInput(
+            f"--{name.replace('_', '-')} is for commands that ask a supervisor; {command} is for this machine"
+        )

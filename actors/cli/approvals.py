@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.job_text import ago, clock
 from actors.cli.options import given, with_client, with_pages
@@ -28,9 +29,9 @@ def approvals(client: Client, as_json: bool, everything: bool, **page: Any) -> N
     if as_json:
         return
     if found["next"]:
-        click.echo(f"more: greenroom approvals {'--all ' if everything else ''}--cursor {found['next']}")
+        click.echo(f"more: {program()} approvals {'--all ' if everything else ''}--cursor {found['next']}")
     if any(one["status"] == "pending" for one in requests):
-        click.echo("greenroom approve ID, greenroom reject ID --reason WHY")
+        click.echo(f"{program()} approve ID, {program()} reject ID --reason WHY")
 
 
 @click.command()

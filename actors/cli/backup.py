@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actors.cli.address import is_named
 from actors.cli.context import Failed, load_settings
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import plain, print_json, print_rows
+from actors.settings import variable_names
 
 if TYPE_CHECKING:
     from actors.backup.restoring import RestoredDirectory
@@ -30,6 +32,11 @@ def backup(file: Path, force: bool, as_json: bool, config: str | None) -> None:
     from actors.backup.errors import BackupError
     from actors.backup.taking import take
 
+    if is_named():
+        message = "a backup is made where the supervisor runs, by its user: it has the files of that machine"
+        raise Failed(
+            f"{message}; run it there, without --url and --socket (and {variable_names.URL}, {variable_names.SOCKET})"
+        )
     try:
         taken = take(load_settings(config), file, force=force)
     except BackupError as error:

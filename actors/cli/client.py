@@ -15,7 +15,6 @@ from actors.cli.address import Address, NoSupervisor, chosen
 from actors.cli.context import BadInput, Failed, TryLater, configured_env_from
 from actors.cli.tables import plain
 from actors.cli.transport import Answer, BrokenAnswer, NoAnswer, Transport, Unreachable
-from actors.settings.places import known_env_from
 
 WAIT_SECONDS = 30.0
 """For one answer; if a transaction of the supervisor takes longer, its log has the reason."""
@@ -82,7 +81,7 @@ class Client:
         supervisor = self.supervisor
         if supervisor.is_own or (not supervisor.is_network and self.request("GET", "api", "session")["commands"]):
             return configured_env_from(self.config)
-        if known_env_from(self.config):
+        if configured_env_from(self.config):
             where = "over the network" if supervisor.is_network else "to another user's supervisor"
             self._note(f"(submission.env_from is not sent {where}: the supervisor's environment is used)")
         return None
@@ -129,7 +128,7 @@ class Client:
         except NoAnswer:
             raise self.supervisor.silent(method) from None
         except BrokenAnswer as failure:
-            raise self.supervisor.broken(method, failure.is_http) from None
+            raise self.supervisor.broken(method, failure.received) from None
 
 
 def address(path: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from actors.cli.address import program
 from actors.cli.job_text import (
     attempt_lines,
     estimate_text,
@@ -105,7 +106,7 @@ def _approval(job: Any) -> list[str]:
     if (asked := job["approval"]) is None:
         return []
     if asked["status"] == "pending":
-        return [f"pending, greenroom approve {short(asked['approval_id'])}"]
+        return [f"pending, {program()} approve {short(asked['approval_id'])}"]
     by = f" by {asked['decided_by']}" if asked["decided_by"] else ""
     why = f": {asked['decision_reason']}" if asked["decision_reason"] else ""
     return [plain(f"{asked['status']}{by}{why}")]

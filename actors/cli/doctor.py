@@ -7,10 +7,10 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -178,12 +178,34 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
         return
     try:
         providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
+        yield from _providers({one["name"]: one["fault"] for one in providers})
+        yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])
     except Failed as error:
         is_own = client.supervisor.is_own  # else it is a matter of level
         yield Finding("providers", not is_own, f"not checked: {error.message}")
+    try:
+        yield from restore_findings(client.request("GET", "api", "restore"))
+    except Failed as error:
+        if client.supervisor.is_own:  # else it is an admin's to know
+            yield Finding("restored", False, f"not checked: {error.message}")
+
+
+def restore_findings(restore: Mapping[str, Any]) -> Iterator[Finding]:
+    """How the restore of the runtime stands, if it was restored: what providers run that the backup does not know."""
+    if restore["restored_at"] is None:
         return
-    yield from _providers({one["name"]: one["fault"] for one in providers})
-    yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])
+    found = f"from a backup of {restore['began_at']}, made in {restore['original']}"
+    left = ", ".join(f"{number} at {name}" for name, number in restore["to_look_up"].items())
+    yield Finding(
+        "restored", not left, f"{found}; jobs to look up: {left or 'none'}", "wait, or settle them" if left else ""
+    )
+    if (running := restore["original_held_by"]) is not None:
+        yield Finding("original", False, f"{running} runs in {restore['original']}", "stop it: both run the same jobs")
+    for one in restore["unknown_jobs"]:
+        what = f"runs {one['key']} ({one['name']}), which the backup does not know"
+        yield Finding(f"provider {one['provider']}", False, what, "it is left alone; end it there if nobody needs it")
+    for name, why in restore["not_listed"].items():
+        yield Finding(f"provider {name}", True, f"what it runs that the backup does not know is not listed: {why}")
 
 
 def _providers(faults: dict[str, str | None]) -> Iterator[Finding]:

@@ -21,11 +21,14 @@ GIVE_UP_SECONDS = 900.0
 
 
 class Patience:
-    """Tries again what failed on the network for a reason that may pass. On this machine nothing is tried again."""
+    """Tries again what failed for a reason that may pass: the network, or the rates and limits of streams of others.
 
-    def __init__(self, client: Client, sleep: Callable[[float], object] = time.sleep) -> None:
-        self._is_network = client.supervisor.is_network
-        self._sleep = sleep
+    At this user's own supervisor, which has neither, nothing is tried again.
+    """
+
+    def __init__(self, client: Client, sleep: Callable[[float], object] | None = None) -> None:
+        self._is_own = client.supervisor.is_own
+        self._sleep = time.sleep if sleep is None else sleep
         self._waited, self._tries = 0.0, 0
 
     def reset(self) -> None:
@@ -34,7 +37,7 @@ class Patience:
 
     def pause(self, failure: TryLater) -> None:
         """Say what failed and wait, longer each time. Raises ``failure`` where that has lasted too long."""
-        if not self._is_network or self._waited >= GIVE_UP_SECONDS:
+        if self._is_own or self._waited >= GIVE_UP_SECONDS:
             raise failure
         seconds = max(min(2.0**self._tries, _MOST_PAUSE), min(failure.seconds or 0, _MOST_ASKED))
         click.echo(f"({failure.message}; going on in {seconds:g} s)", err=True)

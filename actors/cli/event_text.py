@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from actors.cli.address import program
 from actors.cli.job_text import Document, progress_text
 from actors.cli.tables import plain, short
 from actors.jobs import events
@@ -37,7 +38,7 @@ def _happened(event: Document) -> str:
     why = event.get("reason") or event.get("error_message")
     text = sentence + by + (f": {why}" if why and str(why) not in sentence else "")
     if event["type"] == EventType.APPROVAL_REQUESTED:
-        text += f"; greenroom approve {short(event['approval_id'])}"
+        text += f"; {program()} approve {short(event['approval_id'])}"
     return text
 
 

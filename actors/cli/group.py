@@ -33,7 +33,7 @@ _COMMANDS = {
 """Each file of this package with its commands, in the order in which people meet them."""
 _HOMES = {command: home for home, commands in _COMMANDS.items() for command in commands}
 _DEFAULT = "run"
-_LOCAL = ("run", "config", "completion")
+_LOCAL = ("run", "restore", "config", "completion")
 """Commands that ask no supervisor."""
 _ALSO = "--url, --token-file, --insecure and --socket (see greenroom --help) may stand here, too."
 _WHOLE = 1_000

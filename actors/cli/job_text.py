@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from actors.cli.address import program
 from actors.cli.tables import plain, short
 from actors.jobs.durations import seconds_between
 
@@ -160,7 +161,7 @@ def note(job: Document) -> str:
     if job.get("reason"):
         return reason_of(job)
     if job.get("uncertain"):
-        return f"{job['uncertain']['reason']}; greenroom settle {short(job['job_id'])} ..."
+        return f"{job['uncertain']['reason']}; {program()} settle {short(job['job_id'])} ..."
     if job.get("error_message"):
         return str(job["error_message"])
     if job["status"] == "running" and job.get("progress"):

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from actors.cli import selections
+from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import (
@@ -63,7 +64,7 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
     })  # fmt: skip
     if found["next"] and not as_json:
         asked = [f"{option} {shlex.quote(value)}" for option, value in _as_typed(filters)]
-        click.echo(" ".join(["more: greenroom jobs", *asked, "--before", found["jobs"][-1]["job_id"]]))
+        click.echo(" ".join([f"more: {program()} jobs", *asked, "--before", found["jobs"][-1]["job_id"]]))
 
 
 def _as_typed(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -166,22 +167,31 @@ def _print_removed(job: Any) -> None:
 
 
 @click.command()
-@click.argument("job")
+@selections.with_jobs
+@selections.with_selection
 @click.option("--ran", metavar="HANDLE", help="It runs or ran: the provider's handle for it, a JSON object.")
 @click.option("--not-run", is_flag=True, help="It never ran: it returns to the queue.")
 @click.option("--failed", is_flag=True, help="It is lost: it ends as failed.")
 @with_client
-def settle(client: Client, as_json: bool, job: str, ran: str | None, not_run: bool, failed: bool) -> None:
-    """Record what became of an uncertain JOB.
+def settle(
+    client: Client, as_json: bool, jobs: tuple[str, ...], ran: str | None, not_run: bool, failed: bool, **options: Any
+) -> None:
+    """Record what became of uncertain JOBS, or of all of a selection that are uncertain.
 
     A job is uncertain while its provider cannot answer whether it runs.
     """
     if (ran is not None) + not_run + failed != 1:
         raise click.UsageError("give one of --ran HANDLE, --not-run and --failed")
+    if not selections.is_one(jobs, options):
+        if ran is not None:
+            raise click.UsageError("--ran goes with one JOB: a handle is of one")
+        verdict = {"verdict": "not_run" if not_run else "failed"}
+        selections.change(client, "settle", jobs, options, as_json=as_json, done="settled", more=verdict)
+        return
     body: dict[str, Any] = {"verdict": "not_run" if not_run else "failed"}
     if ran is not None:
         body = {"verdict": "ran", "handle": _handle(ran)}
-    print_answer(client.request("POST", "api", "jobs", job, "settle", body=body), as_json, print_job)
+    print_answer(client.request("POST", "api", "jobs", *jobs, "settle", body=body), as_json, print_job)
 
 
 def _handle(text: str) -> dict[str, Any]:

@@ -15,11 +15,15 @@ import stat
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from actors.cli.context import BadInput, Failed, TryLater
 from actors.cli.tables import plain
 from actors.store.ownership import secret_fault
+
+if TYPE_CHECKING:
+    from actors.cli.transport import Received
 
 CONNECT_SECONDS = 10.0
 """For a connection, and as long again for its encryption."""
@@ -32,6 +36,8 @@ _PORT = 8765
 _PORTS = {"https": 443, "http": 80, "wss": 443, "ws": 80}
 _FEED = ("ws", "wss")
 _ENCRYPTED = ("https", "wss")
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
+_OF_PROXIES = (429, 502, 503, 504)
 _SAFE = ("GET", "HEAD", "")
 _MAYBE_DONE = "; what was asked may have been done all the same: look before you repeat it"
 
@@ -166,10 +172,12 @@ class NetworkAddress:
             place = f" to {plain(header['location'])[:_LONGEST_SHOWN]}" if "location" in header else ""
             raise Failed(f"{self.name} redirects{place}; nothing was followed: give the supervisor's own address")
         if header.get("x-correlation-id") != correlation_id:
-            raise Failed(
-                f"what answers at {self.name} (status {status}) is not a Greenroom supervisor; check the address and, "
-                "if a proxy stands before it, the proxy"
-            )
+            if status in _OF_PROXIES:
+                raise TryLater(f"a server before {self.name} answers in its place with status {status}")
+            raise Failed(f"what answers at {self.name} (status {status}) is not a Greenroom supervisor")
+        if status == 421:
+            host = self.headers["Host"]
+            raise Failed(f"{self.name} does not know itself by the name {host}: add it to http.allowed_hosts there")
         if status == 401:
             raise Failed(f"{self.name} does not accept the token in {self._token_file}: unknown, revoked or expired")
 
@@ -192,19 +200,23 @@ class NetworkAddress:
                 "own, SSL_CERT_FILE names a file with it"
             )
         if (reason := getattr(error, "reason", None)) is not None:
-            return f"nothing was sent: no encrypted connection to {self.name}: {plain(reason)}"
+            hint = " (what answers does not use TLS)" if reason in _NO_TLS else ""
+            return f"nothing was sent: no encrypted connection to {self.name}: {plain(reason)}{hint}"
         return f"no connection to {self.name}: {error.strerror or error}"
 
     def silent(self, method: str) -> Failed:
         """What is said where there was no answer in time."""
         return TryLater(f"{self.name} does not answer{'' if method in _SAFE else _MAYBE_DONE}")
 
-    def broken(self, method: str, is_http: bool) -> Failed:
+    def broken(self, method: str, received: Received) -> Failed:
         """What is said where an answer ended early, or was none."""
-        if not is_http:
-            hint = "" if self._encrypted else "; if it is encrypted, write https://"
+        hint = "" if self._encrypted else "; if it is encrypted, write https://"
+        if received == "other":
             return Failed(f"what answers at {self.name} does not speak HTTP/1.1{hint}")
-        why = f"the connection to {self.name} was lost before the answer was whole"
+        if received == "nothing":
+            why = f"{self.name} closed the connection without an answer{hint}"
+        else:
+            why = f"the connection to {self.name} was lost before the answer was whole"
         return TryLater(why + ("" if method in _SAFE else _MAYBE_DONE))
 
 

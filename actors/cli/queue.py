@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from actors.cli import selections
+from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.job_text import name_of, reason_of, span_text, standing
 from actors.cli.options import given, with_client, with_pages
@@ -25,13 +26,13 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
     found = client.read("api", "queue", params=given(page))
     print_answer(found, as_json, _print_queue)
     if found["next"] and not as_json:
-        click.echo(f"more: greenroom queue --cursor {found['next']}")
+        click.echo(f"more: {program()} queue --cursor {found['next']}")
 
 
 def _print_queue(found: Any) -> None:
     counts = counts_text({status: number for status, number in found["counts"].items() if status != "running"})
     if found["paused"]:
-        click.echo(f"{plain(found['paused'])} (greenroom queue resume --all)")
+        click.echo(f"{plain(found['paused'])} ({program()} queue resume --all)")
     click.echo(f"{headline(found)}. Running {found['running']}{counts and f'; {counts}'}.")
     _print_closed(found)
     for kept in found["reservations"]:

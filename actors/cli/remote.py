@@ -18,6 +18,7 @@ from trio_websocket import (
 
 from actors.cli.context import Failed
 from actors.cli.event_text import describe
+from actors.cli.network import NetworkAddress
 from supervision.errors import leaves
 
 CONNECT_SECONDS = 10.0
@@ -66,13 +67,16 @@ class _Watching:
         failure = failures[0]
         if isinstance(failure, ConnectionRejected):
             body = (failure.body or b"").decode(errors="replace").strip()
-            raise Failed(f"{self._url} refuses: {body or f'status {failure.status_code}'}")
+            not_feed = f"status {failure.status_code}; is it the address of the feed? that of HTTP begins with http"
+            raise Failed(f"{self._url} refuses: {body or not_feed}")
         reason = getattr(failure, "reason", None)
         if isinstance(failure, ConnectionClosed) and reason is not None:
             if reason.code in _FINAL:
                 raise Failed(f"{self._url} closed the connection: {reason.reason or reason.code}")
             return reason.reason or "the connection was lost"
         if not self._connected:
+            if isinstance(cause := failure.__cause__, OSError) and hasattr(cause, "verify_message"):
+                raise NetworkAddress(self._address, "", "").unreachable(cause)
             raise Failed(f"nobody answers at {self._url}: {str(failure) or type(failure).__name__}")
         return "the connection was lost"
 
@@ -83,7 +87,13 @@ class _Watching:
         assert host is not None
         with trio.fail_after(CONNECT_SECONDS):
             if encrypted:
-                return await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
+                stream = await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
+                try:
+                    await stream.do_handshake()  # here, where it fails at once and with its reason
+                except trio.BrokenResourceError:
+                    await trio.aclose_forcefully(stream)
+                    raise
+                return stream
             return await trio.open_tcp_stream(host, port)
 
     async def _shake_hands(self, nursery: trio.Nursery, stream: _Stream) -> WebSocketConnection:

@@ -115,7 +115,9 @@ def _print_preview(found: Mapping[str, Any], done: str) -> None:
     print_rows(found["results"], False, "", {
         "JOB": ending("job_id"), "NAME": called, "USER": "user_id", "STATUS": "status",
     })  # fmt: skip
-    number = found["selected"]
+    number = found["selected"] - found["failed"]
+    for one in found["results"][: min(found["failed"], _SHOWN)]:
+        click.echo(f"greenroom: {one['job_id']}: {plain(one['problem'])}", err=True)
     click.echo(f"{number} {'job' if number == 1 else 'jobs'} would be {done}{_left_out(found)}.")
 
 

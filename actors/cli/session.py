@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -15,8 +15,7 @@ import trio
 from actors.access.hosts import AllowedHosts
 from actors.access.peer import Peer
 from actors.access.users import SocketUsers
-from actors.api import shared_directory
-from actors.api.shared_directory import SharedDirectoryError
+from actors.api.shared_directory import SharedDirectoryError, usable_directory
 from actors.api.tcp import http_edge
 from actors.api.unix import shared_socket_edge, socket_edge
 from actors.api.unix_peer import known_name, user_name
@@ -73,8 +72,8 @@ class Session:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._heed_signals)
             try:
-                with self._stop, ExitStack() as held:
-                    await self._run_runtime(held)
+                with self._stop:
+                    await self._run_runtime()
             except* (StateDirectoryError, SharedDirectoryError, StoreError, SupervisionError, Refused) as group:
                 failures += leaves(group)
             nursery.cancel_scope.cancel()
@@ -84,9 +83,9 @@ class Session:
             self._display.end(self._board, self._interrupted)
         return self._status()
 
-    async def _run_runtime(self, held: ExitStack) -> None:
+    async def _run_runtime(self) -> None:
         state_dir = self._plan.settings.state_dir
-        parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings, held))
+        parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings))
         notifier = Notifier(os.environ)
         running = open_runtime(self._plan.settings, parts, watchdog=STALL_SECONDS)
         async with running as runtime, notify_systemd(runtime, notifier):
@@ -208,15 +207,15 @@ class Session:
         return ExitStatus.DONE if is_over else ExitStatus.FAILED
 
 
-def _servers_of(runtime: RunningRuntime, settings: Settings, held: ExitStack) -> list[ChildSpec]:
-    """The servers that the settings enable; what they hold until the end of the run goes into ``held``.
+def _servers_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
+    """The servers that the settings enable. Raises ``SharedDirectoryError``.
 
     If the certificate of the feed cannot be read, that is a WARNING, and the feed is not served.
     """
     http, feed = settings.http, settings.feed
     servers = [socket_edge(runtime, settings.state_dir, http)]
     if settings.socket is not None:
-        directory = held.enter_context(shared_directory.held(settings.socket, settings.state_dir))
+        directory = usable_directory(settings.socket, settings.state_dir)
         users = SocketUsers(settings.users, known_name, commands=settings.socket.commands)
         servers.append(shared_socket_edge(runtime, directory, users, http))
     if http.enabled:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from actors.cli.address import program
 from actors.cli.client import MANY_SECONDS, WAIT_SECONDS, Client
 from actors.cli.context import Failed, os_user
 from actors.cli.job_text import clock, duration, how_many, metrics, name_of, note, standing
@@ -149,7 +150,7 @@ def _submitted(client: Client, params: dict[str, str], body: dict[str, Any]) -> 
     except Failed as refused:
         if not client.supervisor.is_own and refused.message.startswith("command:"):
             instead = (
-                "greenroom submit --entry-point NAME --set KEY=VALUE (the supervisor's configuration has the names)"
+                f"{program()} submit --entry-point NAME --set KEY=VALUE (the supervisor's configuration has the names)"
             )
             raise type(refused)(f"{refused.message}\n{instead}") from None
         raise
@@ -163,7 +164,7 @@ def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
         starts = f", starts at {clock(job['start_after'])}" if job["start_after"] and not job["completed_at"] else ""
         click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{starts}{again}")
         if job["approval"] and job["approval"]["status"] == "pending":
-            click.echo(f"waits for an approval: greenroom approve {short(job['approval']['approval_id'])}")
+            click.echo(f"waits for an approval: {program()} approve {short(job['approval']['approval_id'])}")
         elif text := note(job):
             click.echo(text)
         return

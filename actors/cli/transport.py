@@ -12,11 +12,16 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Literal
 from urllib.parse import urlencode
 
+Received = Literal["part", "nothing", "other"]
 _VERSION = b"HTTP/1."
 _LONGEST_LINE = 65_536
 _MOST_HEADERS = 200
+_INTERIM = (100, 102, 103)
+"""What a server or a proxy may send before the answer (RFC 9110, 15.2)."""
+_MOST_INTERIM = 10
 _PIECE = 65_536
 _LARGEST_BODY = 512 << 20
 """Bytes of a document: the answer about ten thousand jobs has some tens of MiB."""
@@ -35,11 +40,14 @@ class Unreachable(Exception):
 
 
 class BrokenAnswer(Exception):
-    """The other end closed the connection before its answer was whole, or (not ``is_http``) sent no HTTP/1.1."""
+    """The other end closed the connection before its answer was whole, or sent no HTTP/1.1.
 
-    def __init__(self, *, is_http: bool = True) -> None:
+    ``received``: a part of an answer, nothing at all, or something ``other``.
+    """
+
+    def __init__(self, received: Received = "part") -> None:
         super().__init__()
-        self.is_http = is_http
+        self.received: Received = received
 
 
 class NoAnswer(Exception):
@@ -75,9 +83,9 @@ class _Reader:
             self._buffer += self._received()
         return self._taken(most)
 
-    def holds(self, beginning: bytes) -> bool:
-        """Whether what has arrived and was not read begins so, or is nothing."""
-        return not self._buffer or self._buffer.startswith(beginning)
+    def left(self) -> bytes:
+        """What has arrived and was not read."""
+        return bytes(self._buffer)
 
     def _taken(self, most: int) -> bytes:
         found = bytes(self._buffer[:most])
@@ -104,11 +112,12 @@ class Answer:
     def __init__(self, source: _Reader) -> None:
         self._source = source
         with _explained():
-            self.status = self._status()
-            while self.status in (100, 102, 103):  # what an intermediary may send before the answer (RFC 9110, 15.2)
-                self._read_headers()
+            for _ in range(_MOST_INTERIM):
                 self.status = self._status()
-            self.headers = self._read_headers()
+                self.headers = self._read_headers()
+                if self.status not in _INTERIM:
+                    return
+            raise ValueError
 
     def header(self, name: str) -> str | None:
         """A header of the answer, by its name in lower case."""
@@ -148,19 +157,20 @@ class Answer:
         try:
             line = self._source.line()
         except ValueError:
-            raise BrokenAnswer(is_http=self._source.holds(_VERSION)) from None
+            left = self._source.left()
+            raise BrokenAnswer("nothing" if not left else "part" if left.startswith(_VERSION) else "other") from None
         if not line.startswith(_VERSION.decode()):
-            raise BrokenAnswer(is_http=False)
+            raise BrokenAnswer("other")
         return _number(line.partition(" ")[2][:3], 10)
 
     def _read_headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
-        while line := self._source.line():
+        for _ in range(_MOST_HEADERS):
+            if not (line := self._source.line()):
+                return headers
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
-            if len(headers) > _MOST_HEADERS:
-                raise ValueError
-        return headers
+        raise ValueError
 
     def _exactly(self, size: int) -> Iterator[bytes]:
         while size:

@@ -42,16 +42,17 @@ def watch(as_json: bool, config: str | None, **filters: Any) -> None:
     from actors.cli.event_text import describe
 
     client = Client(config)
+    patience = Patience(client)
 
     @functools.cache
     def name(job_id: str) -> str | None:
         try:
-            job = client.request("GET", "api", "jobs", job_id)
+            job = patience.ask(lambda: client.request("GET", "api", "jobs", job_id))
         except Failed:  # it was removed since
             return None
         return name_and_user(job)
 
-    for kind, event in events(client, query, Patience(client)):
+    for kind, event in events(client, query, patience):
         if kind == "connection":
             click.echo("Connected; Ctrl-C ends this.", err=True)
         elif kind != "goodbye":

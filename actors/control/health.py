@@ -11,7 +11,7 @@ from actors.control.context import Context
 from actors.control.notifications import Notifications
 from actors.control.providers import Providers
 from actors.control.tree import Tree
-from actors.store import holds, jobs
+from actors.store import holds, jobs, restored
 
 
 @attrs.frozen
@@ -65,6 +65,8 @@ class HealthCheck:
         uncertain = tuple(await ledger.read(jobs.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
+        for provider, number in (await ledger.read(restored.numbers_to_look_up)).items():
+            reasons.append(f"{number} restored job(s) of provider {provider} are still to be looked up there")
         notes: tuple[str, ...] = ()
         if (hold := await ledger.read(holds.current)) is not None:
             text = f"nothing is removed by its age: {hold.in_words()}"

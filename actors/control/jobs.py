@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
+import trio
+
 from actors.control.context import Context
 from actors.control.event_reader import EventReader
 from actors.control.submitting import Submitting
@@ -15,7 +17,7 @@ from actors.jobs.pages import Page
 from actors.jobs.records import Job, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.views import EVERYTHING, Accepted, JobFilters, JobView, Viewer
+from actors.jobs.views import EVERYTHING, NEWEST_FIRST, Accepted, JobFilters, JobOrder, JobView, Viewer
 from actors.kernel.turns import InTurns
 from actors.ledger import approvals, listing, naming, queries, settle
 from actors.ledger.broken import cancelled_because_of
@@ -25,6 +27,9 @@ from actors.ledger.prune import outlook, release_hold
 from actors.pruner import held, prune
 from actors.store import holds
 from actors.store import jobs as job_rows
+from actors.store.names import Called
+
+_MOST_OWNERS = 2_000
 
 
 class Jobs(Submitting):
@@ -34,6 +39,7 @@ class Jobs(Submitting):
         super().__init__(context)
         self._event_reader = event_reader
         self._retention_days = retention_days
+        self._owners: dict[str, Called] = {}  # by id: neither ever changes, so that who asks by id needs no read
 
     # Submitting again.
 
@@ -86,7 +92,11 @@ class Jobs(Submitting):
             failure = await provider.settled(view.submission.key)
             if failure is not None:
                 raise Refused(f"the provider cannot take note of it: {failure.message}", RefusalKind.UNAVAILABLE)
-        return (await self._ledger.write(settle.settle, view.job.job_id, verdict, handle=handle, by=by)).job
+        return (
+            await self._ledger.write(
+                settle.settle, view.job.job_id, verdict, handle=handle, by=by, token=self._ledger.sources.token
+            )
+        ).job
 
     async def prioritise(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
@@ -122,7 +132,16 @@ class Jobs(Submitting):
 
         ``newest``: of several of one name the newest. Raises :class:`Refused` for none, and for more than one.
         """
-        return await self._ledger.read(naming.find, text, viewer, newest=newest)
+        known = self._owners.get(text)
+        if known is not None and viewer.sees(known.user_id):
+            await trio.lowlevel.checkpoint()
+            return Named(known)
+        named = await self._ledger.read(naming.find, text, viewer, newest=newest)
+        if named.job.job_id == text:
+            while len(self._owners) >= _MOST_OWNERS:
+                del self._owners[next(iter(self._owners))]
+            self._owners[text] = named.job
+        return named
 
     async def get(self, text: str) -> JobView:
         """The job that ``text`` means; of several of one name the newest."""
@@ -132,18 +151,19 @@ class Jobs(Submitting):
         self,
         *,
         before: str | None = None,
+        order: JobOrder = NEWEST_FIRST,
         limit: int = 100,
         cursor: str | None = None,
         caller: str = "",
         **filters: Unpack[JobFilters],
     ) -> Page[JobView]:
-        """A page of jobs, newest first: at most ``limit`` (1,000 at most) and 8 MiB of them, and always one.
+        """A page of jobs in ``order``: at most ``limit`` (1,000 at most) and 8 MiB of them, and always one.
 
         ``before``: only jobs older than this one. ``cursor``: ``next`` of the page before, which was asked for with the
         same filters by the same ``caller``; raises :class:`Refused` for another one.
         """
         request = PageRequest(limit, cursor, caller)
-        return await self._ledger.read(listing.jobs_page, request, before, filters, self._context.for_decision)
+        return await self._ledger.read(listing.jobs_page, request, before, filters, self._context.for_decision, order)
 
     async def wait(self, job_id: str) -> Job:
         """The job once it has reached an end. Raises :class:`Refused` where it is removed."""

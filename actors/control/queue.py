@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import attrs
+
 from actors.control.context import Context
 from actors.jobs import maxima
-from actors.jobs.options import Limits
+from actors.jobs.activity import Activity
+from actors.jobs.options import SEPARATE, Limits
 from actors.jobs.views import QueueView
 from actors.ledger import limits as run_time_limits
 from actors.ledger import listing
@@ -31,13 +34,19 @@ class Queue:
         request = PageRequest(limit, cursor, caller)
         return await self._ledger.read(listing.queue_view, request, user_id, self._context.for_decision)
 
+    async def activity(self, user_id: str | None = None) -> Activity:
+        """What ended in each minute of the last hour, and how many waited and ran; ``user_id``: only this user's."""
+        return await self._ledger.read(listing.activity_view, user_id, self._context.clock.now())
+
     async def is_idle(self) -> bool:
         """Whether nothing is pending or running; blocked jobs do not count, nor those that wait for blocked ones."""
         return not await self._ledger.read(queue_rows.goes_on)
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
         """The limits that hold, and where each comes from: ``configured`` or ``stored``."""
-        return await self._ledger.read(run_time_limits.limits_view, self._ledger.limits)
+        limits, sources = await self._ledger.read(run_time_limits.limits_view, self._ledger.limits)
+        own = {name: SEPARATE for name, one in self._context.providers.items() if one.capabilities.separate_limits}
+        return attrs.evolve(limits, per_provider={**own, **limits.per_provider}), sources
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
         """Change a limit now and keep it (B10). ``name``: a field of :class:`Limits`, or ``per_provider.NAME`` of a

@@ -26,6 +26,7 @@ from actors.control.notifications import Notifications
 from actors.control.providers import Providers
 from actors.control.queue import Queue
 from actors.control.removing import Removing
+from actors.control.restore import Restore
 from actors.control.rules import Rules
 from actors.control.selections import Selections
 from actors.control.series import Series
@@ -103,6 +104,7 @@ class Runtime:
         self.access = Access(context.ledger, context.clock)
         self.tree = Tree(registry)
         self.providers = Providers(context, kinds)
+        self.restore = Restore(context)
         self.health = HealthCheck(context, self.tree, self.providers, self.notifications, unhealthy)
         self.metrics = Metrics(context, registry, self.tree, self.health, tallies)
 

@@ -14,6 +14,7 @@ from actors.control.context import Context
 from actors.control.jobs import Jobs
 from actors.control.removing import Removing
 from actors.job_requests.rights import THE_PROGRAM, Submitter
+from actors.jobs.records import Job
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.selections import Action, Outcome, Result, Selection
 from actors.jobs.views import EVERYTHING, Accepted, Viewer
@@ -26,8 +27,8 @@ from actors.store.names import Called
 BATCH = 100
 """Jobs of one transaction: some milliseconds for which other writers wait."""
 
-_SIZES = {Action.REMOVE: 1, Action.RETRY: 1_000}
-"""Jobs of one step: a removal waits for a provider; jobs that waited for each other are submitted together."""
+_SIZES = {Action.REMOVE: 1, Action.RETRY: 1_000, Action.SETTLE: 1}
+"""Jobs of one step: removals and verdicts wait for a provider; jobs that wait for each other are submitted together."""
 
 Act = Callable[[Sequence[Called]], Awaitable[list[Result]]]
 
@@ -80,7 +81,8 @@ class Selections:
         :meth:`Jobs.submit_many`.
         """
         act = partial(self._submit_again, submitter=submitter, check=check)
-        return await self._each(Action.RETRY, selection, viewer, act, dry_run, seconds)
+        outcome = await self._each(Action.RETRY, selection, viewer, act, dry_run, seconds)
+        return await self._as_requests(outcome, submitter) if dry_run else outcome
 
     async def remove(
         self, selection: Selection, *, viewer: Viewer = EVERYTHING, by: str | None = None, dry_run: bool = False,
@@ -97,6 +99,21 @@ class Selections:
 
         return await self._each(Action.REMOVE, selection, viewer, remove, dry_run, seconds)
 
+    async def settle(
+        self, selection: Selection, verdict: str, *, viewer: Viewer = EVERYTHING, by: str, dry_run: bool = False,
+        seconds: float = math.inf,
+    ) -> Outcome:  # fmt: skip
+        """Decide what became of them, as :meth:`Jobs.settle` does; those that are uncertain are chosen from."""
+
+        async def settle(batch: Sequence[Called]) -> list[Result]:
+            (one,) = batch
+            try:
+                return [_done(one, status=(await self._jobs.settle(one.job_id, verdict, by=by)).status.value)]
+            except Refused as error:
+                return [_failed(one, error)]
+
+        return await self._each(Action.SETTLE, selection, viewer, settle, dry_run, seconds)
+
     async def _each(
         self, action: Action, selection: Selection, viewer: Viewer, act: Act, dry_run: bool, seconds: float
     ) -> Outcome:
@@ -104,13 +121,32 @@ class Selections:
         found = await self._ledger.read(selections.choose, selection, action, viewer)
         chosen, left_out = found.jobs, found.left_out
         if dry_run:
-            return Outcome(len(chosen), tuple(map(_unchanged, chosen)), tuple(one.job_id for one in chosen), left_out)
+            outlook = tuple(_outlook(one, action) for one in chosen)
+            return Outcome(len(chosen), outlook, tuple(one.job_id for one in chosen), left_out)
         results: list[Result] = []
         end = trio.current_time() + seconds
         size = _SIZES.get(action, BATCH)
         while len(results) < len(chosen) and (not results or trio.current_time() < end):
             results += await act(chosen[len(results) : len(results) + size])
         return Outcome(len(chosen), tuple(results), tuple(one.job_id for one in chosen[len(results) :]), left_out)
+
+    async def _as_requests(self, outlook: Outcome, submitter: Submitter) -> Outcome:
+        """``outlook`` of a dry run, with what ``submitter`` may not ask for: a command over the network, such as."""
+        results = []
+        for first in range(0, len(outlook.results), _SIZES[Action.RETRY]):
+            batch = outlook.results[first : first + _SIZES[Action.RETRY]]
+            rows = await self._ledger.read(job_rows.get_many, [one.job_id for one in batch])
+            results += [self._as_request(one, rows.get(one.job_id), submitter) for one in batch]
+        return attrs.evolve(outlook, results=tuple(results))
+
+    def _as_request(self, one: Result, job: Job | None, submitter: Submitter) -> Result:
+        if one.problem is not None or job is None:
+            return one
+        try:
+            self._jobs.again(job, submitter)
+        except Refused as error:
+            return attrs.evolve(one, problem=str(error))
+        return one
 
     async def _in_one_transaction(
         self, batch: Sequence[Called], verb: Callable[[Transaction, Called], Result], *, by: str | None
@@ -166,6 +202,13 @@ def _result(one: Called, of: Callable[[], Result]) -> Result:
 
 def _unchanged(one: Called) -> Result:
     return Result(one.job_id, one.name, one.user_id, one.status)
+
+
+def _outlook(one: Called, action: Action) -> Result:
+    """What a dry run says about one job: one that was named may be in no status in which it can be done."""
+    if one.status in action.possible:
+        return _unchanged(one)
+    return attrs.evolve(_unchanged(one), problem=f"it is {one.status}, so it cannot be {action.done}")
 
 
 def _done(one: Called, **more: Any) -> Result:

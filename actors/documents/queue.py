@@ -10,6 +10,7 @@ import attrs
 
 from actors.documents.common import Moment, from_fields
 from actors.documents.jobs import JobDocument, SpanDocument, job_document
+from actors.jobs.activity import Activity
 from actors.jobs.durations import seconds_between
 from actors.jobs.options import Limits
 from actors.jobs.views import JobView, QueueView
@@ -34,6 +35,36 @@ def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDoc
     plain = {name: value for name, value in attrs.asdict(limits).items() if name != "per_provider"}
     plain |= {f"per_provider.{name}": value for name, value in limits.per_provider.items()}
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]
+
+
+class MinuteDocument(TypedDict):
+    """One minute: how many jobs ended in it, by their ends, and how many waited and ran at its end."""
+
+    completed: int
+    failed: int
+    cancelled: int
+    waiting: int
+    running: int
+
+
+class ActivityDocument(TypedDict):
+    """The ``minutes`` of the last hour, the first of which begins at ``begins_at``, and the numbers of now.
+
+    ``waiting`` counts those that wait for an approval, too; ``blocked``: how many those are. The numbers of past
+    minutes follow from the starts and ends of jobs: one that was run again counts with its last run.
+    """
+
+    begins_at: Moment | None
+    minutes: list[MinuteDocument]
+    waiting: int
+    blocked: int
+    running: int
+
+
+def activity_document(found: Activity) -> ActivityDocument:
+    """How busy it was in the last hour, and is."""
+    minutes = [from_fields(MinuteDocument, one) for one in found.minutes]
+    return from_fields(ActivityDocument, found, minutes=minutes)
 
 
 class ReservationDocument(TypedDict):

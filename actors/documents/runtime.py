@@ -7,7 +7,8 @@ from typing import Any, TypedDict
 import attrs
 
 from actors.control.health import Health
-from actors.documents.common import Document, Moment, from_fields, plain
+from actors.control.restore import RestoreView
+from actors.documents.common import Document, Moment, from_fields, moment, plain
 from actors.jobs import maxima
 from actors.jobs.retention import PruneResult
 from actors.ledger.provider_views import ProviderView
@@ -60,10 +61,29 @@ class BreakerDocument(TypedDict):
     why: str
 
 
+class CapacityDocument(TypedDict):
+    """What a provider has in all: slots for CPUs and GPUs, bytes of memory; null: not counted there."""
+
+    cpus: int | None
+    gpus: int | None
+    memory: int | None
+
+
+class InUseDocument(TypedDict):
+    """What jobs hold at a provider: of everybody, whatever the caller sees of them."""
+
+    jobs: int
+    cpus: int
+    gpus: int
+    memory: int
+
+
 class ProviderDocument(TypedDict):
     """A provider. ``gate``: why nothing is dispatched there now.
 
     ``checked``: it was asked for this answer (``check=true``). ``fault``: what is wrong, null where nothing is.
+    ``capacity``: null where it cannot say. ``in_use`` counts jobs that are being handed over, too. ``devices``: the
+    names of its GPUs, as the ``devices`` of its jobs have them; null where it names none.
     """
 
     name: str
@@ -73,13 +93,20 @@ class ProviderDocument(TypedDict):
     checked: bool
     fault: str | None
     capabilities: Document
+    capacity: CapacityDocument | None
+    in_use: InUseDocument
+    devices: list[str] | None
 
 
 def provider_document(view: ProviderView) -> ProviderDocument:
     """How a provider stands."""
     capabilities = attrs.asdict(view.capabilities, value_serializer=lambda _one, _field, value: plain(value))
     breaker = from_fields(BreakerDocument, view.breaker, rest_seconds=view.breaker.retry_after)
-    return from_fields(ProviderDocument, view, breaker=breaker, capabilities=capabilities)
+    return from_fields(
+        ProviderDocument, view, breaker=breaker, capabilities=capabilities,
+        capacity=None if view.capacity is None else from_fields(CapacityDocument, view.capacity),
+        in_use=from_fields(InUseDocument, view.in_use),
+    )  # fmt: skip
 
 
 class ProvidersDocument(TypedDict):
@@ -100,6 +127,47 @@ class ConfigDocument(TypedDict):
     """Every setting that holds."""
 
     settings: list[SettingDocument]
+
+
+class UnknownJobDocument(TypedDict):
+    """A job that a provider runs and of which the restored runtime knows nothing; ``name``: what it is called there."""
+
+    provider: str
+    key: str
+    name: str
+
+
+class RestoreDocument(TypedDict):
+    """Which runtime this is, and when and of what it was restored; null: never.
+
+    ``to_look_up``: by provider, how many jobs it is still to be asked about. ``unknown_jobs``: what providers run that
+    was submitted after the backup was made; ``not_listed``: by provider, why that is not known. ``original_held_by``:
+    the supervisor that runs where the backup was made.
+    """
+
+    instance_id: str | None
+    restored_at: Moment | None
+    began_at: Moment | None
+    original: str | None
+    original_held_by: str | None
+    to_look_up: dict[str, int]
+    unknown_jobs: list[UnknownJobDocument]
+    not_listed: dict[str, str]
+
+
+def restore_document(view: RestoreView) -> RestoreDocument:
+    """How a restore stands."""
+    made = view.restored
+    return {
+        "instance_id": view.instance_id,
+        "restored_at": None if made is None else moment(made.at),
+        "began_at": None if made is None else moment(made.began_at),
+        "original": None if made is None else made.original,
+        "original_held_by": view.original_held_by,
+        "to_look_up": dict(view.to_look_up),
+        "unknown_jobs": [from_fields(UnknownJobDocument, one) for one in view.unknown_jobs],
+        "not_listed": dict(view.not_listed),
+    }
 
 
 class HealthDocument(TypedDict):

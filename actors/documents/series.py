@@ -52,9 +52,13 @@ class ComparedDocument(TypedDict):
 
 
 class ComparisonDocument(TypedDict):
-    """Jobs of a group, the oldest first. ``next`` goes into ``cursor`` for the page after; null: this is the last."""
+    """Jobs of a group, the oldest first. ``next`` goes into ``cursor`` for the page after; null: this is the last.
+
+    ``goals``: for series that have a best value, whether it is the least (``min``) or the greatest (``max``).
+    """
 
     jobs: list[ComparedDocument]
+    goals: dict[str, str]
     next: str | None
 
 

@@ -63,8 +63,8 @@ class FileContent:
     """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs.
 
     ``name``: what the file is called; without it, its absolute path. It is part of what its jobs are known by.
-    ``best``: for which metrics the least (min) or the greatest (max) value is the best, by name. ``defaults``: keys of
-    a job, put under each job; a job's own keys go before, and ``env`` and ``resources`` are merged key by key.
+    ``best``: by name of a metric, whether its least (min) or its greatest (max) value is the best. ``defaults``: keys
+    of a job, put under each job; a job's own keys go before, and ``env`` and ``resources`` are merged key by key.
     ``jobs``: the jobs, in the order in which they are submitted.
     """
 

@@ -75,11 +75,16 @@ def _applies(rule: ApprovalRule, facts: Facts, levels: frozenset[str]) -> bool:
 
 @attrs.frozen
 class _Condition:
-    """One kind of condition: when it holds, the words for it, and what its value must be."""
+    """One kind of condition: when it holds, the words for it, and what its value must be.
+
+    ``meaning``, ``value``: the same in words for docs/approvals.md.
+    """
 
     holds: Callable[[float | str | None, Facts], bool]
     why: Callable[[ApprovalRule, Facts], str]
     check: Callable[[float | str | None], None]
+    meaning: str
+    value: str
 
 
 def _cost_exceeds(value: float | str | None, facts: Facts) -> bool:
@@ -144,21 +149,29 @@ CONDITIONS: dict[str, _Condition] = {
             f"the estimated cost of {facts.request.estimated_cost:.2f} USD exceeds {_number(rule.value):.2f} USD"
         ),
         _check_number,
+        "The estimated cost of the job (`--cost`) is above the value. A job without an estimate is not held.",
+        "a number of USD",
     ),
     "hardware_type": _Condition(
         lambda value, facts: fnmatch.fnmatchcase(facts.request.hardware_type or "", str(value)),
         lambda rule, facts: f"hardware {facts.request.hardware_type or 'of no stated type'} matches {rule.value}",
         _check_text,
+        "The hardware type of the job (`--hardware`) matches.",
+        "a glob",
     ),
     "provider": _Condition(
         lambda value, facts: facts.request.provider == value,
         lambda rule, facts: f"it is for provider {facts.request.provider}",
         _check_text,
+        "The job is for this provider.",
+        "the name of a provider",
     ),
     "user_level": _Condition(
         lambda value, facts: value in set(map(normalised, facts.request.user_levels)),
         lambda rule, facts: f"user {facts.request.user_id} has level {rule.value}",
         lambda value: _check_known("value", str(value), LEVELS),
+        "The submitter has this level.",
+        "a level",
     ),
     "daily_jobs_exceed": _Condition(
         lambda value, facts: facts.jobs_last_24h + 1 > _number(value),
@@ -167,16 +180,22 @@ CONDITIONS: dict[str, _Condition] = {
             f"more than {_number(rule.value):g}"
         ),
         _check_number,
+        "The user has submitted more jobs than this in the last 24 hours, this one included.",
+        "a number",
     ),
     "first_job": _Condition(
         lambda value, facts: facts.is_first_job,
         lambda rule, facts: f"it is the first job of user {facts.request.user_id}",
         _check_absent,
+        "It is the first job that this user ever submitted.",
+        "none",
     ),
     "config_pattern": _Condition(
         _config_pattern,
         lambda rule, facts: f"configuration {facts.request.config_name or 'without a name'} matches {rule.value}",
         _check_pattern,
+        "The name of the job (`--name`) matches.",
+        "a glob, or a regular expression (RE2) if it begins with `^` and ends with `$`",
     ),
 }
 

@@ -17,7 +17,7 @@ Goal = Literal["min", "max"]
 class Compared:
     """One job of a comparison. ``metrics``: by the name of the series, its last and its best value.
 
-    None: it has none, or the last one was not finite.
+    None: it has none, or the last one was not finite. ``goals``: of the series that have a best value, which one it is.
     """
 
     job_id: str
@@ -25,6 +25,7 @@ class Compared:
     status: str
     parameters: Mapping[str, Any]
     metrics: Mapping[str, tuple[float | None, float | None]]
+    goals: Mapping[str, Goal] = attrs.field(factory=dict)
 
 
 def goal_of(name: str, *rules: Mapping[str, Goal]) -> Goal | None:

@@ -76,7 +76,7 @@ class EventType(StrEnum):
     )
     JOB_UNCERTAIN = "job_uncertain", "is uncertain", Concern.NOTHING, "WARNING"
     JOB_SETTLED = "job_settled", "was settled by hand", Concern.PROVIDERS
-    JOB_RESTORED = "job_restored", "was restored from a backup: {reason}", Concern.PROVIDERS
+    JOB_RESTORED = "job_restored", "was restored from a backup: {reason}", Concern.RUNNABLE | Concern.PROVIDERS
     JOB_PRIORITY_CHANGED = "job_priority_changed", "", Concern.RUNNABLE
     JOB_RESULTS_NOT_COPIED = "job_results_not_copied", "left results that were not copied"
     APPROVAL_REQUESTED = "approval_requested", "waits for an approval", Concern.DEADLINE

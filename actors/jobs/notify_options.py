@@ -52,7 +52,7 @@ Form = Literal["json", "slack", "text"]
 class AllowedCallers:
     """Who may name a target in a job.
 
-    ``users``: these users. ``levels``: everybody who reaches one of these levels.
+    ``users``: these users may. ``levels``: everybody who reaches one of these levels may.
     """
 
     users: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
@@ -64,10 +64,11 @@ class NotificationTarget:
     """Where notifications go: to a ``url``, or to a ``command``.
 
     ``url``: the address to which they are sent. ``command``: a program with its arguments, no shell; the notification
-    is on its standard input. ``format``: of what a URL gets: ``json``, ``slack`` (``{"text": ...}``) or ``text``.
-    ``on``: which types. ``allowed`` (``for`` in the file): who may use it; None: everybody for a URL, admins for a
-    command. ``secret_file``: a file with the secrets with which what goes to a URL is signed: one to a line, each
-    ``whsec_`` and base64. ``secret_env``: the variable of the supervisor's environment that holds them.
+    is on its standard input. ``format``: how a message to a URL is written: ``json``, ``slack`` (``{"text": ...}``) or
+    ``text``. ``on``: the types of notifications that are sent. ``allowed`` (``for`` in the file): who may use it; None:
+    everybody for a URL, admins for a command. ``secret_file``: a file with the secrets with which what goes to a URL is
+    signed: one to a line, each ``whsec_`` and base64. ``secret_env``: the variable of the supervisor's environment that
+    holds them.
     """
 
     url: str | None = None
@@ -94,8 +95,8 @@ class NotificationTarget:
 class NotifyOptions:
     """Messages to a chat or a program when a job ends or needs somebody.
 
-    ``targets``: where messages go, by name. ``defaults``: by user, the targets of jobs that name none. ``per_minute``:
-    messages that one target is sent in a minute at most; what is more becomes one digest.
+    ``targets``: where messages go, by name. ``defaults``: by user, the targets of this user's jobs that name none.
+    ``per_minute``: messages that one target is sent in a minute at most; what is more becomes one digest.
     """
 
     targets: Mapping[str, NotificationTarget] = attrs.field(factory=dict)

@@ -20,10 +20,9 @@ class Limits:
 
     ``total``: jobs of everybody. ``per_user``: jobs of one user. ``per_organisation``: jobs of one organisation.
     ``per_team``: jobs of one team; it holds only with ``fair_share``. ``fair_share``: whether the limit of teams holds.
-    ``per_provider``: of one provider, by its name; a provider that is not named has no limit of its own, except one
-    that has a queue of its own (``slurm``), which has :data:`SEPARATE`. ``per_provider_per_user``: of such a provider,
-    jobs of one user. ``count_clusters``: whether its jobs count in the limits of all, users, organisations and teams,
-    too.
+    ``per_provider``: jobs of one provider, by its name; a provider that is not named has no limit of its own, except
+    one that has a queue of its own (``slurm``), whose limit is 100. ``per_provider_per_user``: jobs of one user at such
+    a provider. ``count_clusters``: whether its jobs count in the limits of all, users, organisations and teams, too.
     """
 
     total: int = attrs.field(default=5, validator=ge(0))
@@ -60,8 +59,8 @@ class QueueOptions:
 class SeriesOptions:
     """The numbers that jobs report.
 
-    ``max_bytes``: what the series of all jobs may take in all. ``best``: for which series the least (min) or the
-    greatest (max) value is the best, by name; what a job's own file says goes before.
+    ``max_bytes``: what the series of all jobs may take in all. ``best``: by name of a series, whether its least (min)
+    or its greatest (max) value is the best. What a job's own file says goes before it.
     """
 
     max_bytes: Bytes = attrs.field(default=2 << 30, validator=ge(0))
@@ -85,10 +84,9 @@ class SubmissionOptions:
 class ApprovalOptions:
     """Which jobs need an approval and how long a request stays open.
 
-    ``default_rules``: whether the two rules that come with Greenroom are active. ``timeout_hours``: after which a
-    request that nobody decided expires, and its job is cancelled. ``rules``: the rules. The highest ``priority`` that
-    fits decides; of equal ones the one that stands first. ``self_approval``: whether somebody may approve their own
-    job.
+    ``default_rules``: whether the two rules that come with Greenroom are active. ``timeout_hours``: how long a request
+    stays open. Then it expires, and its job is cancelled. ``rules``: the rules. The highest ``priority`` that fits
+    decides; of equal ones the one that stands first. ``self_approval``: whether somebody may approve their own job.
     """
 
     default_rules: bool = False

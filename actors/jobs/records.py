@@ -57,8 +57,9 @@ class Capacity:
 class Rerun:
     """When a job runs again by itself.
 
-    ``times``: at most so often. ``on``: after ends of these kinds. ``exit_codes``: after these exit statuses, too.
-    ``delay``: before the first run again; later ones wait longer.
+    ``times``: how often it runs again at most. ``on``: the kinds of ends after which it runs again. ``exit_codes``:
+    exit statuses after which it runs again, too. ``delay``: the wait before it runs again the first time; later ones
+    wait longer.
     """
 
     times: int = 0
@@ -81,15 +82,15 @@ class JobRequest:
     ``user_id``: whose job it is; the submitter's where it is not given. ``org_id``: the user's organisation, for its
     limit. ``team_id``: the user's team, for its limit. ``user_levels``: the user's levels; the highest gives the
     priority. ``config_name``: the job's name. ``hardware_type``: a word that approval rules look at.
-    ``estimated_cost``: in USD, for approval rules. ``priority_override``: a priority in place of the level's.
-    ``max_attempts``: how often handing it to the provider may fail. ``idempotency_key``: a second request of the same
-    user with the same key is the same job. ``max_runtime``: after which a running job is ended. ``requires_approval``:
-    a reason for which this job must be approved, whatever the rules say. ``group``: the name of the jobs that it
-    belongs to, among the user's. ``after``: the jobs and groups that must have ended first: a name, an id, or ``{group:
-    NAME}``. ``after_mode``: ``ok``: they must be completed, ``ended``: they must have ended. ``start_after``: not
-    before this instant, time of day or wait. ``notify``: names of targets of the configuration. ``rerun``: when it runs
-    again by itself. ``parameters``: the values of a matrix, as written, which the server fills in. ``best``: for which
-    metrics the least or the greatest value is the best.
+    ``estimated_cost``: the estimated cost in USD, for approval rules. ``priority_override``: a priority in place of the
+    level's. ``max_attempts``: how often handing it to the provider may fail. ``idempotency_key``: a second request of
+    the same user with the same key is the same job. ``max_runtime``: how long the job may run before it is ended.
+    ``requires_approval``: a reason for which this job must be approved, whatever the rules say. ``group``: the name of
+    the jobs that it belongs to, among the user's. ``after``: the jobs and groups that must have ended first: a name, an
+    id, or ``{group: NAME}``. ``after_mode``: ``ok``: they must be completed, ``ended``: they must have ended.
+    ``start_after``: not before this instant, time of day or wait. ``notify``: names of targets of the configuration.
+    ``rerun``: when it runs again by itself. ``parameters``: the values of a matrix, as written, which the server fills
+    in. ``best``: for which metrics the least or the greatest value is the best.
 
     Which fields a request may set depends on where it comes from; a new one must be listed in
     :mod:`actors.job_requests.sources`.

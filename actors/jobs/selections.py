@@ -22,11 +22,17 @@ class Action(StrEnum):
     RETRY = "retry"
     PRIORITISE = "prioritise"
     REMOVE = "remove"
+    SETTLE = "settle"
 
     @property
     def statuses(self) -> frozenset[JobStatus]:
         """The statuses of the jobs among which a selection is made."""
         return _AMONG[self]
+
+    @property
+    def possible(self) -> frozenset[JobStatus]:
+        """The statuses in which it can be done to a job that is named."""
+        return TERMINAL_JOBS if self is Action.RETRY else self.statuses
 
     @property
     def done(self) -> str:
@@ -39,12 +45,14 @@ _AMONG: Mapping[Action, frozenset[JobStatus]] = {
     Action.RETRY: frozenset({JobStatus.FAILED, JobStatus.CANCELLED}),
     Action.PRIORITISE: frozenset({JobStatus.PENDING}),
     Action.REMOVE: TERMINAL_JOBS,
+    Action.SETTLE: ACTIVE_JOBS,
 }
 _DONE = {
     Action.CANCEL: "cancelled",
     Action.RETRY: "submitted again",
     Action.PRIORITISE: "prioritised",
     Action.REMOVE: "removed",
+    Action.SETTLE: "settled",
 }
 
 
@@ -109,8 +117,8 @@ class Result:
 class Outcome:
     """What became of a selection of ``selected`` jobs; ``left``: the ids of those that nothing was tried with.
 
-    In a dry run ``left`` has all of them, and ``results`` how each stands. ``left_out``: jobs that a retry did not
-    select, since they were submitted again before.
+    In a dry run ``left`` has all of them, and ``results`` how each stands: ``problem`` where it cannot be done now.
+    ``left_out``: jobs that a retry did not select, since they were submitted again before.
     """
 
     selected: int

@@ -5,6 +5,7 @@ An approval is decided once, by one compare-and-set: the second one changes noth
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -13,10 +14,12 @@ from actors.jobs.deadlines import EXPIRED_ENTRY, expired_job_message, is_expired
 from actors.jobs.events import EventType
 from actors.jobs.levels import check_override, level_reaches
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.records import WAITING_ENTRIES, ApprovalRequest, ApprovalStatus, Job
+from actors.jobs.records import WAITING_ENTRIES, ApprovalRequest, ApprovalStatus, Job, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.ledger.base import advance, change, emit, load, load_readable
+from actors.ledger.base import Pair, advance, change, emit, load, load_readable
 from actors.store import Transaction, approvals
+
+_LATER = timedelta(minutes=5)
 
 
 def approve(tx: Transaction, approval_id: str, *, by: str, level: str, self_approval: bool) -> ApprovalRequest:
@@ -29,6 +32,7 @@ def approve(tx: Transaction, approval_id: str, *, by: str, level: str, self_appr
             RefusalKind.FORBIDDEN,
         )
     decided = _decide(tx, request, ApprovalStatus.APPROVED, by)
+    _check_known(pair)
     eligible = {"queued_at": tx.now, "queued_seq": tx.next_order()}
     advance(tx, pair, Trigger.APPROVE, entry=eligible, data={"approval_id": approval_id, "by": by})
     return decided
@@ -37,10 +41,14 @@ def approve(tx: Transaction, approval_id: str, *, by: str, level: str, self_appr
 def reject(tx: Transaction, approval_id: str, *, by: str, reason: str, level: str) -> ApprovalRequest:
     """Reject a request: its entry fails, its job is cancelled (B14)."""
     request = _open_request(tx, approval_id, level)
+    pair = load(tx, request.job_id)
+    _check_known(pair)
+    if pair.entry.restored is not None:
+        raise Refused(f"{_restored(pair)}; reject it when its provider has answered, or cancel the job")
     decided = _decide(tx, request, ApprovalStatus.REJECTED, by, reason)
     changes = {"error_message": f"Rejected: {reason}" if reason else "Rejected"}
     data = {"approval_id": approval_id, "by": by, "reason": reason}
-    advance(tx, load(tx, request.job_id), Trigger.REJECT, job=changes, entry=changes, data=data)
+    advance(tx, pair, Trigger.REJECT, job=changes, entry=changes, data=data)
     return decided
 
 
@@ -50,7 +58,9 @@ def withdraw(tx: Transaction, approval_id: str, *, by: str | None, level: str) -
     Whose job it is may; anybody else decides by it, which takes the level that the request needs.
     """
     request = _open_request(tx, approval_id, None)
-    if load(tx, request.job_id).job.request.user_id != by:
+    pair = load(tx, request.job_id)
+    _check_known(pair)
+    if pair.job.request.user_id != by:
         _check_level(request, level)
     cancel(tx, request.job_id, by=by, level="admin")
     return attrs.evolve(request, status=ApprovalStatus.CANCELLED, decided_at=tx.now, decided_by=by)
@@ -62,6 +72,9 @@ def expire(tx: Transaction, approval_id: str) -> bool:
     if request is None or not is_expired(request, tx.now):
         return False
     pair = load_readable(tx, request.job_id)
+    if pair is not None and pair.entry.restored is not None:  # it may have been decided, and run, since the backup
+        approvals.prolong(tx.connection, approval_id, tx.now + _LATER)
+        return False
     if pair is None or not approvals.decide(tx.connection, approval_id, ApprovalStatus.EXPIRED, decided_at=tx.now):
         return False
     advance(
@@ -84,7 +97,7 @@ def cancel(tx: Transaction, job_id: str, *, by: str | None, level: str) -> Job:
     pair = load(tx, job_id)
     if pair.job.is_terminal:
         raise Refused(f"job {job_id} has already ended ({pair.job.status.value}); there is nothing to cancel")
-    if pair.entry.status in WAITING_ENTRIES:
+    if pair.entry.status in WAITING_ENTRIES and pair.entry.restored is None:
         request = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
         if request is not None and request.status is ApprovalStatus.PENDING:
             if by == pair.job.request.user_id or level_reaches(level, request.required_level):
@@ -125,6 +138,16 @@ def _open_request(tx: Transaction, approval_id: str, level: str | None) -> Appro
     if level is not None:
         _check_level(request, level)
     return request
+
+
+def _check_known(pair: Pair) -> None:
+    """Raises :class:`Refused` where a restore could not tell whether the job has run since it was asked for."""
+    if pair.entry.status is not QueueStatus.BLOCKED:
+        raise Refused(f"{_restored(pair)}; greenroom settle {pair.job.job_id} first")
+
+
+def _restored(pair: Pair) -> str:
+    return f"job {pair.job.job_id} was restored from a backup, and it is not known yet whether it has run since"
 
 
 def _check_level(request: ApprovalRequest, level: str) -> None:

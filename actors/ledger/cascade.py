@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from actors.jobs.dependencies import Parent, bad_end, breaks
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.records import WAITING_ENTRIES, ApprovalStatus, QueueStatus
+from actors.jobs.records import WAITING_ENTRIES, QueueStatus
 from actors.ledger.base import Pair, advance, load_many
-from actors.store import Transaction, approvals, dependencies, eligible
+from actors.ledger.doubts import close_request
+from actors.store import Transaction, dependencies, eligible
 
 BATCH = 250
 """Rows of dependencies that one transaction closes at most."""
@@ -67,16 +68,6 @@ def _cancel(tx: Transaction, parent: Parent, waiting: Sequence[str]) -> tuple[Se
 def _end(tx: Transaction, pair: Pair, parent: Parent) -> None:
     why = bad_end(parent)
     if pair.entry.status is QueueStatus.BLOCKED:
-        _close_request(tx, pair.job.job_id, why)
+        close_request(tx, pair.job.job_id, why)
     changes = {"error_message": why}
     advance(tx, pair, Trigger.PARENT_FAILED, job=changes, entry=changes, data={"parent_id": parent.job_id})
-
-
-def _close_request(tx: Transaction, job_id: str, why: str) -> None:
-    """Nobody need decide whether a job may run that never will."""
-    request = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
-    if request is not None and request.status is ApprovalStatus.PENDING:
-        approvals.decide(
-            tx.connection, request.approval_id, ApprovalStatus.CANCELLED,
-            decided_at=tx.now, decided_by=None, decision_reason=why,
-        )  # fmt: skip

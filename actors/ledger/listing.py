@@ -3,40 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import attrs
 from sqlalchemy import Connection
 
+from actors.jobs.activity import Activity, activity, beginning
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, JobStatus
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import RefusalKind, Refused, invalid
 from actors.jobs.scheduling import Decision
-from actors.jobs.views import JobFilters, JobView, QueueView, ReservationView
+from actors.jobs.views import NEWEST_FIRST, JobFilters, JobOrder, JobView, QueueView, ReservationView
 from actors.ledger.limits import limits_view
 from actors.ledger.page_request import PageRequest
 from actors.ledger.queries import Around, DecisionContext, of_jobs, with_forecast
-from actors.store import approvals, gates, holds, jobs, queue, waiting
+from actors.store import activity as activity_rows
+from actors.store import approvals, gates, holds, jobs, queue, sorted_jobs, waiting
 
 _AT_PROVIDERS = 100
 
 
 def jobs_page(
-    connection: Connection, request: PageRequest, before: str | None, filters: JobFilters, context: DecisionContext
+    connection: Connection,
+    request: PageRequest,
+    before: str | None,
+    filters: JobFilters,
+    context: DecisionContext,
+    order: JobOrder = NEWEST_FIRST,
 ) -> Page[JobView]:
-    """Jobs, newest first."""
+    """Jobs in ``order``. Raises :class:`Refused` for ``before`` with another order than the newest first."""
     request.check()
+    if not order.is_newest_first:
+        return _sorted_page(connection, request, order, before, filters, context)
     if before is not None and not _is_id(before):
         message = "before: must be the id of a job; what `next` says goes into cursor"
         raise Refused(message, RefusalKind.INVALID, "before")
-    scope = {name: value for name, value in filters.items() if value not in (None, (), [])}
-    cursors = Cursors[JobView](
-        "jobs", request.caller, before, sorted((name, _words(value)) for name, value in scope.items())
-    )
+    cursors = Cursors[JobView]("jobs", request.caller, before, _scope(filters))
     place = cursors.read(request.cursor, str)
     start = before if place is None else str(place[0])
     found, more = jobs.page(connection, before=start, limit=request.limit, **filters)
     views = of_jobs(connection, found, context)
     return Page(views, more=more, cursor=lambda view: cursors.write((view.job.job_id,)))
+
+
+def _sorted_page(
+    connection: Connection,
+    request: PageRequest,
+    order: JobOrder,
+    before: str | None,
+    filters: JobFilters,
+    context: DecisionContext,
+) -> Page[JobView]:
+    if before is not None:
+        raise invalid("before", "goes with jobs that are listed newest first; here `next` goes into cursor")
+    cursors = Cursors[JobView]("sorted jobs", request.caller, order.sort.value, order.descending, _scope(filters))
+    place = cursors.read(request.cursor, str, str, int)
+    after = None if place is None else sorted_jobs.Place(*place)  # type: ignore[arg-type]
+    found, more = sorted_jobs.page(connection, order, after, request.limit, filters)
+    views = of_jobs(connection, found, context)
+    return Page(
+        views, more=more, cursor=lambda view: cursors.write(attrs.astuple(sorted_jobs.place_of(view.job, order.sort)))
+    )
+
+
+def _scope(filters: JobFilters) -> list[tuple[str, object]]:
+    """The filters that narrow a list, as plain values in a fixed order."""
+    return sorted((name, _words(value)) for name, value in filters.items() if value not in (None, (), []))
 
 
 def approvals_page(
@@ -92,6 +124,16 @@ def _at_providers(connection: Connection, user_id: str | None, context: Decision
     """The newest jobs that their providers let wait. ``user_id``: only this user's."""
     found, _ = jobs.page(connection, limit=_AT_PROVIDERS, statuses=(JobStatus.QUEUED,), user_id=user_id)
     return of_jobs(connection, [one for one in found if one.waiting_reason is not None], context)
+
+
+def activity_view(connection: Connection, user_id: str | None, now: datetime) -> Activity:
+    """What ended in the last hour and how many waited and ran; ``user_id``: only this user's jobs."""
+    begins_at = beginning(now)
+    return activity(
+        begins_at,
+        activity_rows.changes(connection, begins_at, user_id),
+        *activity_rows.numbers_now(connection, user_id),
+    )
 
 
 def _reservations(connection: Connection, decision: Decision, user_id: str | None) -> list[ReservationView]:

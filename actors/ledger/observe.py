@@ -92,12 +92,13 @@ def _keep_series(tx: Transaction, pair: Pair, key: str, observation: Observation
     return series.put(tx.connection, pair.job.job_id, number, observation.series, tx.now, tx.series_bytes)
 
 
-def flag_uncertain(tx: Transaction, pair: Pair, reason: str) -> None:
+def flag_uncertain(tx: Transaction, pair: Pair, reason: str) -> Job:
     """Mark a job of which nobody can tell whether it runs; it keeps its status and its slot (B13)."""
     if pair.job.uncertain_since is not None:
-        return
+        return pair.job
     after = change(tx, pair, job={"uncertain_since": tx.now, "uncertain_reason": reason})
     emit(tx, after.job, EventType.JOB_UNCERTAIN, status=after.job.status.value, reason=reason)
+    return after.job
 
 
 def cannot_tell(tx: Transaction, key: str, reason: str) -> None:

@@ -20,6 +20,7 @@ from actors.jobs.records import (
     JobStatus,
     QueueEntry,
     QueueStatus,
+    Restored,
     Submission,
     SubmissionState,
 )
@@ -188,6 +189,9 @@ class Around:
         self, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None
     ) -> tuple[str | None, str | None]:
         """The reason in words, and the setting that changes it (C7)."""
+        if entry.restored is Restored.LOOK_UP:
+            reason = "restored from a backup: its provider is asked whether it has run since"
+            return reason, f"greenroom settle {entry.job_id}"
         if entry.status is QueueStatus.BLOCKED and approval is not None:
             return f"waits for an approval: {approval.reason}", f"greenroom approve {approval.approval_id}"
         if entry.status is QueueStatus.RUNNING and submission and submission.state is SubmissionState.UNKNOWN:

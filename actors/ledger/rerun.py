@@ -15,13 +15,13 @@ from actors.jobs.reruns import RunAgain
 from actors.ledger.base import UNFLAGGED, Pair, advance, close_submission
 from actors.store import Transaction
 
-_OF_AN_ATTEMPT = (
+OF_AN_ATTEMPT = (
     "started_at", "completed_at", "exit_code", "signal", "error_message", "cost_usd", "output_url", "progress",
     "result", "devices", "pace", "waiting_reason",
 )  # fmt: skip
 """Columns of a job that tell of its newest attempt: the next one begins without them."""
 
-_KEPT = tuple(name for name in _OF_AN_ATTEMPT if name not in ("progress", "result", "pace", "waiting_reason"))
+_KEPT = tuple(name for name in OF_AN_ATTEMPT if name not in ("progress", "result", "pace", "waiting_reason"))
 
 
 def rerun(tx: Transaction, pair: Pair, key: str, changes: Mapping[str, Any], again: RunAgain) -> Pair:
@@ -49,7 +49,7 @@ def rerun(tx: Transaction, pair: Pair, key: str, changes: Mapping[str, Any], aga
         "times": pair.job.request.rerun.times,
         "submission": key,
     }
-    return advance(tx, pair, Trigger.RERUN, job={**dict.fromkeys(_OF_AN_ATTEMPT), **UNFLAGGED}, entry=entry, data=data)
+    return advance(tx, pair, Trigger.RERUN, job={**dict.fromkeys(OF_AN_ATTEMPT), **UNFLAGGED}, entry=entry, data=data)
 
 
 def _outcome(ended: Job, again: RunAgain) -> dict[str, Any]:

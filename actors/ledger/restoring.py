@@ -14,9 +14,9 @@ import attrs
 
 from actors.jobs.events import EventType
 from actors.jobs.records import ApprovalStatus, QueueStatus, Restored, SubmissionState
-from actors.ledger.base import change, load_readable
+from actors.ledger.base import load_readable
 from actors.ledger.limits import pause
-from actors.store import Transaction, access, approvals, deaths, notifications, restored, submissions
+from actors.store import Transaction, access, approvals, deaths, notifications, queue, restored, submissions
 from actors.store.access import AccessToken
 from actors.store.restored import Restore
 
@@ -63,11 +63,13 @@ def begin(tx: Transaction, restore: Restore, instance_id: str) -> Begun:
 
 
 def _mark(tx: Transaction, job_id: str) -> bool:
-    """Let one job be looked up; False: its row is damaged, or an earlier restore left it uncertain already."""
+    """Let one job be looked up, a damaged one once its row is mended. False: an earlier restore left it uncertain."""
     pair = load_readable(tx, job_id)
-    if pair is None or pair.entry.restored not in (None, Restored.LOOK_UP):
+    if pair is not None and pair.entry.restored not in (None, Restored.LOOK_UP):
         return False
-    change(tx, pair, entry={"restored": Restored.LOOK_UP})
+    queue.change(tx.connection, job_id, restored=Restored.LOOK_UP.value)
+    if pair is None:
+        return True
     submission = submissions.newest(tx.connection, job_id)
     if submission is not None and submission.state is SubmissionState.INTENT:
         submissions.change(tx.connection, submission.key, state=SubmissionState.UNKNOWN, error=_LOST)

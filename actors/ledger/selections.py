@@ -12,10 +12,12 @@ from actors.jobs.selections import MOST, Action, Selection
 from actors.jobs.suggestions import guess
 from actors.jobs.views import Viewer
 from actors.ledger import naming
-from actors.store import jobs, names
+from actors.store import jobs, names, restored
 from actors.store.names import Called
 
 _RECENT = 300
+_ALL = 1_000_000
+"""Jobs among which the uncertain ones are looked for."""
 
 
 @attrs.frozen
@@ -42,11 +44,15 @@ def choose(connection: Connection, selection: Selection, action: Action, viewer:
         raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
     user_id = viewer.user_id if viewer.only_own else selection.user_id
     found = []
+    most = _ALL if action is Action.SETTLE else MOST + 1
     if statuses:
         found = jobs.choose(
-            connection, MOST + 1, statuses=tuple(sorted(statuses)), user_id=user_id, name=selection.name,
+            connection, most, statuses=tuple(sorted(statuses)), user_id=user_id, name=selection.name,
             group=selection.group,
         )  # fmt: skip
+    if action is Action.SETTLE and found:
+        open_ = {*jobs.uncertain(connection), *restored.all_to_look_up(connection)}
+        found = [one for one in found if one.job_id in open_]
     if len(found) > MOST:
         raise Refused(f"more than {MOST} jobs fit {selection.in_words()}; narrow it", RefusalKind.INVALID)
     fitting = len(found)

@@ -47,7 +47,8 @@ def _compared(found: list[GroupedJob], best: Mapping[str, Goal]) -> list[Compare
             name: (last, low if (goal := goal_of(name, own, best)) == "min" else high if goal == "max" else None)
             for name, (last, low, high) in job.ends.items()
         }
-        rows.append(Compared(job.job_id, job.name, job.status, _mapping(job.parameters), metrics))
+        goals = {name: goal for name in job.ends if (goal := goal_of(name, own, best)) is not None}
+        rows.append(Compared(job.job_id, job.name, job.status, _mapping(job.parameters), metrics, goals))
     return rows
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.records import JobStatus, Submission, SubmissionState
+from actors.jobs.records import JobStatus, Restored, Submission, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import DispatchVerdict, FailureKind, after_failed_dispatch
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load, load_readable
+from actors.ledger.doubts import Token, close_request, make_uncertain
 from actors.ledger.requeue import requeue_or_fail
 from actors.store import Transaction, deaths, submissions
 
@@ -32,13 +33,26 @@ def settle_absent(tx: Transaction, key: str, *, jitter: Callable[[], float]) -> 
     return True
 
 
-def settle(tx: Transaction, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None, by: str) -> Pair:
-    """Take a person's word on an uncertain job: ``ran``, ``not_run`` or ``failed``."""
+def settle(
+    tx: Transaction, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None, by: str, token: Token
+) -> Pair:
+    """Take a person's word on an uncertain job: ``ran``, ``not_run`` or ``failed``.
+
+    Also on a restored one that is still to be looked up. ``token``: makes that of a submission that it has not yet.
+    """
     pair = load(tx, job_id)
+    if pair.entry.restored is Restored.LOOK_UP:
+        pair = make_uncertain(tx, pair, "it was settled before its provider could be asked", token)
     submission = submissions.newest(tx.connection, job_id)
     if submission is None or submission.state is SubmissionState.CLOSED or pair.job.uncertain_since is None:
         raise Refused(f"job {job_id} is not uncertain ({pair.job.status.value}); there is nothing to settle")
     emit(tx, pair.job, EventType.JOB_SETTLED, verdict=verdict, by=by)
+    if pair.entry.restored is Restored.BLOCKED:
+        if verdict == "not_run" and pair.job.cancel_requested_at is None:
+            close_submission(tx, submission.key)
+            entry = {"started_at": None, "restored": None}
+            return advance(tx, pair, Trigger.RESTORE_BLOCKED, job=UNFLAGGED, entry=entry)
+        close_request(tx, job_id, f"its job was settled by {by}")
     if verdict == "ran":
         return _ran(tx, pair, submission, handle or submission.handle)
     if verdict == "failed":

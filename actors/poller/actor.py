@@ -92,6 +92,7 @@ class Poller(TickingActor):
         webhook_urls: Mapping[str, str | None] | None = None,
         jitter: Callable[[], float] = _JITTER,
         requests: PollRequests | None = None,
+        kept_days: float = 0,
     ) -> None:
         self.interval = options.interval_seconds
         self._options = options
@@ -100,7 +101,7 @@ class Poller(TickingActor):
         self._providers = providers
         self._ledger = ledger
         self._watches = {
-            name: Watch(provider, ledger, clock, options.interval_seconds, jitter)
+            name: Watch(provider, ledger, clock, options.interval_seconds, jitter, kept_days)
             for name, provider in providers.items()
         }
         self._faulty_cycles = 0

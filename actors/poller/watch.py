@@ -13,6 +13,9 @@ an event or by the provider's own news; requests that come during a round are an
   after the job was seen to go on.
 - *closed*: not read any more.
 
+Jobs that were restored from a backup are looked up before anything else (:mod:`actors.poller.look_ups`); until that is
+done, a round leaves their rows alone.
+
 **Invariants.** Rounds of one watch never overlap, so no two calls about one submission are made from here. A round
 keeps nothing that matters: what is to be done is in rows, what it found is written by the ledger, which applies each
 observation once, never backwards. So a process that is killed between any two lines is only late: the next round
@@ -46,6 +49,7 @@ from actors.ledger.queries import InFlight, held_at
 from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
 from actors.poller.first_look import FirstLook
+from actors.poller.look_ups import LookUps
 from actors.poller.statuses import Statuses, for_each_limited, log_job
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
@@ -99,11 +103,19 @@ class Round:
 class Watch:
     """Watches the jobs of one ``provider``. ``beat``: seconds from cycle to cycle; ``jitter``: a number from 0 to 1.
 
+    ``kept_days``: after which ended jobs are removed, 0: never.
+
     ``synced``: how many jobs the last round read. ``syncing``: whether a cycle waits for this watch.
     """
 
     def __init__(
-        self, provider: GuardedProvider, ledger: Ledger, clock: Clock, beat: float, jitter: Callable[[], float]
+        self,
+        provider: GuardedProvider,
+        ledger: Ledger,
+        clock: Clock,
+        beat: float,
+        jitter: Callable[[], float],
+        kept_days: float = 0,
     ) -> None:
         self.name = provider.name
         self.synced = 0
@@ -114,6 +126,7 @@ class Watch:
         self._next = Round()
         self._requested = trio.Event()
         self._cancels = Cancels(provider)
+        self._look_ups = LookUps(provider, ledger, clock, kept_days)
         self._first_look = FirstLook(beat)
         self._again_at = math.inf
         self._early: set[str] = set()
@@ -186,6 +199,9 @@ class Watch:
         self.synced = 0
         if self._postponed(request):
             return
+        await self._look_ups.run()
+        if self._look_ups.left:
+            self._look_again(_ASK_AGAIN)
         request.keys |= self._first_look.due() | self._statuses.series.due()
         held = await self._held(request)
         if request.everything:
@@ -218,8 +234,10 @@ class Watch:
     async def _held(self, request: Round) -> list[InFlight]:
         keys = request.keys | request.rows | (self._early if request.everything else set())
         if self._reads_all(request) or len(keys) > _MOST_NAMED:
-            return await self._ledger.read(held_at, self.name)
-        return await self._ledger.read(held_at, self.name, unsettled=request.everything, keys=keys)
+            found = await self._ledger.read(held_at, self.name)
+        else:
+            found = await self._ledger.read(held_at, self.name, unsettled=request.everything, keys=keys)
+        return [one for one in found if one.job.job_id not in (self._look_ups.left or ())]
 
     async def _observe(self, request: Round, handed: Sequence[InFlight]) -> None:
         """Observe what this round is to observe, and repeat the cancels of those jobs that are seen to go on."""

@@ -69,6 +69,39 @@ class MeasuresOutput(Protocol):
         """What ``forget`` would free, in bytes; None: that cannot be said quickly."""
 
 
+@runtime_checkable
+class KeepsRecords(Protocol):
+    """A provider that says for how long it knows its jobs: what it does not have then surely was not submitted."""
+
+    async def records_since(self) -> datetime | None:
+        """Since when it knows every job that it accepted, ended ones included; None: that cannot be said."""
+
+
+@attrs.frozen
+class Held:
+    """A job that a provider runs: the ``key`` that it was submitted under, and what it is called there."""
+
+    key: str
+    name: str
+
+
+@runtime_checkable
+class ListsHeld(Protocol):
+    """A provider that can list what it runs for us, whether or not our rows know of it."""
+
+    async def held(self) -> Sequence[Held]:
+        """The jobs that have not ended."""
+
+
+@runtime_checkable
+class NamesDevices(Protocol):
+    """A provider whose GPUs have names, by which its jobs say which of them they got."""
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """The names of all its GPUs."""
+
+
 @attrs.frozen
 class Remark:
     """``text``: a sentence about the job of submission key ``key``, which has ended already."""

@@ -179,7 +179,11 @@ class Provider(Protocol):
         """
 
     async def find(self, key: str, token: str) -> Found:
-        """What the provider knows under ``key``: used after a lost answer and after a crash (B13)."""
+        """What the provider knows under ``key``: used after a lost answer and after a crash (B13).
+
+        ``token``: "" where it was lost, too, with what happened after a backup (F3). Then ``key`` alone decides, and a
+        provider that cannot find a job by it has another ``submit_idempotency`` than ``CLIENT_ID``.
+        """
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """What became of the jobs of these keys, in as few requests as the provider allows."""
@@ -237,6 +241,8 @@ class CallDeadlines:
     settled: float = _seconds(30.0)
     check_requests: float = _seconds(15.0)
     stored_bytes: float = _seconds(10.0)
+    records_since: float = _seconds(15.0)
+    held: float = _seconds(30.0)
     aclose: float = _seconds(5.0)
 
 

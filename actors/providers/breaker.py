@@ -41,8 +41,9 @@ class BreakerState(StrEnum):
 class BreakerOptions:
     """When calls to a provider that fails are stopped.
 
-    ``failures``: so many in a row open the breaker. ``open_seconds``: for so long no call is made then.
-    ``half_open_calls``: so many calls at once may try after that. ``successes``: so many in a row of those close it.
+    ``failures``: how many failures in a row open the breaker. ``open_seconds``: how long it stays open, so that no call
+    is made. ``half_open_calls``: how many calls at once may try the provider after that. ``successes``: how many of
+    these calls must succeed in a row to close it.
     """
 
     failures: int = attrs.field(default=5, validator=ge(1))

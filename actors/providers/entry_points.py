@@ -30,9 +30,9 @@ MISSING = object()
 class Param:
     """One parameter: its type, and what it may be.
 
-    ``type``: of the value. ``choices``: the only values that it may have. ``min``, ``max``: bounds of a number, or of
-    the length of a text. ``pattern``: an expression of RE2 that must match a text as a whole; it replaces the default
-    rules for texts. ``default``: its value where a job gives none; without it the parameter must be given.
+    ``type``: the type of the value. ``choices``: the only values that it may have. ``min``, ``max``: bounds of a
+    number, or of the length of a text. ``pattern``: an expression of RE2 that must match a text as a whole; it replaces
+    the default rules for texts. ``default``: its value where a job gives none; without it the parameter must be given.
     """
 
     type: Literal["str", "int", "float", "bool"] = "str"

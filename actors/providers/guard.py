@@ -54,6 +54,7 @@ from actors.providers.base import (
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Permit
 from actors.providers.classify import Blame, Failure, blame, classify, counts_as_success
 from actors.providers.deliveries import Rejected
+from actors.providers.guarded_abilities import AbilityCalls
 from actors.providers.guarded_delivery import GuardedDelivery
 from supervision import faults
 
@@ -65,7 +66,7 @@ T = TypeVar("T")
 PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
 
 
-class GuardedProvider:
+class GuardedProvider(AbilityCalls):
     """A provider as the actors see it: the calls of :class:`Provider`, each answering its result or a failure."""
 
     def __init__(
@@ -93,6 +94,14 @@ class GuardedProvider:
     def capacity(self) -> Capacity | Failure:
         """What there is in all."""
         return self._ask("capacity", lambda: answers.checked_capacity(self._provider.capacity()))
+
+    def devices(self) -> tuple[str, ...] | None:
+        """The names of its GPUs; None: it does not name them."""
+        provider = self._provider
+        if not isinstance(provider, abilities.NamesDevices):
+            return None
+        found = self._ask("devices", lambda: answers.checked_devices(provider.devices))
+        return None if isinstance(found, Failure) else found
 
     def prepare(self, request: JobRequest) -> Prepared | Failure:
         """``request`` checked and translated; a failure of kind ``INVALID`` names the field and the fix."""
@@ -192,31 +201,6 @@ class GuardedProvider:
     async def forget(self, key: str, handle: Handle) -> Failure | None:
         """Remove what the provider keeps of an ended job."""
         return await self._call("forget", answers.nothing, partial(self._provider.forget, key, handle), about=key)
-
-    async def stored_bytes(self, key: str, handle: Handle) -> int | None:
-        """What it has on a disk of ours of this job, in bytes; None: nothing is known of it."""
-        if not isinstance(self._provider, abilities.MeasuresOutput):
-            return None
-        measure = partial(self._provider.stored_bytes, key, handle)
-        found = await self._attempt("stored_bytes", self._deadlines.stored_bytes, answers.checked_size, measure)
-        return None if isinstance(found, Failure) else found
-
-    async def settled(self, key: str) -> Failure | None:
-        """Pass on a person's word that nothing of an uncertain job runs any more, where that matters."""
-        if not isinstance(self._provider, abilities.TakesVerdicts):
-            return None
-        settled = partial(self._provider.settled, key)
-        return await self._attempt("settled", self._deadlines.settled, answers.nothing, settled)
-
-    async def check_requests(
-        self, requests: Sequence[JobRequest]
-    ) -> list[tuple[abilities.RequestFault, ...]] | Failure | None:
-        """What is wrong with each of ``requests``, which were prepared before. None: the provider cannot see that."""
-        if not isinstance(self._provider, abilities.ChecksRequests):
-            return None
-        check = partial(self._provider.check_requests, requests)
-        checked = partial(answers.checked_faults, number=len(requests))
-        return await self._attempt("check_requests", self._deadlines.check_requests, checked, check)
 
     async def watch(self, nudge: Nudge) -> Failure | None:
         """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""

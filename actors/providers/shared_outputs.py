@@ -14,7 +14,7 @@ from actors.providers import job_variables
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.outputs import Outputs, output_url
+from actors.providers.local.outputs import Outputs, last_line, output_url
 from actors.providers.local.shim.files import open_folder, write_plain
 
 
@@ -66,6 +66,10 @@ class SharedOutputs:
             return {}
         directories = [JobDirectory.of(self.root, job_id) for job_id in jobs]
         return await self._threads.run(lambda: {one.key: self._read(one, ended=jobs[one.key]) for one in directories})
+
+    async def last_line(self, job_id: str) -> str:
+        """The line of the job's log in its directory that says why it failed; "" without one."""
+        return await self._threads.run(last_line, self.directory(job_id))
 
     async def remove(self, job_id: str) -> None:
         """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""

@@ -49,7 +49,7 @@ class Background:
 class Retention:
     """How long ended jobs are kept.
 
-    ``days``: after the end of a job, after which it is removed with its events and its directory; 0: never.
+    ``days``: how long a job is kept after its end. Then it is removed with its events and its directory; 0: never.
     """
 
     days: Days = attrs.field(default=90, validator=ge(0))
@@ -60,9 +60,9 @@ class Sections:
     """The sections of the file, whole.
 
     ``state_dir``: where rows, jobs, keys and the lock are. A relative path begins at the file's directory.
-    ``providers``: by name; None: switched off. ``entry_points``: programs that jobs may name instead of a command, by
-    name. ``users``: the rights of other users of this machine, by name. ``socket``: the socket for them; None: there is
-    none.
+    ``providers``: where jobs run, by a name that jobs use; None switches the provider off. ``entry_points``: programs
+    that jobs may name instead of a command, by name. ``users``: the rights of other users of this machine, by name.
+    ``socket``: the socket for them; None: there is none.
     """
 
     state_dir: Path | None = None

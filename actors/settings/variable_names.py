@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 HOME = "GREENROOM_HOME"
 CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
+URL = "GREENROOM_URL"
+TOKEN_FILE = "GREENROOM_TOKEN_FILE"  # noqa: S105 - a variable's name
+SOCKET = "GREENROOM_SOCKET"
 POLL_INTERVAL = "SIMPLETUNER_JOB_POLL_INTERVAL"
 APPROVAL_INTERVAL = "SIMPLETUNER_APPROVAL_CHECK_INTERVAL"
 
@@ -35,6 +38,26 @@ VARIABLES = (
         "the places listed above",
         "/etc/greenroom.yaml",
         "The configuration file. `--config` goes before it.",
+    ),
+    Variable(
+        URL,
+        "none",
+        "https://gpu7.lab:8765",
+        "The supervisor that commands ask, on another machine. `--url` and `--socket` go before it.",
+    ),
+    Variable(
+        TOKEN_FILE,
+        "none",
+        "~/.config/greenroom.token",
+        "The file with the token for `--url` or `GREENROOM_URL`, which nobody else may read. `--token-file` goes "
+        "before it.",
+    ),
+    Variable(
+        SOCKET,
+        "none",
+        "/run/greenroom",
+        "The supervisor that commands ask, by its Unix socket or the directory of it. `--url`, `--socket` and "
+        "`GREENROOM_URL` go before it; it goes before the state directory.",
     ),
     Variable(
         POLL_INTERVAL,
@@ -75,6 +98,12 @@ VARIABLES = (
         "true",
         "false",
         "Whether certificates of providers are checked: `true` or `false`. Off is a WARNING at each start.",
+    ),
+    Variable(
+        "SLURM_CONF",
+        "Slurm's own",
+        "/etc/slurm/slurm.conf",
+        "The `slurm.conf` of a provider `slurm` that has no `conf`. Slurm's commands get no other `SLURM_*` variable.",
     ),
     Variable(
         "REPLICATE_API_TOKEN",

@@ -125,8 +125,8 @@ def choose(connection: Connection, most: int, **filters: Unpack[JobFilters]) -> 
 def _with_text(connection: Connection, words: str, filters: JobFilters, before: str | None, most: int) -> list[str]:
     """The ids of the newest jobs that fit, by the text index; jobs that are not in it are looked through."""
     statuses = tuple(filters.get("statuses", ())) or tuple(JobStatus)
-    fits = [*_conditions(filters, before), *_of_organisation(filters.get("org_id")), *_of_name(filters)]
-    is_one_of = _has_status(statuses)
+    fits = [*conditions(filters, before), *of_organisation(filters.get("org_id")), *of_name(filters)]
+    is_one_of = has_status(statuses)
     active = [_branch([jobs.c.status == constant(one), *fits], most) for one in statuses if one in ACTIVE_JOBS]
     ended = _branch([text_search.NOT_INDEXED, is_one_of, *fits], most)
     found = set(connection.execute(union_all(*active, ended)).scalars())
@@ -134,7 +134,7 @@ def _with_text(connection: Connection, words: str, filters: JobFilters, before: 
     return sorted(found, reverse=True)[:most]
 
 
-def _conditions(
+def conditions(
     filters: JobFilters,
     before: str | None,
     job_id: ColumnElement[str] = jobs.c.job_id,
@@ -165,16 +165,17 @@ def _recent(connection: Connection, filters: JobFilters, before: str | None, mos
         return []
     others: JobFilters = {**filters, "name": None}
     looked_at = jobs.c.job_id.in_(_newest(others, before, _LOOKED_THROUGH))
-    query = select(jobs.c.job_id).where(looked_at, *_of_name(filters))
+    query = select(jobs.c.job_id).where(looked_at, *of_name(filters))
     found = list(connection.execute(query.order_by(unindexed(jobs.c.job_id).desc()).limit(most)).scalars())
     return found if len(found) == most else []
 
 
-def _has_status(statuses: Iterable[JobStatus]) -> ColumnElement[bool]:
+def has_status(statuses: Iterable[JobStatus]) -> ColumnElement[bool]:
+    """Whether a job has one of ``statuses``; no rows are looked for by it."""
     return unindexed(jobs.c.status).in_([constant(status) for status in statuses])
 
 
-def _of_name(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
+def of_name(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
     """The conditions on name and group; no rows are looked for by them."""
     if (group := filters.get("group")) is not None:
         yield unindexed(jobs.c.group_name) == group
@@ -199,13 +200,14 @@ def _by_name(filters: JobFilters, before: str | None, most: int) -> Select[Any] 
         found, user_id = [dialect.starts_with(jobs.c.config_name, globs.literal_start(name or ""))], unindexed(user_id)
     place, provider = unindexed(jobs.c.job_id), unindexed(jobs.c.provider)
     if statuses := tuple(filters.get("statuses", ())):
-        found.append(_has_status(statuses))
-    found += [*_conditions(filters, before, place, user_id, provider), *_of_name(filters)]
-    found += _of_organisation(filters.get("org_id"))
+        found.append(has_status(statuses))
+    found += [*conditions(filters, before, place, user_id, provider), *of_name(filters)]
+    found += of_organisation(filters.get("org_id"))
     return select(jobs.c.job_id).where(*found).order_by(place.desc()).limit(most)
 
 
-def _of_organisation(org_id: str | None) -> Iterator[ColumnElement[bool]]:
+def of_organisation(org_id: str | None) -> Iterator[ColumnElement[bool]]:
+    """The condition that a job is of this organisation."""
     if org_id is not None:
         yield exists().where(queue_entries.c.job_id == jobs.c.job_id, unindexed(queue_entries.c.org_id) == org_id)
 
@@ -222,8 +224,8 @@ def _newest(filters: JobFilters, before: str | None, most: int) -> Select[Any]:
     if org_id and not {name for name, value in filters.items() if value} - {"org_id", "since", "until"}:
         place = queue_entries.c.job_id
         is_its = (queue_entries.c.org_id == org_id) & (queue_entries.c.org_id != literal_column("''"))
-        return select(place).where(is_its, *_conditions(filters, before, place)).order_by(place.desc()).limit(most)
-    fits = [*_conditions(filters, before), *_of_organisation(org_id)]
+        return select(place).where(is_its, *conditions(filters, before, place)).order_by(place.desc()).limit(most)
+    fits = [*conditions(filters, before), *of_organisation(org_id)]
     if not statuses and filters.get("user_id") is None and filters.get("provider") is None:
         return select(jobs.c.job_id).where(*fits).order_by(jobs.c.job_id.desc()).limit(most)
     branches = [_branch([jobs.c.status == constant(one), *fits], most) for one in statuses or JobStatus]

@@ -273,6 +273,14 @@ def number_waiting(connection: Connection, user_id: str) -> int:
     return int(ready + blocked + held)
 
 
+_NUMBER_BLOCKED = Prepared(_BLOCKED_OF_USER)
+
+
+def number_blocked(connection: Connection, user_id: str) -> int:
+    """How many entries of this user wait for an approval."""
+    return int(_NUMBER_BLOCKED.all(connection, user_id=user_id)[0][0])
+
+
 def counts(connection: Connection) -> dict[QueueStatus, int]:
     """How many entries there are of each stored status."""
     return {QueueStatus(status): number for status, number in derived.counted(connection, queue_entries.name)}

@@ -68,6 +68,11 @@ def to_look_up(connection: Connection, provider: str) -> list[str]:
     return [job_id for (job_id,) in _AT.all(connection, provider=provider)]
 
 
+def all_to_look_up(connection: Connection) -> list[str]:
+    """The jobs that any provider is still to be asked about."""
+    return [job_id for (job_id,) in connection.execute(select(_ENTRY.job_id).where(_THERE, _LOOK_UPS))]
+
+
 def numbers_to_look_up(connection: Connection) -> dict[str, int]:
     """How many jobs each provider is still to be asked about."""
     return {provider: int(number) for provider, number in _COUNTS.all(connection)}
@@ -75,8 +80,5 @@ def numbers_to_look_up(connection: Connection) -> dict[str, int]:
 
 def active(connection: Connection) -> Sequence[str]:
     """Every job that has not ended."""
-    return [
-        job_id
-        for which in (_ACTIVE, _RUNNING)
-        for (job_id,) in connection.execute(select(_ENTRY.job_id).where(which).order_by(_ENTRY.job_id))
-    ]
+    found = [connection.execute(select(_ENTRY.job_id).where(which)).scalars() for which in (_ACTIVE, _RUNNING)]
+    return sorted(job_id for some in found for job_id in some)

@@ -12,7 +12,7 @@ import orjson
 import trio
 
 from actors.jobs.records import Capacity, Phase
-from actors.providers.base import Absent, CancelAck, Handle, Submitted, Unknowable
+from actors.providers.base import Absent, CancelAck, Handle, Idempotency, Submitted, Unknowable
 from actors.providers.errors import Invalid
 from actors.testing.provider_harness import ENDED, Harness
 
@@ -126,6 +126,10 @@ async def a_lost_answer_is_settled_by_find(harness: Harness) -> None:
     if harness.can_tell:
         assert isinstance(found, Submitted), f"find() must return the job that was submitted, not {_shown(found)}"
         assert found.handle == submitted.handle, f"find() gave {found.handle}, submit() gave {submitted.handle}"
+        if harness.provider.capabilities.submit_idempotency is Idempotency.CLIENT_ID:
+            found = await harness.provider.find(key, "")
+            text = f'find(key, "") must return the job, whose token is lost after a restore, not {_shown(found)}'
+            assert isinstance(found, Submitted), text
     else:
         assert isinstance(found, Unknowable), f"{_NONE} must answer UNKNOWABLE in find(), not {_shown(found)}"
     await _stop(harness, key, submitted.handle)

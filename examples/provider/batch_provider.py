@@ -73,7 +73,7 @@ class BatchProvider(NoDeliveries):
         return Submitted({"id": key})
 
     async def find(self, key: str, token: str) -> Found:
-        with translated():
+        with translated():  # the service handles requests in their order: what is not there now cannot come later
             return Submitted({"id": key}) if key in await self._service.jobs() else ABSENT
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:

@@ -9,12 +9,11 @@ import pytest
 import trio
 
 from actors.jobs.options import Limits
-from actors.jobs.records import JobStatus, QueueStatus, Resources
+from actors.jobs.records import JobStatus, Resources
 from actors.jobs.refusal import Refused
-from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
-from actors.providers.scripted.faults import Fault, FaultKind, Refusal
+from actors.providers.scripted import ScriptedOptions
+from actors.providers.scripted.faults import Fault, FaultKind
 from actors.store import StoreUnavailable
-from actors.testing import request
 
 
 async def test_a_job_is_dispatched_at_once_when_it_is_queued(autojump_clock, world):
@@ -188,134 +187,6 @@ async def test_an_entry_short_of_resources_for_ten_minutes_reserves_them(autojum
             await world.submit(resources=Resources(gpus=1), duration=300, user_id="c")
         done = await runtime.wait(big.job_id)
         assert done.started_at - big.created_at <= timedelta(minutes=16)
-
-
-def refused(refusal, **fields):
-    return Fault(FaultKind.REFUSED, ("submit",), refusal=refusal, **fields)
-
-
-@pytest.mark.parametrize(
-    ("fault", "status", "message"),
-    [
-        (refused(Refusal.INVALID, times=None), JobStatus.FAILED, "refused as scripted"),
-        (refused(Refusal.CONFLICT, times=None), JobStatus.FAILED, "refused as scripted"),
-        (refused(Refusal.CONFLICT, times=2), JobStatus.COMPLETED, None),
-        (refused(Refusal.RATE_LIMITED, times=20), JobStatus.COMPLETED, None),
-        (Fault(FaultKind.DOWN, ("submit",), times=20), JobStatus.COMPLETED, None),
-        (Fault(FaultKind.LOST_ANSWER, ("submit",), times=3), JobStatus.COMPLETED, None),
-        (Fault(FaultKind.LOST_ANSWER, ("submit",), times=3, accepted=False), JobStatus.COMPLETED, None),
-        (Fault(FaultKind.HANG, ("submit",), times=2), JobStatus.COMPLETED, None),
-        (Fault(FaultKind.GARBAGE, ("submit",), times=2), JobStatus.COMPLETED, None),
-        (Fault(FaultKind.CRASH, ("submit",), times=2), JobStatus.COMPLETED, None),
-        (Fault(FaultKind.CRASH, ("submit",), times=None, accepted=False), JobStatus.FAILED, "a bug in"),
-        (Fault(FaultKind.SLOW, ("submit",), times=None, seconds=30), JobStatus.COMPLETED, None),
-    ],
-    ids=lambda value: f"{value.kind}-{value.refusal}-{value.times}" if isinstance(value, Fault) else None,
-)  # fmt: skip
-async def test_what_follows_from_a_failed_hand_over(autojump_clock, world, fault, status, message):
-    """By its kind: failed at once, tried again, waited for; and never run twice."""
-    world.remote.inject(fault)
-    async with world.open() as runtime:
-        job = await world.submit(duration=5)
-        ended = await runtime.wait(job.job_id)
-        assert ended.status is status
-        assert message is None or message in ended.error_message
-        assert len(world.remote.runs) <= 1
-        entry = (await runtime.jobs.get(job.job_id)).entry
-        assert entry.status is (QueueStatus.COMPLETED if status is JobStatus.COMPLETED else QueueStatus.FAILED)
-
-
-async def test_three_attempts_take_their_time(autojump_clock, world):
-    """Not three attempts in 17 ms and then failed."""
-    world.remote.inject(Fault(FaultKind.REFUSED, ("submit",), times=None))
-    async with world.open() as runtime:
-        job = await world.submit(duration=5)
-        ended = await runtime.wait(job.job_id)
-        calls = world.remote.calls_of("submit")
-        assert len(calls) == 3
-        assert calls[-1].at - calls[0].at >= timedelta(seconds=10)
-        assert ended.error_message == "refused as scripted (other)"
-
-
-async def test_a_wrong_token_pauses_the_provider_and_fails_nothing(autojump_clock, world, caplog):
-    caplog.set_level(logging.INFO)
-    world.remote.inject(refused(Refusal.AUTH, times=1))
-    async with world.open() as runtime:
-        job = await world.submit(duration=5)
-        await trio.sleep(3600)
-        view = await runtime.jobs.get(job.job_id)
-        assert (view.job.status, view.queue_status, view.entry.attempt) == ("pending", "pending", 0)
-        assert "paused" in view.reason
-        assert view.setting == "greenroom queue resume scripted"
-        assert len(world.remote.calls_of("submit")) == 1
-        warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-        assert len(warnings) == 1
-        assert warnings[0].provider == "scripted"
-        await runtime.queue.resume("scripted")
-        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
-
-
-async def test_retry_after_is_kept_to_the_second(autojump_clock, world):
-    world.remote.inject(refused(Refusal.RATE_LIMITED, retry_after=77))
-    async with world.open() as runtime:
-        job = await world.submit(duration=5)
-        await runtime.wait(job.job_id)
-        first, second = world.remote.calls_of("submit")
-        assert timedelta(seconds=77) <= second.at - first.at < timedelta(seconds=78)
-
-
-async def test_a_provider_down_for_two_hours_empties_no_queue_into_failed(autojump_clock, world):
-    """200 jobs wait it out and run afterwards, in order."""
-    world.remote.inject(Fault(FaultKind.DOWN, times=None, until=7200))
-    async with world.open(limits=Limits(total=1, per_user=200)) as runtime:
-        jobs = [await world.submit(duration=1) for _ in range(200)]
-        await trio.sleep(7100)
-        assert world.remote.runs == []
-        assert (await runtime.queue.view()).counts == {"pending": 200}
-        for job in jobs:
-            assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
-        assert [run.context["job_id"] for run in world.remote.runs] == [job.job_id for job in jobs]
-        asked = len([call for call in world.remote.calls_of("submit") if call.fault])
-        assert asked < 300  # the whole provider backs off, not each job for itself
-
-
-async def test_a_provider_that_hangs_delays_nobody_elses_jobs(autojump_clock, world):
-    other = ScriptedRemote(world.clock.now)
-    world.remote.inject(Fault(FaultKind.HANG, ("submit",), times=None))
-    async with world.open(
-        others=[ScriptedProvider(ScriptedOptions(), other, "other")], limits=Limits(total=20, per_user=20)
-    ) as runtime:
-        for _ in range(8):
-            await world.submit(duration=5)
-        await trio.sleep(0.5)
-        quick = await runtime.submit(request("other", duration=5))
-        done = await runtime.wait(quick.job_id)
-        assert done.completed_at - quick.created_at == timedelta(seconds=5)
-
-
-async def test_a_queue_that_cannot_be_read_fails_the_scheduler_alone(autojump_clock, world, caplog, monkeypatch):
-    """Its first look fails: ERROR with traceback, restarted with back-off; poller and expiry are untouched."""
-    caplog.set_level(logging.INFO)
-    async with world.open() as runtime:
-        await trio.sleep(1)
-        real = runtime.ledger.claim
-        faults = iter([RuntimeError("no such table"), RuntimeError("no such table")])
-
-        async def claim(*args):
-            for fault in faults:
-                raise fault
-            return await real(*args)
-
-        monkeypatch.setattr(runtime.ledger, "claim", claim)
-        await runtime.tree.restart("scheduler")
-        await trio.sleep(30)
-        errors = [record for record in caplog.records if record.message == "Failed to start queue processing"]
-        assert len(errors) == 2
-        assert all(record.exc_info for record in errors)
-        actors = next(node for node in runtime.tree.describe() if node["id"] == "actors")["children"]
-        assert [node["incarnation"] for node in actors] == [4, 1, 1]
-        job = await world.submit(duration=1)
-        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
 
 
 async def test_the_start_is_told_once(autojump_clock, world, caplog):

@@ -210,3 +210,18 @@ async def test_what_an_outcome_says_is_bounded(edge: Any, monkeypatch: pytest.Mo
     found = await act(edge.http, "cancel", jobs=jobs)
     assert (found["selected"], found["done"], found["failed"], len(found["results"])) == (4, 3, 1, 2)
     assert [one["problem"] is None for one in found["results"]] == [False, True]
+
+
+async def test_a_dry_run_says_with_which_of_the_named_it_cannot_be_done(edge: Any) -> None:
+    """The rest is what is then sent; a completed job may be submitted again, though no selection has it."""
+    ended = str((await edge.submit(config_name="ended"))["job_id"])
+    await edge.runtime.wait(ended)
+    await edge.runtime.queue.pause(None, "jobs are to wait", by="ana")
+    waits = str((await edge.submit(config_name="dear"))["job_id"])
+    dry = await act(edge.http, "cancel", jobs=[ended, waits], dry_run=True)
+    assert (dry["selected"], dry["done"], dry["failed"]) == (2, 0, 1)
+    assert [(one["name"], one["problem"]) for one in dry["results"]] == [
+        ("ended", "it is completed, so it cannot be cancelled"), ("dear", None)
+    ]  # fmt: skip
+    again = await act(edge.http, "retry", jobs=[ended], dry_run=True)
+    assert (again["selected"], again["failed"]) == (1, 0)

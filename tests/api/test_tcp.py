@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket as plain_socket
 import ssl
 import stat
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -105,28 +104,6 @@ async def test_an_unreadable_certificate_is_a_warning(
 )  # fmt: skip
 def test_where_a_browser_finds_it(given: dict[str, object], expected: str) -> None:
     assert address(HttpOptions(**given), 80) == expected  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate of our own for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    made = [folder / "certificate.pem", folder / "key.pem"]
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run([*command, *names, "-out", made[0], "-keyout", made[1]], check=True, capture_output=True)
-    return made[0], made[1]
 
 
 async def test_tls_is_spoken_and_nothing_else(

@@ -50,6 +50,34 @@ def test_a_page_outlives_the_supervisor_and_misses_nothing(stage_of_its_own: Sta
         expect(row(page, "outlives")).to_contain_text("completed")
 
 
+def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Browser) -> None:
+    """kill -9 below all of them: each says so, and shows what happened since without a reload."""
+    stage = stage_of_its_own
+    with ExitStack() as supervisors, ExitStack() as browsers:
+        first = supervisors.enter_context(serving(stage.config, stage.state, 120, kill=True))
+        job = stage.submit("waits", group="both", start_after="+2h")["job_id"]
+        shown = {
+            "jobs": "after", f"jobs/{job}": "cancelled", "group/both?user=ana": "after", "queue": "behind",
+            "approvals": "asked for later", "events": "job submitted", "actors": "scheduler", "health": "all is well",
+        }  # fmt: skip
+        pages = {}
+        for place in shown:
+            pages[place] = browsers.enter_context(page_of(browser))
+            pages[place].goto(stage.link())
+            pages[place].get_by_role("navigation").wait_for()
+            pages[place].goto(at(first, place))
+        supervisors.close()
+        for page in pages.values():
+            expect(page.locator("#connection")).to_contain_text("Disconnected: the supervisor does not answer.")
+        supervisors.enter_context(serving(stage.config, stage.state, 120))
+        stage.ask("POST", f"/api/jobs/{job}/cancel")
+        stage.submit("after", group="both", requires_approval="asked for later")
+        stage.submit("behind", start_after="+2h")
+        for place, page in pages.items():
+            expect(page.locator("#connection")).to_have_text("")
+            expect(page.get_by_role("main").get_by_text(shown[place]).first).to_be_visible()
+
+
 def test_a_connection_that_is_silent_is_looked_after(stage: Stage, page: Page, served: Served) -> None:
     """Nothing comes and nothing breaks, as behind a cable that was pulled: the page asks, gives up, and says so."""
     page.clock.install()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ notify: {targets: {lab: {url: "https://lab.example/hook"}}}
 entry_points:
   train: {command: [sh, FOLDER/train.sh, "{lr}"], params: {lr: {type: float}}}
   long: {command: [sleep, "600"]}
+  gate: {command: [sh, -c, "until [ -e FOLDER/open ]; do sleep 0.05; done"]}
 """
 PROGRAM = """echo "lr $1"
 echo '{"step": 1, "loss": 0.5}' >> "$GREENROOM_PROGRESS_FILE"
@@ -25,19 +27,26 @@ echo '{"step": 1, "loss": 0.5}' >> "$GREENROOM_PROGRESS_FILE"
 
 @attrs.frozen
 class Remote:
-    """``here``: a terminal of the supervisor's machine. ``there``: one that knows its address and a token only."""
+    """``here``: a terminal of the supervisor's machine. ``there``: one that knows its address and a token only.
+
+    ``process``: the supervisor.
+    """
 
     here: Terminal
     there: Terminal
     url: str
     token_file: Path
+    process: subprocess.Popen[str]
 
 
 @contextmanager
-def serving(here: Terminal, elsewhere: Path, more: str = "") -> Iterator[Remote]:
-    """A supervisor with ``more`` settings beside :data:`CONFIG`, until the block ends."""
+def serving(here: Terminal, elsewhere: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[Remote]:
+    """A supervisor with :data:`CONFIG`, until the block ends. With a ``certificate`` and its key it serves HTTPS."""
     (here.cwd / "train.sh").write_text(PROGRAM)
-    (here.cwd / "greenroom.yaml").write_text(CONFIG.replace("FOLDER", str(here.cwd)) + more)
+    config = CONFIG.replace("FOLDER", str(here.cwd))
+    if certificate is not None:
+        config = config.replace("port: 0", "port: 0, tls_certificate: {}, tls_key: {}".format(*certificate))
+    (here.cwd / "greenroom.yaml").write_text(config)
     process = here.start("run")
     try:
         lines = until(process, "Supervisor is ready")
@@ -51,8 +60,9 @@ def serving(here: Terminal, elsewhere: Path, more: str = "") -> Iterator[Remote]
         environment = {
             **here.environment, "GREENROOM_HOME": str(home), "HOME": str(elsewhere), "GREENROOM_URL": found[1],
             "GREENROOM_TOKEN_FILE": str(token_file),
+            **({} if certificate is None else {"SSL_CERT_FILE": str(certificate[0])}),
         }  # fmt: skip
         there = Terminal(home, elsewhere / "work", environment, here.program)
-        yield Remote(here, there, found[1], token_file)
+        yield Remote(here, there, found[1], token_file, process)
     finally:
         stop(process)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from actors.cli import doctor
+from actors.cli.address import SocketAddress
 from actors.cli.context import Failed
 from actors.providers.local.cgroups import cgroup_parent
 from actors.providers.local.directory import job_directories, read_record
@@ -108,11 +109,15 @@ def test_doctor_says_what_holds_for_the_supervisor_that_runs(
     """It is asked: an embedded runtime has other means than a service."""
 
     class Answers:
+        supervisor = SocketAddress(Path("/nowhere/greenroom.sock"), "the supervisor")
+
         def request(self, method: str, *path: str, params: Any = None) -> Any:
             if path == ("health",):
                 return {"status": "ok", "reasons": [], "notes": []}
             if isinstance(proofs, Failed):
                 raise proofs
+            if path == ("api", "restore"):
+                return {"restored_at": None}
             return {"providers": [
                 {"name": "local", "fault": None, "capabilities": {"lost_job_proof": proof}} for proof in proofs
             ]}  # fmt: skip

@@ -37,7 +37,7 @@ COMMANDS = {
     "logs JOB": {"actors.cli.logs", "actors.jobs.statuses"},
     "logs -f JOB": {"actors.cli.logs", "actors.jobs.statuses"},
     "submit -- true": SUBMIT, "submit --json --env A=b -- true": SUBMIT,
-    "submit --wait -- true": SUBMIT | EVENTS | {"actors.cli.waiting"},
+    "submit --wait -- true": SUBMIT | EVENTS | {"actors.cli.event_stream", "actors.cli.waiting"},
     "submit --sweep lr=1,2 -- true": SUBMIT | {"actors.cli.sweep", "actors.cli.submit_file"},
     "queue": QUEUE, "limits": QUEUE, "limits set total 3": QUEUE, "prioritise JOB none": QUEUE,
     "approvals": WORDS | {"actors.cli.approvals"}, "approve JOB": WORDS | {"actors.cli.approvals"},
@@ -47,7 +47,7 @@ COMMANDS = {
     "token list": WORDS | {"actors.cli.token", "actors.jobs.levels"},
     "open": WORDS | {"actors.cli.token", "actors.jobs.levels"},
     "metrics JOB": SERIES, "metrics --json JOB": SERIES,
-    "prune --dry-run": {"actors.cli.prune"},
+    "prune --dry-run": WORDS | {"actors.cli.prune"},
     "tree --json": WORDS | {"actors.cli.watch"},
 }  # fmt: skip
 PROBE = """
@@ -80,6 +80,18 @@ def test_client_commands_load_what_they_need_and_no_more(terminal: Any, supervis
         modules = loaded(terminal, *command.replace("JOB", job).split())
         assert modules & NEVER == set(), command
         assert ours(modules) <= CLIENT | own, command
+
+
+def test_commands_to_another_machine_load_little_more(terminal: Any, tmp_path: Path) -> None:
+    """And what encrypts only where it is used; here nobody listens."""
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("gr_abc")
+    for url, more in (("http://127.0.0.1:1", set[str]()), ("https://localhost:1", {"ssl"})):
+        for command, own in (("jobs", JOBS), ("cancel x", JOBS), ("queue", QUEUE)):
+            modules = loaded(terminal, "--url", url, "--token-file", str(token), *command.split())
+            assert modules & NEVER <= more, command
+            assert ours(modules) <= CLIENT | own | {"actors.cli.network"}, command
 
 
 @pytest.mark.parametrize("where", ["default", "noted"])

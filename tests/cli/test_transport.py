@@ -95,6 +95,42 @@ def test_an_answer_that_is_cut_short_is_never_taken_for_a_whole_one(
         found.body()
 
 
+def test_a_head_without_end_is_not_read_to_it(server: Server, transport: Transport) -> None:
+    server.answer = HEAD + b"a: b\r\n" * 300 + b"Content-Length: 0\r\n\r\n"
+    with pytest.raises(BrokenAnswer), transport.request("GET", "/"):
+        pass
+
+
+def test_what_may_come_before_an_answer_is_passed_over(server: Server, transport: Transport) -> None:
+    server.answer = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + HEAD + b"Content-Length: 2\r\n\r\n{}"
+    with transport.request("GET", "/") as answer:
+        assert (answer.status, answer.body(), answer.header("link")) == (200, b"{}", None)
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_document_that_comes_byte_by_byte_has_an_end_and_a_stream_has_none(
+    is_stream: bool, server: Server, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time; ten times that time is for all of them."""
+    now = 0.0
+    monkeypatch.setattr("actors.cli.transport.time.monotonic", lambda: now)
+    server.ends = False
+    server.answer = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    with transport.request("GET", "/", seconds=30, is_stream=is_stream) as answer:
+        pieces = answer.pieces()
+        for _ in range(10):
+            server.sockets[-1].sendall(b"1\r\nx\r\n")
+            assert next(pieces) == b"x"
+            now += 29
+        now += 29
+        server.sockets[-1].sendall(b"1\r\nx\r\n")
+        if is_stream:
+            assert next(pieces) == b"x"
+        else:
+            with pytest.raises(NoAnswer):
+                next(pieces)
+
+
 def test_silence_and_a_connection_that_is_refused_are_told_apart(server: Server, transport: Transport) -> None:
     server.ends = False
     with pytest.raises(NoAnswer), transport.request("GET", "/", seconds=0.001):

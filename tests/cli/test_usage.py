@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from actors.cli.board import Board
 from actors.cli.client import NoSupervisor, address, document_of
-from actors.cli.context import BadInput, Failed
+from actors.cli.context import BadInput, Failed, TryLater
 from actors.cli.display import actors_line, console, jobs_table, queue_line
 from actors.cli.event_text import describe, parsed
 from actors.cli.group import cli
@@ -125,7 +125,7 @@ def test_completion_is_printed_for_each_shell(typed: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, BadInput), (422, BadInput), (404, Failed), (409, Failed), (503, Failed), (500, Failed)]
+    ("status", "kind"), [(400, BadInput), (422, BadInput), (404, Failed), (409, Failed), (503, TryLater), (500, Failed)]
 )
 def test_a_problem_becomes_the_failure_it_tells_of(status: int, kind: type[Failed]) -> None:
     """Bad input is exit status 2, everything else 1; from 500 on the correlation ID is told, to search the log with."""

@@ -114,5 +114,6 @@ def test_every_variable_that_is_declared_is_read() -> None:
         if path.name not in ("variable_names.py", "job_variables.py")
     )
     imported = {"GREENROOM_HOME", "SIMPLETUNER_ENTERPRISE_CONFIG", "SIMPLETUNER_JOB_POLL_INTERVAL"}
+    imported |= {"GREENROOM_URL", "GREENROOM_SOCKET", "GREENROOM_TOKEN_FILE"}
     imported |= {"SIMPLETUNER_APPROVAL_CHECK_INTERVAL", *(name for name in MEANINGS if name.startswith("GREENROOM_"))}
     assert [name for name in declared() if name not in imported and name not in code] == []

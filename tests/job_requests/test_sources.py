@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from actors.access.peer import Peer
+from actors.access.users import SocketUsers, UserRights
 from actors.api.app import create_app
 from actors.job_requests import sources as request_sources
 from actors.job_requests.job_file import _NAMES, load_job_file
@@ -98,7 +99,7 @@ class Sources:
             S.EMBEDDED: self._embedded, S.SOCKET_OWNER: self._socket, S.SOCKET_OTHER: self._other, S.TCP: self._tcp,
             S.JOB_FILE: self._job_file, S.ENTRY_POINTS: self._entry_points,
         }  # fmt: skip
-        if field == "after" and source in (S.EMBEDDED, S.SOCKET_OWNER, S.TCP):
+        if field == "after" and source in (S.EMBEDDED, S.SOCKET_OWNER, S.SOCKET_OTHER, S.TCP):
             earlier = base(S.EMBEDDED, "config_name") | {"config_name": "earlier"}
             await self.runtime.submit(request_from_mapping(earlier))
         return await ways[source](field)
@@ -114,18 +115,23 @@ class Sources:
         return await self._http(field, base(S.SOCKET_OWNER, field), Peer(1000, "ana"), {})
 
     async def _other(self, field: str) -> Any:
-        return await self._http(
-            field, base(S.SOCKET_OTHER, field), Peer(0, "root", via="socket_other"), {}, named=False
-        )
+        return await self.other(field, commands=False)
+
+    async def other(self, field: str, *, commands: bool) -> Any:
+        """From another user of this machine, who may submit ``commands`` or not."""
+        rights = UserRights("admin", teams=("vision",))
+        users = SocketUsers({"root": rights}, lambda _uid: "root", commands=commands)
+        return await self._http(field, base(S.SOCKET_OTHER, field), Peer(0, "", via="socket_other"), {}, users)
 
     async def _tcp(self, field: str) -> Any:
         who = await bearer(self.runtime, "admin", teams=("vision",))
         return await self._http(field, base(S.TCP, field), None, who)
 
     async def _http(
-        self, field: str, body: dict[str, Any], peer: Peer | None, headers: dict[str, str], *, named: bool = True
-    ) -> Any:
-        app = create_app(self.runtime)
+        self, field: str, body: dict[str, Any], peer: Peer | None, headers: dict[str, str],
+        users: SocketUsers | None = None,
+    ) -> Any:  # fmt: skip
+        app = create_app(self.runtime, users=users)
 
         async def told(scope: Any, receive: Any, send: Any) -> None:
             await app({**scope, "state": {} if peer is None else {"peer": peer}}, receive, send)
@@ -136,9 +142,8 @@ class Sources:
         if answered.status_code == 201:
             return getattr((await self.runtime.jobs.get(answered.json()["job_id"])).job.request, field)
         assert answered.status_code in (403, 422), answered.text
-        if named:
-            assert answered.json()["field"] == field
-            assert answered.json()["detail"].startswith(f"{field}: ")
+        assert answered.json()["field"] == field
+        assert answered.json()["detail"].startswith(f"{field}: ")
         raise NotAllowed
 
     async def _job_file(self, field: str) -> Any:
@@ -187,13 +192,35 @@ def test_the_table_stands_in_the_documentation() -> None:
 
 def test_what_runs_a_program_never_comes_from_the_network() -> None:
     """Not even once somebody opens a field by mistake: these are closed for good (D1)."""
-    for field in ("command", "cwd", "env", "env_from", "inherited_env"):
+    for field in OF_COMMANDS:
         assert not FIELDS[field].sources & NETWORK, field
     assert FIELDS["inherited_env"].sources == {S.EMBEDDED, S.SOCKET_OWNER}
 
 
 def test_for_another_user_of_the_machine_all_rules_of_tcp_hold() -> None:
     assert closed_to(S.SOCKET_OTHER) == closed_to(S.TCP)
+
+
+OF_COMMANDS = {"command", "cwd", "env", "env_from", "inherited_env"}
+
+
+def test_the_setting_for_commands_opens_what_belongs_to_a_command_and_nothing_else() -> None:
+    """``socket.commands`` (F2); TCP gets nothing by it."""
+    assert {name for name, access in FIELDS.items() if access.of_command} == OF_COMMANDS
+    assert closed_to(S.SOCKET_OTHER) - closed_to(S.SOCKET_OTHER, commands=True) == OF_COMMANDS
+    for source in set(S) - {S.SOCKET_OTHER}:
+        assert closed_to(source, commands=True) == closed_to(source)
+
+
+@pytest.mark.parametrize("field", NAMES)
+async def test_another_user_who_may_submit_commands_sets_what_the_setting_opens(field: str, sources: Sources) -> None:
+    if field == "after":
+        await sources.runtime.submit(request_from_mapping(base(S.EMBEDDED, "config_name") | {"config_name": "earlier"}))
+    if field in OF_COMMANDS or S.SOCKET_OTHER in FIELDS[field].sources:
+        assert await sources.other(field, commands=True) is not None
+    else:
+        with pytest.raises(NotAllowed):
+            await sources.other(field, commands=True)
 
 
 def test_an_entry_point_has_the_fields_that_the_configuration_may_set() -> None:
@@ -207,7 +234,7 @@ async def test_a_field_is_taken_or_refused_as_the_table_says(
     field: str, source: RequestSource, sources: Sources
 ) -> None:
     """Taken: it reaches the stored request. Refused: by name, and nothing is stored."""
-    if source is S.SOCKET_OTHER or source not in FIELDS[field].sources:
+    if source not in FIELDS[field].sources:
         with pytest.raises(NotAllowed):
             await sources.send(source, field)
         assert await sources.runtime.jobs.page() == []

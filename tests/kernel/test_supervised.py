@@ -12,7 +12,6 @@ from logconf import bind_correlation_id, get_correlation_id
 from supervision import (
     ChildHung,
     ChildStartError,
-    FaultPlan,
     heartbeat,
     open_supervisor,
 )
@@ -297,36 +296,3 @@ async def test_an_actor_does_not_keep_the_id_of_the_request_that_started_it(auto
         with bind_correlation_id("request"):
             await supervisor.start_child(actor_spec(ActorRef("looker"), Looker))
     assert found != ["request"]
-
-
-# Faults on purpose.
-
-
-async def test_a_crash_injected_into_a_receive_reads_like_a_real_one():
-    ref, seen = ActorRef("worker"), []
-    async with open_supervisor([worker(ref, seen)]):
-        with FaultPlan(seed=1).at("receive.before:worker", occurrence=2, do="crash"):
-            for n in range(3):
-                ref.cast(n)
-            await trio.testing.wait_all_tasks_blocked()
-    assert seen == [0, 2]
-    assert [entry.envelope.message for entry in ref.quarantine] == [1]
-
-
-@pytest.mark.parametrize(("do", "arrived"), [("drop", [0, 2]), ("duplicate", [0, 1, 1, 2])])
-async def test_a_message_on_its_way_may_be_lost_or_doubled_on_purpose(do, arrived):
-    ref, seen = ActorRef("worker"), []
-    async with open_supervisor([worker(ref, seen)]):
-        with FaultPlan(seed=1).at("send:worker", occurrence=2, do=do):
-            for n in range(3):
-                ref.cast(n)
-        await trio.testing.wait_all_tasks_blocked()
-    assert seen == arrived
-
-
-async def test_a_caller_may_be_delayed_on_purpose(autojump_clock):
-    ref = ActorRef("worker")
-    async with open_supervisor([worker(ref, [])]):
-        with FaultPlan(seed=1).at("call.before:worker", occurrence=1, do="delay", delay=3):
-            await ref.call(1)
-        assert trio.current_time() == 3

@@ -41,21 +41,22 @@ async def until_put_back(runtime: RunningRuntime, job_id: str) -> None:
 class Supervisors:
     """``python -m actors`` on one state directory and one file of jobs, as often as it takes.
 
-    ``provider``: the kind and the name of the one provider; ``options``: what the configuration says of it.
+    ``provider``: the kind and the name of the one provider; ``options``: what the configuration says of it;
+    ``fields``: what the file says of every job.
     """
 
     path: Path
     provider: str
     options: Mapping[str, Any]
-    settings: Mapping[str, Any] = attrs.field(factory=dict)
+    fields: Mapping[str, Any] = attrs.field(factory=dict)
 
-    def write(self, jobs: int, command: list[str] | None = None, **fields: Any) -> None:
+    def write(self, jobs: int, command: list[str] | None = None) -> None:
         """The configuration, and a file of so many jobs; ``command``: what each runs, else one that leaves a record."""
         polling = {"background": {"job_status_polling": {"interval_seconds": 1}}}
-        written = {"providers": {self.provider: dict(self.options)}, **polling, **self.settings}
+        written = {"providers": {self.provider: dict(self.options)}, **polling}
         (self.path / "greenroom.yaml").write_text(json.dumps(written))
         command = command or ["sh", "-c", LINE + "sleep 0.2", str(self.path / "record")]
-        each = {"provider": self.provider, "command": command, "resources": {"cpus": 0}, **fields}
+        each = {"provider": self.provider, "command": command, **self.fields}
         listed = [{**each, "name": f"job-{number}", "user": f"user-{number}"} for number in range(jobs)]
         (self.path / "jobs.yaml").write_text(json.dumps({"jobs": listed}))
 

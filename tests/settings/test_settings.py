@@ -228,7 +228,10 @@ def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> No
         ),
         (
             "providers: {scripted: {circuit_breaker: 5}}",
-            "1:24: providers.scripted.circuit_breaker: must be a mapping, not 5",
+            (
+                "1:24: providers.scripted.circuit_breaker: must be a mapping, not 5; "
+                "its keys are failures, successes, open_seconds, half_open_calls"
+            ),
         ),
         ("providers: {local: {enable: true}}", "1:21: providers.local.enable: unknown key; did you mean enabled?"),
         (

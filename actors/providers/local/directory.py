@@ -77,7 +77,7 @@ class JobDirectory:
     result = _File("result.json", "The job's result: `GREENROOM_RESULT_FILE`.")
     parents = _File("parents.json", "The jobs that it waited for: `GREENROOM_PARENTS`.")
     log = _File("log", "The job's output, both streams.")
-    log_times = _File("log.times", "When the log had which size.")
+    log_times = _File("log.times", "How large the log was at which time.")
     spec = _File("spec.json", "What to run. With this file the job is submitted.")
     run = _File("run.json", "Which processes run it: pid, start and boot.")
     exit = _File("exit.json", "How it ended.")

@@ -14,6 +14,7 @@ from typing import Any
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, View
 from actors.providers.errors import Conflict, OutcomeUnknown, Unavailable
+from actors.providers.local.beginning import note_beginning
 from actors.providers.local.capacity import Lease, leased
 from actors.providers.local.directory import JobDirectory, job_directories, read_record
 from actors.providers.local.environment import job_environment
@@ -50,6 +51,7 @@ class LocalJobs:
         self._outputs = Outputs(ProgressPlaces(root / "progress"))
         self._starts: Counter[str] = Counter()
         self._one_at_a_time = threading.Lock()  # starts: two threads with one job must not start it twice
+        note_beginning(root, self.folder)
         for folder in (self.folder, self._leases):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 

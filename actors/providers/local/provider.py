@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
-from actors.providers.abilities import RequestFault
+from actors.providers.abilities import Held, RequestFault
 from actors.providers.base import (
     ABSENT,
     CancelAck,
@@ -29,6 +29,7 @@ from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.disk_usage import bytes_below
 from actors.providers.errors import Invalid, ProviderError, Unavailable
+from actors.providers.local.beginning import beginning
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.early_checks import EarlyChecks
@@ -81,6 +82,11 @@ class LocalProvider(NoDeliveries):
         """Slots by resource: cores, GPUs, and memory for the jobs that say how much they need."""
         return self._capacity
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The names of the GPUs, as jobs see them in ``CUDA_VISIBLE_DEVICES``."""
+        return self._gpus.devices
+
     def prepare(self, request: JobRequest) -> Prepared:
         """Check ``request``. Raises :class:`Invalid` naming every fault."""
         return prepare_request(request, self._options)
@@ -121,6 +127,15 @@ class LocalProvider(NoDeliveries):
         directory = self._directory(key)
         observation = await self._observe(directory)
         return ABSENT if observation is None else Submitted(self._handle(directory), observation, existed=True)
+
+    async def records_since(self) -> datetime | None:
+        """Since when this folder has the directory of each job."""
+        return await self._threads.run(beginning, self._root)
+
+    async def held(self) -> list[Held]:
+        """The jobs that have not ended."""
+        unended = await self._threads.run(self._jobs.unended)
+        return [Held(one.key, str(one.path)) for one in unended]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """What the directories of these keys say; what outlived a dead shim is cleared before a job is called lost."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
+from actors.providers.abilities import Held
 from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
@@ -36,7 +37,7 @@ from actors.providers.ray.logs import Follower
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.preparing import prepare_request
 from actors.providers.ray.statuses import ENDED, Stop, has_ended, observation_of
-from actors.providers.ray.submitting import Submitter, is_ours
+from actors.providers.ray.submitting import Submitter, is_greenrooms, is_ours
 from actors.providers.shared_outputs import SharedOutputs
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _MOST_STOPS = 10_000
 _LONGEST_FACT = 200
+_FARTHEST_WEST = timedelta(hours=12)
 
 CAPABILITIES = Capabilities(
     submit_idempotency=Idempotency.CLIENT_ID,
@@ -62,6 +64,19 @@ def submission_id(key: str) -> str:
     if _KEY.fullmatch(key):
         return key
     return f"key-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+
+
+def session_began(name: str) -> datetime | None:
+    """The latest moment at which the session of this name can have begun; None: the name does not say.
+
+    It has the head's local time (``session_2026-01-31_09-30-00_...``), in whichever zone that is: up to 12 h west.
+    """
+    written = re.match(r"session_(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)", name)
+    try:
+        local = None if written is None else datetime.strptime(f"{written[1]} +0000", "%Y-%m-%d_%H-%M-%S %z")
+    except ValueError:
+        return None
+    return None if local is None else local + _FARTHEST_WEST
 
 
 class RayProvider(NoDeliveries):
@@ -119,9 +134,19 @@ class RayProvider(NoDeliveries):
         found = await self._cluster.job(job_id)
         if found is None:
             return ABSENT if self._submitter.asked_in(job_id) in (None, session) else UNKNOWABLE
-        if not is_ours(found, token):
+        if not (is_ours(found, token) if token else is_greenrooms(found)):
             return UNKNOWABLE
         return Submitted(_handle(job_id, session), await self._observation(job_id, found), existed=True)
+
+    async def records_since(self) -> datetime | None:
+        """Since the head's present session began; None: its name does not say when."""
+        return session_began(await self._cluster.session())
+
+    async def held(self) -> list[Held]:
+        """The jobs of any Greenroom that have not ended."""
+        listed = await self._cluster.jobs()
+        ours = {job_id: one for job_id, one in listed.items() if is_greenrooms(one) and not has_ended(one)}
+        return [Held(job_id, job_id) for job_id in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """One request for all of them; a second one where some are missing."""

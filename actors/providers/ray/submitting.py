@@ -33,6 +33,12 @@ def is_ours(details: Mapping[str, Any], token: str) -> bool:
     return isinstance(metadata, Mapping) and metadata.get(TOKEN) == token
 
 
+def is_greenrooms(details: Mapping[str, Any]) -> bool:
+    """Whether the job at Ray was submitted by a Greenroom: its id is the key of a job of that one."""
+    metadata = details.get("metadata")
+    return isinstance(metadata, Mapping) and TOKEN in metadata
+
+
 @attrs.frozen
 class Submitter:
     """Submits jobs to one cluster."""

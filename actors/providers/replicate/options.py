@@ -49,15 +49,16 @@ class ReplicateOptions:
     without it only a delivery or a person settles it. ``settle_seconds``: how long a lost submission may still be on
     its way there, so that not finding it means nothing yet.
 
-    ``usd_per_second``: the price of a second of computing; None: no cost is recorded. ``max_prediction_seconds``: after
-    which Replicate ends a prediction (https://replicate.com/docs/topics/predictions/lifecycle); None: never.
+    ``usd_per_second``: the price of a second of computing; None: no cost is recorded. ``max_prediction_seconds``: how
+    long a prediction may run before Replicate ends it (https://replicate.com/docs/topics/predictions/lifecycle); None:
+    never.
 
     ``webhook_secret_env``: the variable with the secrets that deliveries are signed with, separated by spaces; None:
     they are asked of the account. ``webhook_url``: as every provider has it.
 
-    ``copy_results``: download what a job leaves, which vanishes there an hour after its end. ``copy_bytes``: at most so
-    much of one job. ``copy_file_bytes``: at most so much of one file. ``copy_hosts``: hosts, with those below them,
-    that are downloaded from besides the API's own.
+    ``copy_results``: download what a job leaves, which vanishes there an hour after its end. ``copy_bytes``: how much
+    of one job is downloaded at most. ``copy_file_bytes``: how large one file may be. ``copy_hosts``: hosts, with those
+    below them, that are downloaded from besides the API's own.
     """
 
     api_token_env: str = attrs.field(default="REPLICATE_API_TOKEN", validator=_IS_VARIABLE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase, Resources
+from actors.providers.abilities import Held
 from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
@@ -101,6 +103,18 @@ class ScriptedProvider(NoDeliveries):
         if isinstance(found, Submitted):
             self._report({key: found.handle})
         return found
+
+    async def records_since(self) -> datetime:
+        """Since its remote was opened."""
+        await trio.lowlevel.checkpoint()
+        return self.remote.opened_at
+
+    async def held(self) -> list[Held]:
+        """The runs that have not ended."""
+        await trio.lowlevel.checkpoint()
+        now = self.remote.now()
+        runs = [run for run in self.remote.runs if not run.forgotten and not run.timeline.ended(now)]
+        return [Held(run.key, run.run_id) for run in runs]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """Look at all of them in one request, a page at a time, or one by one, as the options' ``listing`` has it."""

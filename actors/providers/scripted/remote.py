@@ -124,6 +124,11 @@ class ScriptedRemote:
         """Take back every injected fault; those in the jobs' scripts remain."""
         self._faults.clear()
 
+    @property
+    def opened_at(self) -> datetime:
+        """Since when it keeps runs."""
+        return self._opened_at
+
     def elapsed(self) -> float:
         """Seconds since this remote was opened; faults begin and end by them."""
         return (self.now() - self._opened_at).total_seconds()

@@ -57,7 +57,8 @@ class Script:
     ``queue_time`` passes before it runs, ``duration`` while it runs, ``cancel_time`` between a cancel and its end.
     ``progress`` is how many steps it reports, ``series`` by name the numbers that it reports with step 0, 1, and so on,
     ``metrics`` what a completed job leaves as its result, ``error`` what a failed one says. The first ``interruptions``
-    attempts are interrupted halfway. ``faults`` strike calls about this job alone.
+    attempts are interrupted halfway. ``waiting_reason``: why it has to wait, while it does. ``faults`` strike calls
+    about this job alone.
     """
 
     duration: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
@@ -69,6 +70,7 @@ class Script:
     progress: int = attrs.field(default=0, validator=[OR_MORE, le(MOST_STEPS)])
     interruptions: int = attrs.field(default=0, validator=OR_MORE)
     series: Mapping[str, tuple[float, ...]] = attrs.field(factory=dict)
+    waiting_reason: str | None = None
     faults: tuple[Fault, ...] = ()
 
     def line(self, step: int) -> dict[str, Any]:
@@ -180,6 +182,7 @@ class Timeline:
             exit_code=_EXIT_CODES.get(phase),
             error=script.error if phase is Phase.FAILED else self.interrupted if phase is Phase.LOST else None,
             proven_dead=phase is Phase.LOST,
+            waiting_reason=script.waiting_reason,
             interrupted=self.interrupted if phase is Phase.LOST else None,
             progress=script.line(done) if reported else None,
             series=_series(script, done) if reported and script.series else None,

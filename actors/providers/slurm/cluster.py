@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import os
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
+import trio
 
 from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.slurm.accounting import ending_of
 from actors.providers.slurm.commands import PROGRAMS, Answer, Commands, CommandTooSlow
 from actors.providers.slurm.refusals import query_failure
-from actors.providers.slurm.squeue import FORMAT, SlurmJob, by_key
+from actors.providers.slurm.squeue import FORMAT, Shown, SlurmJob
 from actors.providers.slurm.statuses import Ending
+
+ORPHANS_END_WITHIN = 30.0
+"""Seconds beyond twice KillWait in which a node that registers again ends what it still runs of jobs given up before.
+
+Seen on 22.05: such a node is IDLE at once, and the programs went on for 5 s, or for KillWait where that is more.
+"""
+
+MOMENT = 2.0
+"""Seconds for which what squeue said may be used to send a cancel, which is repeated until an end is seen."""
 
 _OLDEST = 20
 """The first release of which all is used that this provider relies on: 20.02."""
 
-_VERSION = re.compile(r"\b(\d{2})\.(\d{2})")
+_VERSION = re.compile(r"\b(\d{1,3})\.\d{1,3}[\w.-]{0,30}")
 _SETTING = re.compile(r"^(\w+)\s*= (.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"(\d+) sec")
-_ENDING = re.compile(r" ExitCode=(\d{1,10}):(\d{1,3})(?= )")
+_ENDING = re.compile(r" ExitCode=(\d{1,10}:\d{1,3})(?= )")
 _NODE_STATE = re.compile(r" State=([A-Z_+*~#!%$@^-]+)")
 _NOT_THERE = re.compile(r"DOWN|UNKNOWN|NO_RESPOND|NOT_RESPONDING|FAIL|POWER|REBOOT|COMPLETING|\*")
 
@@ -33,6 +44,7 @@ class ClusterSettings:
     version: str
     min_job_age: float | None
     message_timeout: float
+    kill_wait: float
     has_accounting: bool
 
 
@@ -42,6 +54,8 @@ class Cluster:
     def __init__(self, name: str, commands: Commands) -> None:
         self.name = name
         self.commands = commands
+        self._shown = (-math.inf, Shown())
+        self._back_since: dict[int, float | None] = {}  # by jobs whose nodes were away, on trio's clock; None: still
 
     async def version(self) -> str:
         """Slurm's version, such as 22.05.8. Raises :class:`Unavailable` for one too old, or for missing commands."""
@@ -51,7 +65,7 @@ class Cluster:
         found = _VERSION.search(words)
         if found is not None and int(found[1]) < _OLDEST:
             raise Unavailable(f"{self.name} is {words[:100]}: Slurm {_OLDEST}.02 or newer is needed")
-        return words.removeprefix("slurm").lstrip("-wlm ")[:100] or "unknown"
+        return "unknown" if found is None else found[0]
 
     async def settings(self) -> ClusterSettings:
         """Slurm's configuration as the controller has it now."""
@@ -66,42 +80,72 @@ class Cluster:
             version=found.get("SLURM_VERSION", "")[:100],
             min_job_age=age or None,
             message_timeout=timeout,
+            kill_wait=_seconds(found, "KillWait") or 0.0,
             has_accounting="slurmdbd" in storage,
         )
 
-    async def jobs(self) -> Mapping[str, list[SlurmJob]]:
-        """All jobs of this user that Slurm shows, by the key in their comment, the earliest first: one command."""
-        user = f"--user={os.geteuid()}"
-        return by_key((await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")).out)
+    async def jobs(self) -> Shown:
+        """All jobs of this user that Slurm shows: one command, however many there are."""
+        asked_at = trio.current_time()
+        user = f"--user={self.commands.user}"
+        answer = await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")
+        self._shown = asked_at, Shown.of(answer.out)
+        return self._shown[1]
+
+    async def jobs_of(self, key: str, job_id: int | None) -> Sequence[SlurmJob]:
+        """The jobs of ``key``, as they were a moment ago, so that many cancels at once cost one command.
+
+        ``job_id``: see :meth:`Shown.of_key`.
+        """
+        asked_at, shown = self._shown
+        if trio.current_time() - asked_at <= MOMENT and (found := shown.of_key(key, job_id)):
+            return found
+        return (await self.jobs()).of_key(key, job_id)
 
     async def ending(self, job_id: int) -> Ending:
         """Exit code and signal of a job that has ended; empty where Slurm shows it no more."""
-        answer = await self.commands.run("scontrol", "--oneliner", "show", "job", str(job_id))
-        if (found := _ENDING.search(answer.out)) is None:
-            return Ending()
-        code, signal = int(found[1]), int(found[2])
-        return Ending(code if not signal else None, signal or None)
+        answer = await self._run("scontrol", "--oneliner", "show", "job", str(job_id))
+        found = _ENDING.search(answer.out)
+        return Ending() if found is None else ending_of(found[1])
 
-    async def node_is_back(self, node: str | None) -> bool:
-        """Whether a node answers, and ends no job any more: it has registered since, and runs only what Slurm knows."""
-        if node is None:
+    async def nodes_are_back(self, job_id: int, nodes: str | None, *, were_lost: bool) -> bool:
+        """Whether all nodes of a job answer, and run nothing of it any more.
+
+        ``were_lost``: Slurm gave the job up because of one of them. Then, and where one was seen away, that they are
+        back must have held for a while (:data:`ORPHANS_END_WITHIN`).
+        """
+        if nodes is None:
             return False
-        answer = await self.commands.run("scontrol", "--oneliner", "show", "node", node)
-        found = _NODE_STATE.search(answer.out)
-        return answer.status == 0 and found is not None and not _NOT_THERE.search(found[1])
+        answer = await self._run("scontrol", "--oneliner", "show", "node", nodes)
+        states = _NODE_STATE.findall(answer.out)
+        if answer.status != 0 or not states or any(_NOT_THERE.search(state) for state in states):
+            self._back_since[job_id] = None
+            return False
+        if not were_lost and job_id not in self._back_since:
+            return True
+        since = self._back_since.get(job_id)
+        if since is None:
+            since = self._back_since[job_id] = trio.current_time()
+        if trio.current_time() - since < 2 * (await self.settings()).kill_wait + ORPHANS_END_WITHIN:
+            return False
+        del self._back_since[job_id]
+        return True
 
     async def cancel(self, job_id: int, *, only_waiting: bool = False) -> None:
         """Ask for the end of a job. An unknown one, or one that has ended, is no error."""
         await self._asked("scancel", *(["--state=PENDING"] if only_waiting else []), str(job_id))
 
     async def _asked(self, program: str, *arguments: str) -> Answer:
-        try:
-            answer = await self.commands.run(program, *arguments)
-        except CommandTooSlow as error:
-            raise Unavailable(f"{self.name}: {error}") from error
+        answer = await self._run(program, *arguments)
         if answer.status != 0:
             raise query_failure(program, answer.words, self.name)
         return answer
+
+    async def _run(self, program: str, *arguments: str) -> Answer:
+        try:
+            return await self.commands.run(program, *arguments)
+        except CommandTooSlow as error:
+            raise Unavailable(f"{self.name}: {error}", reached=True) from error
 
 
 def _seconds(settings: Mapping[str, str], name: str) -> float | None:

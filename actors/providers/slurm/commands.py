@@ -24,8 +24,9 @@ MOST_BYTES = 64 << 20
 """Of one answer: some 300,000 lines of squeue."""
 MOST_ERROR = 64 << 10
 AT_ONCE = 4
+"""Commands that submit, and as many others."""
 
-_PASSED_ON = ("HOME", "USER", "LOGNAME")
+_PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME")
 
 
 @attrs.frozen
@@ -58,36 +59,46 @@ class Commands:
     def __init__(self, name: str, options: SlurmOptions) -> None:
         self._name = name
         self._options = options
-        self._slots = trio.CapacityLimiter(AT_ONCE)
+        # Those that submit wait for a controller that hangs; the others must not wait for them.
+        self._slots = {submits: trio.CapacityLimiter(AT_ONCE) for submits in (True, False)}
+
+    @property
+    def user(self) -> int:
+        """Whose jobs are ours."""
+        return os.geteuid()
 
     def found(self, program: str) -> str:
         """Where the command is. Raises :class:`Unavailable` where it is missing."""
-        path = self._options.path or os.environ.get("PATH", os.defpath)
-        if (found := shutil.which(program, path=path)) is None:
+        if (found := shutil.which(program, path=self._options.path)) is None:
             raise Unavailable(f"{program} is not found: set providers.{self._name}.path to where Slurm's commands are")
-        return found
+        return os.path.abspath(found)  # noqa: PTH100 - a command may look at the name by which it was called
 
     def environment(self) -> dict[str, str]:
         """All that a command's environment holds."""
         conf = self._options.conf or os.environ.get("SLURM_CONF")
         return {
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            "PATH": os.environ.get("PATH", os.defpath),
             "LC_ALL": "C",
             "TZ": "UTC0",
             **({"SLURM_CONF": conf} if conf else {}),
         }
 
     async def run(
-        self, program: str, *arguments: str, stdin: bytes = b"", seconds: float = SECONDS, keep: tuple[int, ...] = ()
+        self,
+        program: str,
+        *arguments: str,
+        stdin: bytes = b"",
+        seconds: float | None = None,
+        keep: tuple[int, ...] = (),
     ) -> Answer:
-        """Run it to its end. ``keep``: descriptors that it inherits.
+        """Run it to its end. ``seconds``: see :data:`SECONDS`. ``keep``: descriptors that it inherits.
 
         Raises :class:`Unavailable` where it cannot be started (nothing was sent then), :class:`CommandTooSlow` where
         it did not end in time, :class:`ProviderError` where it printed too much.
         """
         argv = [self.found(program), *arguments]
-        async with self._slots:
+        seconds = SECONDS if seconds is None else seconds
+        async with self._slots[program == "sbatch"]:
             with trio.move_on_after(seconds):
                 return await self._run(argv, stdin, keep)
         raise CommandTooSlow(f"{program} did not end within {seconds:g} s")

@@ -15,7 +15,7 @@ Otherwise it cannot be known. A file system or a controller that does not answer
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import attrs
@@ -26,6 +26,7 @@ from actors.jobs.ids import time_of
 from actors.providers.base import ABSENT, UNKNOWABLE, Absent, Unknowable
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.slurm.accounting import Accounted, accounted
 from actors.providers.slurm.cluster import Cluster
 from actors.providers.slurm.records import Known, Records
 from actors.providers.slurm.squeue import SlurmJob
@@ -72,6 +73,7 @@ class Finder:
         self._now = now
         self._since: datetime | None = None
         self._missed_at: dict[str, float] = {}
+        self._gone_at: dict[str, float] = {}
 
     async def ready(self) -> datetime:
         """Make our directory where it is missing; since when it is ours. Raises :class:`Unavailable`."""
@@ -88,6 +90,7 @@ class Finder:
 
     async def known_of(self, keys: Sequence[str]) -> dict[str, Known]:
         """The same of many, in one thread."""
+        await self.ready()
 
         def read() -> dict[str, Known]:
             return {key: self._records.known(key, self._now()) for key in keys}
@@ -104,19 +107,24 @@ class Finder:
         made = time_of(key)
         if known == Known() and (made is None or since <= made):
             return ABSENT
-        if known.intent is not None and known.intent.token and known.intent.token != token:
+        if token and known.intent is not None and known.intent.token and known.intent.token != token:
             return UNKNOWABLE
-        jobs = await self._cluster.jobs()
-        if (found := await self._there(key, known, jobs)) is not None:
+        shown = (await self._cluster.jobs()).of_key(key)
+        if (found := await self._there(key, known, shown)) is not None:
             self._missed_at.pop(key, None)
             return found
         age = known.intent.age if known.intent is not None else None
         if known.intent is None and made is not None:
             age = seconds_between(made, self._now())
-        return await self._absent(key, age)
+        return await self._absent(key, known, age)
 
-    async def _there(self, key: str, known: Known, jobs: Mapping[str, list[SlurmJob]]) -> Adopted | None:
-        shown = jobs.get(key, [])
+    async def accounted(self, key: str, known: Known) -> list[Accounted] | None:
+        """What Slurm's accounting has of ``key``; None: it does not answer."""
+        since = known.intent.at if known.intent is not None else time_of(key)
+        directory = str(self._records.directory / "jobs" / key)
+        return await accounted(self._cluster.commands, key, directory, since)
+
+    async def _there(self, key: str, known: Known, shown: Sequence[SlurmJob]) -> Adopted | None:
         if (job := chosen(shown, known)) is not None:
             await self.cancel_others(key, job, shown)
             return Adopted(job.job_id, existed=True, job=job, known=known)
@@ -136,21 +144,46 @@ class Finder:
                 )  # fmt: skip
                 await self._cluster.cancel(other.job_id, only_waiting=True)
 
-    async def _absent(self, key: str, age: float | None) -> Absent | Unknowable:
-        """The submission was not seen anywhere this time."""
+    def confirm_gone(self, key: str) -> None:
+        """Raises :class:`ProviderError` for a job that Slurm showed a moment ago: it may be starting anew itself."""
+        first = self._gone_at.setdefault(key, trio.current_time())
+        if (left := first + self._absent_after - trio.current_time()) > 0:
+            raise ProviderError(f"Slurm does not show it any more; that is believed if it holds for {left:.0f} s more")
+
+    def note_shown(self, keys: Iterable[str]) -> None:
+        """Slurm shows jobs of these keys."""
+        for key in keys:
+            self._gone_at.pop(key, None)
+
+    async def _absent(self, key: str, known: Known, age: float | None) -> Adopted | Absent | Unknowable:
+        """The submission was not seen anywhere this time. ``age``: seconds since its intent, if that is known."""
         if not await self._threads.run(self._records.no_sbatch_lives, key):
             self._missed_at.pop(key, None)
             raise ProviderError(f"an sbatch of {key} is still under way")
         settings = await self._cluster.settings()
         if age is None or age >= (math.inf if settings.min_job_age is None else settings.min_job_age):
-            return UNKNOWABLE
+            self._missed_at.pop(key, None)
+            return await self._by_accounting(key, known)
         apart = max(self._absent_after, 2 * settings.message_timeout)
         first = self._missed_at.setdefault(key, trio.current_time())
         if (left := first + apart - trio.current_time()) > 0:
             raise ProviderError(f"Slurm does not show it; that is believed if it holds for {left:.0f} s more")
-        try:  # else the next submission, which has another token, would find this one unsettled
+        self._missed_at.pop(key, None)
+        return await self._withdrawn(key)
+
+    async def _by_accounting(self, key: str, known: Known) -> Adopted | Absent | Unknowable:
+        """Slurm could have forgotten the job by now."""
+        found = await self.accounted(key, known)
+        if found is None:
+            return UNKNOWABLE
+        if job := chosen([one.job for one in found], known):
+            return Adopted(job.job_id, existed=True, job=job, known=known)
+        return await self._withdrawn(key)
+
+    async def _withdrawn(self, key: str) -> Absent:
+        """Surely not there. Without its intent: the next submission, of another token, would find it unsettled."""
+        try:
             await self._threads.run(self._records.withdraw, key)
         except OSError as error:
             raise Unavailable(f"{self._records.directory} cannot be written to: {error}", reached=True) from error
-        self._missed_at.pop(key, None)
         return ABSENT

@@ -11,21 +11,26 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.records import Observation
-from actors.providers.base import View
+from actors.jobs.records import Observation, Phase
+from actors.providers.base import Handle, View
 from actors.providers.errors import ProviderError
 from actors.providers.shared_outputs import SharedOutputs
 from actors.providers.slurm.cluster import Cluster
 from actors.providers.slurm.finding import Finder, chosen
 from actors.providers.slurm.records import Known
-from actors.providers.slurm.squeue import SlurmJob
+from actors.providers.slurm.squeue import SlurmJob, job_id_of
 from actors.providers.slurm.statuses import (
+    ENDED,
+    NODE_LOST,
     WAITING,
+    Ending,
     needs_ending,
-    needs_node,
+    needs_nodes,
     observation_of,
     vanished,
 )
+
+_MOST_CANCELLED = 10_000
 
 
 @attrs.frozen
@@ -36,35 +41,75 @@ class Observer:
     _finder: Finder
     _outputs: SharedOutputs
     _now: Callable[[], datetime]
+    _cancelled: dict[str, bool] = attrs.field(factory=dict)
 
-    async def observe(self, keys: Sequence[str]) -> View:
+    async def observe(self, handles: Mapping[str, Handle]) -> View:
         """An observation of each, or why it could not be read."""
-        await self._finder.ready()
         shown = await self._cluster.jobs()
-        known = await self._finder.known_of(keys)
+        self._finder.note_shown(key for key in handles if shown.of_key(key))
+        known = await self._finder.known_of(list(handles))
         observations: dict[str, Observation] = {}
+        absent: set[str] = set()
         failed: dict[str, str] = {}
-        for key in keys:
+        for key, handle in handles.items():
+            jobs = shown.of_key(key, job_id_of(handle.get("id")))
+            if not jobs and known[key] == Known():
+                absent.add(key)
+                continue
             try:
-                observations[key] = await self._of_one(key, shown.get(key, []), known[key])
+                observations[key] = await self._explained(key, await self._of_one(key, jobs, known[key]), known[key])
             except ProviderError as error:
                 failed[key] = str(error)
-        absent = frozenset(key for key in keys if key not in shown and known[key] == Known() and key in observations)
-        for key in absent:
-            del observations[key]
         left = await self._left(observations)
-        seen = {key: attrs.evolve(one, **left.get(key, {})) for key, one in observations.items()}
-        return View(seen, absent, failed)
+        seen = {
+            key: attrs.evolve(one, devices=_devices(known[key]), **left.get(key, {}))
+            for key, one in observations.items()
+        }
+        return View(seen, frozenset(absent), failed)
 
     async def _of_one(self, key: str, jobs: Sequence[SlurmJob], known: Known) -> Observation:
         job = chosen(jobs, known)
         if job is None:
-            return vanished(known, self._now())
+            return await self._vanished(key, known)
         if len(jobs) > 1:
             await self._finder.cancel_others(key, job, jobs)
         ending = await self._cluster.ending(job.job_id) if needs_ending(job, known) else None
-        node_is_back = not needs_node(job, known) or await self._cluster.node_is_back(job.host)
-        return observation_of(job, known, self._now(), ending=ending, node_is_back=node_is_back)
+        return await self._ended(job, known, ending)
+
+    async def _ended(self, job: SlurmJob, known: Known, ending: Ending | None) -> Observation:
+        back = not needs_nodes(job, known) or await self._cluster.nodes_are_back(
+            job.job_id, job.nodes, were_lost=job.state in NODE_LOST
+        )
+        return observation_of(job, known, self._now(), ending=ending, nodes_are_back=back)
+
+    async def _vanished(self, key: str, known: Known) -> Observation:
+        """Slurm shows it no more: its exit record tells how it ended, or accounting does."""
+        if known.exit is None and (found := await self._finder.accounted(key, known)):
+            job = chosen([one.job for one in found], known)
+            for one in found:
+                if one.job is job and job.state in ENDED | NODE_LOST.keys():
+                    return await self._ended(job, known, one.ending)
+        if known.exit is None and known.start is None and self._cancelled.get(key):
+            return Observation(Phase.CANCELED, "no longer shown", self._now())
+        if known.exit is None:
+            self._finder.confirm_gone(key)
+        return vanished(known, self._now())
+
+    def note_cancelled(self, key: str, *, waited: bool) -> None:
+        """A cancel was sent: the cause of an end of which Slurm does not tell. ``waited``: the job had not begun."""
+        self._cancelled[key] = waited
+        if len(self._cancelled) > _MOST_CANCELLED:
+            del self._cancelled[next(iter(self._cancelled))]
+
+    async def _explained(self, key: str, seen: Observation, known: Known) -> Observation:
+        """``seen``; where the program failed by itself, with the line of its output that says why."""
+        if seen.phase is Phase.FAILED and key in self._cancelled and seen.raw_status not in ENDED:
+            return attrs.evolve(seen, phase=Phase.CANCELED, error=None)
+        if seen.phase is not Phase.FAILED or known.exit is None:
+            return seen
+        how = f"exit status {seen.exit_code}" if seen.signal is None else f"ended by signal {seen.signal}"
+        line = await self._outputs.last_line(key)
+        return attrs.evolve(seen, error=": ".join(part for part in (seen.error or how, line) if part))
 
     async def _left(self, observations: Mapping[str, Observation]) -> Mapping[str, Mapping[str, Any]]:
         """What the jobs that Slurm has started left so far."""
@@ -72,3 +117,7 @@ class Observer:
             key: one.completed_at is not None for key, one in observations.items() if one.raw_status not in WAITING
         }
         return await self._outputs.left(begun) if begun else {}
+
+
+def _devices(known: Known) -> tuple[str, ...] | None:
+    return (known.start.devices or None) if known.start is not None else None

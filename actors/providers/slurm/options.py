@@ -27,7 +27,7 @@ class SlurmOptions:
     sbatch, squeue, scancel and scontrol, as in PATH (None: the supervisor's PATH). ``directory``: a directory of ours
     on a file system that this machine and all nodes have under the same path (None: one below the state directory).
     ``absent_after``: seconds between the two looks after which a submission without an answer surely did not arrive.
-    ``partition``, ``account``, ``qos``: of jobs that name none.
+    ``partition``, ``account``, ``qos``: what a job gets that names none itself.
     """
 
     conf: str | None = attrs.field(default=None, validator=ABSOLUTE)

@@ -17,6 +17,7 @@ import attrs
 from actors.jobs.environment import inherited
 from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
 from actors.jobs.request_texts import first_not_utf8
+from actors.providers import job_variables
 from actors.providers.base import Prepared
 from actors.providers.entry_points import EntryPoint
 from actors.providers.errors import Invalid
@@ -25,18 +26,7 @@ from actors.providers.slurm.options import IS_NAME, SlurmOptions
 from actors.providers.specs import read_spec
 from actors.validation.values import at_least, fits
 
-OURS = frozenset(
-    {
-        "GREENROOM_JOB_ID",
-        "GREENROOM_CORRELATION_ID",
-        "GREENROOM_OUTPUT_DIR",
-        "GREENROOM_PROGRESS_FILE",
-        "GREENROOM_RESULT_FILE",
-        "GREENROOM_ATTEMPT",
-        "GREENROOM_PREVIOUS_OUTPUT_DIR",
-        "GREENROOM_PARENTS",
-    }
-)
+OURS = job_variables.SHARED
 """Variables that the provider sets; a request that sets one of them is refused."""
 
 _OF_SLURM = re.compile(r"SLURMD?_\w*|CUDA_VISIBLE_DEVICES|ROCR_VISIBLE_DEVICES|GPU_DEVICE_ORDINAL|ZE_AFFINITY_MASK")

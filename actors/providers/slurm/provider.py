@@ -10,7 +10,9 @@ from typing import Any
 import attrs
 import trio
 
+from actors.jobs.ids import time_of
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
+from actors.providers.abilities import Held
 from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
@@ -27,7 +29,7 @@ from actors.providers.base import (
 from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.disk_usage import bytes_below
-from actors.providers.errors import Conflict, Invalid, ProviderError
+from actors.providers.errors import Conflict, Invalid, ProviderError, Unavailable
 from actors.providers.local.log_places import log_place
 from actors.providers.local.logs import read_log
 from actors.providers.shared_outputs import SharedOutputs
@@ -38,8 +40,12 @@ from actors.providers.slurm.observing import Observer
 from actors.providers.slurm.options import SlurmOptions
 from actors.providers.slurm.preparing import prepare_request
 from actors.providers.slurm.records import Records, is_key
+from actors.providers.slurm.squeue import job_id_of
 from actors.providers.slurm.statuses import RUNNING, WAITING
 from actors.providers.slurm.submitting import Submitter
+from logconf import get_logger
+
+_logger = get_logger(__name__)
 
 CAPABILITIES = Capabilities(separate_limits=True)
 
@@ -103,20 +109,29 @@ class SlurmProvider(NoDeliveries):
             return await self._submitted(key, found)
         return ABSENT if found is ABSENT else UNKNOWABLE
 
+    async def records_since(self) -> datetime:
+        """Since when our directory has the records of all jobs. Raises :class:`Unavailable`."""
+        return await self._finder.ready()
+
+    async def held(self) -> list[Held]:
+        """The jobs of this user with a key of Greenroom's that have not ended."""
+        shown = (await self._cluster.jobs()).with_keys()
+        ours = [job for job in shown if time_of(job.key) is not None and job.state in WAITING | RUNNING]
+        return [Held(job.key, f"Slurm job {job.job_id}") for job in ours]
+
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """One squeue for all of them."""
-        if not handles:
-            await trio.lowlevel.checkpoint()
-            return View()
-        return await self._observer.observe([key for key in handles if is_key(key)])
+        await trio.lowlevel.checkpoint()
+        return await self._observer.observe(known) if (known := _of_keys(handles)) else View()
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask Slurm for an end: TERM, and KILL after KillWait."""
-        shown = (await self._cluster.jobs()).get(key, [])
+        shown = await self._cluster.jobs_of(key, job_id_of(handle.get("id")))
         going_on = [job for job in shown if job.state in WAITING | RUNNING]
         for job in going_on:
             await self._cluster.cancel(job.job_id)
         if going_on:
+            self._observer.note_cancelled(key, waited=all(job.state in WAITING for job in going_on))
             return CancelAck.ACCEPTED
         known = await self._finder.known(key) if is_key(key) else None
         if shown or (known is not None and known.exit is not None):
@@ -125,7 +140,7 @@ class SlurmProvider(NoDeliveries):
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (a number of bytes) to what is there now, from the shared file system."""
-        await self._finder.ready()
+        await self._finder.known(key)  # raises where the file system is not there, which looks like an empty output
         try:
             async for chunk in read_log(self._outputs.directory(key), cursor, self._threads):
                 yield chunk
@@ -134,17 +149,19 @@ class SlurmProvider(NoDeliveries):
 
     async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
         """The cursor of the last ``lines`` lines; when output arrived is not known."""
-        place = await self._threads.run(log_place, self._outputs.directory(key), lines, since)
+        try:
+            place = await self._threads.run(log_place, self._outputs.directory(key), lines, since)
+        except OSError as error:
+            raise ProviderError(f"the output of {key} cannot be read on this machine: {error}") from error
         return None if place is None else str(place)
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove the job's directory and its records. Raises :class:`Conflict` for one that has not ended."""
         if not is_key(key):
             return
-        await self._finder.ready()
         known = await self._finder.known(key)
         if known.exit is None and (known.intent is not None or known.start is not None):
-            shown = (await self._cluster.jobs()).get(key, [])
+            shown = (await self._cluster.jobs()).of_key(key)
             if any(job.state in WAITING | RUNNING for job in shown):
                 raise Conflict(f"Slurm job {shown[0].job_id} has not ended")
         await self._outputs.remove(key)
@@ -159,17 +176,42 @@ class SlurmProvider(NoDeliveries):
         """What the job's directory takes, in bytes."""
         return await self._threads.run(bytes_below, self._outputs.directory(key).path)
 
+    async def settled(self, key: str) -> None:
+        """A person says that nothing of the job runs any more: what waits is cancelled, and its records go."""
+        if not is_key(key):
+            return
+        await self._finder.ready()
+        for job in (await self._cluster.jobs()).of_key(key):
+            if job.state in WAITING | RUNNING:
+                await self._cluster.cancel(job.job_id)
+        await self._remove_records(key)
+
     async def watch(self, nudge: Nudge) -> None:
-        """Return at once: Slurm sends no news by itself."""
-        await trio.lowlevel.checkpoint()
+        """Warn at the start where the commands are missing or too old; Slurm sends no news by itself."""
+        try:
+            await self._cluster.version()
+        except Unavailable as error:
+            _logger.warning("Provider %s cannot be used: %s", self.name, error, extra={"provider": self.name})
 
     async def aclose(self) -> None:
         """Nothing is held. The jobs go on."""
         await trio.lowlevel.checkpoint()
 
+    async def _remove_records(self, key: str) -> None:
+        try:
+            await self._threads.run(self._records.remove, key)
+        except OSError as error:
+            raise ProviderError(
+                f"{self._records.directory}: the records of {key} cannot be removed: {error}"
+            ) from error
+
     async def _submitted(self, key: str, adopted: Adopted) -> Submitted:
-        view = await self._observer.observe([key])
+        view = await self._observer.observe({key: _handle(adopted)})
         return Submitted(_handle(adopted), view.observations.get(key), existed=True)
+
+
+def _of_keys(handles: Mapping[str, Handle]) -> Mapping[str, Handle]:
+    return {key: handle for key, handle in handles.items() if is_key(key)}
 
 
 def _handle(adopted: Adopted) -> Handle:

@@ -38,20 +38,25 @@ _LATEST = 32_503_680_000  # seconds: the year 3000
 
 @attrs.frozen
 class Intent:
-    """A submission that was begun. ``age``: seconds since then; None: the clock was set in between."""
+    """A submission that was begun ``at``. ``age``: seconds since then; None: the clock was set in between."""
 
     token: str
     age: float | None
     job_id: int | None = None
+    at: datetime | None = None
 
 
 @attrs.frozen
 class Start:
-    """The program was started, by Slurm job ``job_id`` on ``node``; None: that was not written down."""
+    """The program was started, by Slurm job ``job_id`` on ``node``; None: that was not written down.
+
+    ``devices``: the GPUs that it got there, as Slurm names them.
+    """
 
     job_id: int | None = None
     node: str | None = None
     at: datetime | None = None
+    devices: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -84,8 +89,12 @@ class Records:
     def make(self, now: datetime) -> datetime:
         """Make the directory where it is missing; since when it is ours. Raises OSError."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.directory / "jobs").mkdir(mode=0o700, exist_ok=True)
         with self._opened() as folder:
+            found = os.fstat(folder)
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022:  # scripts lie there that nodes run as our user
+                raise PermissionError(f"other users can write there: chmod 700 {self.directory}")
+            with suppress(FileExistsError):
+                os.mkdir("jobs", 0o700, dir_fd=folder)
             if not is_there(folder, MARKER):
                 write_plain(folder, MARKER, json.dumps({"since": now.timestamp()}).encode())
             since = _time(_read(folder, MARKER).get("since"))
@@ -125,7 +134,9 @@ class Records:
             for suffix in ("exit", "intent"):
                 with suppress(FileNotFoundError):
                     os.unlink(f"{key}.{suffix}", dir_fd=folder)
-        (self.locks / key).unlink(missing_ok=True)
+        with self.locked(key) as fd:
+            if fd is not None:  # else an sbatch lives, and a new file of that name would be free
+                (self.locks / key).unlink(missing_ok=True)
 
     @contextmanager
     def locked(self, key: str) -> Iterator[int | None]:
@@ -166,7 +177,11 @@ class Records:
             return None
         except NotPlain:
             return Start()
-        return Start(_number(content.get("job")), _text(content.get("node")), _time(content.get("at")))
+        devices = tuple((_text(content.get("devices")) or "").split(","))
+        return Start(
+            _number(content.get("job")), _text(content.get("node")), _time(content.get("at")),
+            devices if all(devices) else (),
+        )  # fmt: skip
 
     def _write_intent(self, key: str, content: Mapping[str, Any], *, sync: bool = True) -> None:
         with self._marked() as folder:
@@ -206,7 +221,7 @@ def _intent(content: Mapping[str, Any] | None, now: datetime) -> Intent | None:
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - uptime
     if isinstance(at, int | float) and (passed := now.timestamp() - at) >= 0:
         age = passed if age is None else max(age, passed)
-    return Intent(token if isinstance(token, str) else "", age, _number(content.get("job")))
+    return Intent(token if isinstance(token, str) else "", age, _number(content.get("job")), _time(at))
 
 
 def _boot() -> str:

@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import re
 
-from actors.providers.errors import Invalid, OutcomeUnknown, ProviderError, RateLimited, Unavailable
+from actors.providers.errors import Forbidden, Invalid, OutcomeUnknown, ProviderError, RateLimited, Unavailable
 
+# A name that the user chose, of a partition for example, stands in some of Slurm's sentences, and holds no space. So
+# what is looked for holds one, or stands at the beginning of a sentence.
 _LOST = re.compile(
-    r"timed? ?out|Zero Bytes were transmitted|Message receive failure|Message connection failure"
-    r"|Communication (?:connection|shutdown) failure|Transport endpoint|Connection reset|Unexpected message"
-    r"|Header lengths are longer|[Ii]nterrupted system call|Broken pipe",
+    r"\btimed out\b|Zero Bytes were transmitted|Message (?:receive|connection) failure"
+    r"|Communication (?:connection|shutdown) failure|Transport endpoint is|Connection reset by|Unexpected message"
+    r"|Header lengths are longer|Interrupted system call|Broken pipe",
     re.IGNORECASE,
 )
 _AWAY = re.compile(
-    r"Unable to contact slurm controller|[Mm]unge (?:encode|decode) failed|authentication (?:error|credential)"
-    r"|auth plugin|configuration (?:source|file)|can't stat|slurm\.conf|Unable to establish control machine"
-    r"|Unable to resolve|controller .* (?:standby|not running)|standby mode|not responding|resolve_ctls",
-)
-_BUSY = re.compile(
-    r"Max\w*Submit\w*(?:Limit|PerUser\w*|PerAccount\w*)|Resource temporarily unavailable|temporarily unable to accept"
-    r"|MaxJobCount|Too many jobs|Rate limit",
+    r"Unable to contact slurm controller|Munge (?:encode|decode) failed|authentication (?:error|credential)"
+    r"|auth plugin|configuration (?:source|file)|can't stat|Unable to (?:establish|resolve)|in standby mode",
     re.IGNORECASE,
 )
+_BUSY = re.compile(
+    r"(?:^|; )(?:Assoc|QOS)\w*Submit\w*Limit\b|Resource temporarily unavailable|temporarily unable to accept"
+    r"|Too many jobs|inactive or drain",
+    re.IGNORECASE,
+)
+_NOT_ALLOWED = re.compile(r"Access/permission denied|Invalid user id", re.IGNORECASE)
 _REFUSED = re.compile(
     r"Batch job submission failed|Invalid |unrecognized option|invalid partition|can not be satisfied|not available"
     r"|[Pp]ermission denied|Unable to open file|Script arguments|not permitted|is not valid|[Mm]ust |requires ",
@@ -42,6 +45,8 @@ def refusal(words: str, name: str) -> ProviderError:
         return Unavailable(said)
     if _BUSY.search(words):
         return RateLimited(said)
+    if _NOT_ALLOWED.search(words):
+        return Forbidden(said)
     if _REFUSED.search(words):
         return Invalid(said)
     return OutcomeUnknown(f"whether {name} accepted the job is not known: {words}")

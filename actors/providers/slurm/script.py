@@ -24,9 +24,14 @@ _BATCH = """\
 #!/bin/sh
 # Runs a job of Greenroom once and writes down how it ended.
 PATH="${{PATH:+$PATH:}}/usr/local/bin:/usr/bin:/bin"
+usual=$(umask)
 umask 077
 directory={directory}
 key={key}
+if ! [ -r "$directory/jobs/$key/run" ]; then
+  echo "[greenroom: $directory/jobs/$key/run is not there on $SLURMD_NODENAME: every node needs that directory]"
+  exit {no_directory}
+fi
 if ! mkdir "$directory/$key.started"; then
   if [ -d "$directory/$key.started" ]; then
     echo "[greenroom: second start of $key by Slurm job $SLURM_JOB_ID: the program is not run again]"
@@ -36,8 +41,10 @@ if ! mkdir "$directory/$key.started"; then
   exit {no_directory}
 fi
 began=$(date +%s)
-printf '{{"job": %s, "node": "%s", "at": %s}}\\n' "$SLURM_JOB_ID" "$SLURMD_NODENAME" "$began" \\
-  >"$directory/$key.started/new" && mv -f "$directory/$key.started/new" "$directory/$key.started/job"
+devices=$(printf %s "${{CUDA_VISIBLE_DEVICES-}}" | tr -cd 'A-Za-z0-9,._/:-')
+printf '{{"job": %s, "node": "%s", "at": %s, "devices": "%s"}}\\n' \\
+  "$SLURM_JOB_ID" "$SLURMD_NODENAME" "$began" "$devices" >"$directory/$key.started/new" &&
+  mv -f "$directory/$key.started/new" "$directory/$key.started/job"
 set --
 for name in $(env | sed -n -e 's/^\\(SLURM_[A-Z0-9_]*\\)=.*/\\1/p' -e 's/^\\(SLURMD_[A-Z0-9_]*\\)=.*/\\1/p' \\
     -e 's/^\\([A-Z]*_VISIBLE_DEVICES\\)=.*/\\1/p' -e 's/^\\(GPU_DEVICE_ORDINAL\\)=.*/\\1/p' \\
@@ -45,8 +52,10 @@ for name in $(env | sed -n -e 's/^\\(SLURM_[A-Z0-9_]*\\)=.*/\\1/p' -e 's/^\\(SLU
   eval "set -- \\"\\$@\\" \\"$name=\\${{$name-}}\\""
 done
 trap : HUP INT QUIT TERM USR1 USR2
+umask "$usual"
 env -i "$@" /bin/sh "$directory/jobs/$key/run"
 status=$?
+umask 077
 printf '{{"job": %s, "node": "%s", "began": %s, "ended": %s, "status": %s}}\\n' \\
   "$SLURM_JOB_ID" "$SLURMD_NODENAME" "$began" "$(date +%s)" "$status" >"$directory/$key.exit-$SLURM_JOB_ID" &&
   mv -f "$directory/$key.exit-$SLURM_JOB_ID" "$directory/$key.exit"

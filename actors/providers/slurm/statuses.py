@@ -30,8 +30,9 @@ _SURE = frozenset({"COMPLETED", "FAILED", "OUT_OF_MEMORY", "DEADLINE"})
 _KEEP_CAUSE = frozenset({"CANCELLED", "TIMEOUT", "PREEMPTED", "DEADLINE", "OUT_OF_MEMORY"})
 _INTERRUPTED = {"PREEMPTED": "preempted by another job", **NODE_LOST}
 _OF_SIGNAL = 128
-SETTLE_SECONDS = 60.0
-"""For which an exit record waits for Slurm's word about the cause."""
+SETTLE_SECONDS = {"COMPLETING": 600.0}
+USUAL_SETTLE_SECONDS = 60.0
+"""For which an exit record waits for Slurm's word about the cause; in that state an epilog may take its time."""
 
 
 @attrs.frozen
@@ -43,38 +44,40 @@ class Ending:
 
 
 def needs_ending(job: SlurmJob, known: Known) -> bool:
-    """Whether Slurm must be asked how the job ended: it has, and left no record of it."""
-    return job.state in ENDED and known.exit is None
+    """Whether Slurm must be asked with which status the job ended: it has, badly, and left no record of it."""
+    return known.exit is None and job.nodes is not None and job.state in ("FAILED", "OUT_OF_MEMORY", "DEADLINE")
 
 
-def needs_node(job: SlurmJob, known: Known) -> bool:
-    """Whether its node must be asked: Slurm's word for the end is no proof that the program ended there."""
-    return known.exit is None and job.host is not None and job.state in NODE_LOST.keys() | (ENDED - _SURE)
+def needs_nodes(job: SlurmJob, known: Known) -> bool:
+    """Whether its nodes must be asked: Slurm's word for the end is no proof that the program ended there."""
+    return known.exit is None and job.nodes is not None and job.state in NODE_LOST.keys() | (ENDED - _SURE)
 
 
 def observation_of(
-    job: SlurmJob, known: Known, now: datetime, *, ending: Ending | None = None, node_is_back: bool = True
+    job: SlurmJob, known: Known, now: datetime, *, ending: Ending | None = None, nodes_are_back: bool = True
 ) -> Observation:
     """What is known of a job that Slurm still shows.
 
-    ``ending``: see :func:`needs_ending`. ``node_is_back``: see :func:`needs_node`: whether the node answers, and runs
-    nothing of the job any more.
+    ``ending``: see :func:`needs_ending`. ``nodes_are_back``: see :func:`needs_nodes`: whether its nodes answer, and
+    run nothing of the job any more.
     """
     if job.state in WAITING:
         return Observation(Phase.QUEUED, job.state, now, waiting_reason=job.reason or None)
     if job.state in ENDED or (job.state in NODE_LOST and known.exit is not None):
-        if node_is_back:
+        if nodes_are_back:
             return _ended(job, known, ending or Ending(), now)
-        return Observation(Phase.LOST, job.state, now, error=f"{job.state}, and its node {job.host} does not answer")
+        return Observation(
+            Phase.LOST, job.state, now, error=f"{job.state}, and not all of its nodes answer ({job.nodes})"
+        )
     if job.state in NODE_LOST:
         why = NODE_LOST[job.state]
-        doubt = "" if node_is_back else "; its program may still run there"
+        doubt = "" if nodes_are_back else "; its program may still run there"
         return Observation(
             Phase.LOST, job.state, now, started_at=_began(job, known), error=f"{why} ({job.state}){doubt}",
-            proven_dead=node_is_back, interrupted=why,
+            proven_dead=nodes_are_back, interrupted=why,
         )  # fmt: skip
     if job.state in RUNNING:
-        if known.exit is not None and _is_settled(known.exit, now):
+        if known.exit is not None and _is_settled(known.exit, job.state, now):
             return of_exit(known.exit, job.state, now)
         return Observation(Phase.RUNNING, job.state, now, started_at=_began(job, known))
     return Observation(Phase.UNKNOWN, job.state, now)
@@ -129,12 +132,15 @@ def _error(job: SlurmJob, known: Known, phase: Phase, code: int | None, signal: 
         return "deadline exceeded: Slurm's time limit"
     if phase is not Phase.FAILED:
         return None
-    if (known.start is None and job.host is None) or job.reason == "BadConstraints":
+    if (known.start is None and job.nodes is None) or job.reason == "BadConstraints":
         return f"Slurm did not start it: {job.reason or job.state}"
     if known.exit is None and code == SECOND_START:
         return "Slurm started it a second time, and it was not run again"
     if known.exit is None and code == NO_DIRECTORY:
-        return f"the node {job.host} does not have the provider's directory: all nodes must share it"
+        return f"{job.nodes} does not have the provider's directory: this machine and all nodes must share it"
+    if known.exit is None and known.start is None and job.state == "FAILED":
+        where = f"Slurm could not start its script on {job.nodes}"
+        return f"{where}: this machine and all nodes must share the provider's directory (exit status {code})"
     how = f"ended by signal {signal}" if signal else f"exit status {code}" if code is not None else ""
     reason = {"OUT_OF_MEMORY": "out of memory", "PREEMPTED": "preempted by another job"}.get(job.state, "")
     if not reason and job.state not in ("FAILED", "COMPLETED"):
@@ -142,8 +148,9 @@ def _error(job: SlurmJob, known: Known, phase: Phase, code: int | None, signal: 
     return ": ".join(part for part in (reason, how) if part) or job.reason or job.state
 
 
-def _is_settled(record: Exit, now: datetime) -> bool:
-    return record.ended is None or seconds_between(record.ended, now) > SETTLE_SECONDS
+def _is_settled(record: Exit, state: str, now: datetime) -> bool:
+    waited = None if record.ended is None else seconds_between(record.ended, now)
+    return waited is None or waited > SETTLE_SECONDS.get(state, USUAL_SETTLE_SECONDS)
 
 
 def _began(job: SlurmJob, known: Known) -> datetime | None:
@@ -151,7 +158,7 @@ def _began(job: SlurmJob, known: Known) -> datetime | None:
         known.exit.began if known.exit is not None else None,
         known.start.at if known.start is not None else None,
     )
-    if job.host is None:  # it was never given a node: what Slurm calls its start is its end
+    if job.nodes is None:  # it was given none: what Slurm calls its start is its end
         return next((at for at in records if at is not None), None)
     return next((at for at in records if at is not None), job.started_at)
 

@@ -18,13 +18,12 @@ from typing import Any
 import attrs
 import trio
 
-from actors.providers import errors
+from actors.providers import errors, job_variables
 from actors.providers.base import ABSENT
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.local.shim.files import write_plain
 from actors.providers.shared_outputs import SharedOutputs
 from actors.providers.slurm.cluster import Cluster
-from actors.providers.slurm.commands import CommandTooSlow
 from actors.providers.slurm.finding import Adopted, Finder
 from actors.providers.slurm.records import Records
 from actors.providers.slurm.refusals import refusal
@@ -59,7 +58,6 @@ class Submitter:
                 self._locks.pop(key, None)
 
     async def _submit(self, key: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]) -> Adopted:
-        await self._finder.ready()
         known = await self._finder.known(key)
         if known.intent is not None or known.start is not None or known.exit is not None:
             try:
@@ -72,9 +70,9 @@ class Submitter:
                 raise errors.OutcomeUnknown(f"whether {key} was accepted before cannot be known any more")
         environment = await self._outputs.place(key, context.get("parents"))
         environment |= self._outputs.previous(context.get("previous_key")) | {
-            "GREENROOM_ATTEMPT": context.get("attempt", "1"),
-            "GREENROOM_JOB_ID": context.get("job_id", key),
-            "GREENROOM_CORRELATION_ID": context.get("correlation_id", ""),
+            job_variables.ATTEMPT: context.get("attempt", "1"),
+            job_variables.JOB_ID: context.get("job_id", key),
+            job_variables.CORRELATION_ID: context.get("correlation_id", ""),
         }
         try:
             with_own = {**body["env"], **environment}
@@ -108,7 +106,9 @@ class Submitter:
                 answer = await self._cluster.commands.run(
                     "sbatch", *arguments, stdin=script, seconds=SBATCH_SECONDS, keep=(lock,)
                 )
-            except CommandTooSlow as error:
+            except errors.Unavailable as error:  # it was not even started
+                raise await self._refused(key, error) from error
+            except errors.ProviderError as error:
                 raise errors.OutcomeUnknown(f"whether {key} was accepted is not known: {error}") from error
         if answer.status != 0:
             raise await self._refused(key, refusal(answer.words, self._cluster.name))
@@ -123,5 +123,8 @@ class Submitter:
         """``error``; where it is a sure refusal, no intent is left behind."""
         if not isinstance(error, errors.OutcomeUnknown):
             with suppress(OSError):
-                await self._threads.run(self._records.remove, key)
+                await self._threads.run(self._records.withdraw, key)
+        if isinstance(error, errors.Invalid):  # it will not be tried again, and its script may hold secrets
+            with suppress(errors.ProviderError):
+                await self._outputs.remove(key)
         return error

@@ -46,6 +46,8 @@ jobs = Table(
     Index("jobs_by_provider", "provider", "status", "job_id"),
     partial_index("jobs_by_name", "config_name", "user_id", "job_id", where="config_name IS NOT NULL"),
     partial_index("jobs_by_group", "group_name", "user_id", "status", "job_id", where="group_name IS NOT NULL"),
+    partial_index("jobs_by_start", "started_at", "job_id", where="started_at IS NOT NULL"),
+    partial_index("jobs_by_end", "completed_at", "job_id", where="completed_at IS NOT NULL"),
     partial_index("jobs_by_retry", "retry_of", "job_id", where="retry_of IS NOT NULL"),
     partial_index("jobs_uncertain", "job_id", where="uncertain_since IS NOT NULL"),
     partial_index("jobs_by_text_place", "text_place", unique=True, where="text_place IS NOT NULL"),

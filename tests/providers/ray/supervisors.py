@@ -26,7 +26,7 @@ PATIENCE = 150.0  # seconds; a head takes ten to start, a job one
 
 def supervisors_at(path: Path, address: str) -> Supervisors:
     """Supervisors whose one provider is the head at that address."""
-    return Supervisors(path, "ray", {"address": address, "cwd": "none"})
+    return Supervisors(path, "ray", {"address": address, "cwd": "none"}, {"resources": {"cpus": 0}})
 
 
 def job(record: Path, then: str = "true", **fields: Any) -> JobRequest:

@@ -25,15 +25,16 @@ PATIENCE = 100.0  # seconds; only a test that fails waits so long
 ABSENT_AFTER = 1.0
 
 
-def options(path: Path, cluster: Cluster, commands: Commands | None = None, **more: Any) -> dict[str, Any]:
-    """The provider's options for that cluster; ``path``: a directory of the test."""
+def options(place: Path, cluster: Cluster, commands: Commands | None = None, **more: Any) -> dict[str, Any]:
+    """The provider's options for that cluster; ``place``: a directory of the test."""
     found = {"path": str(commands.path)} if commands is not None else {}
-    return {"conf": str(cluster.conf), "directory": str(path / "shared"), "absent_after": ABSENT_AFTER, **found, **more}
+    shared = str(place / "shared")
+    return {"conf": str(cluster.conf), "directory": shared, "absent_after": ABSENT_AFTER, **found, **more}
 
 
-def supervisors_at(path: Path, cluster: Cluster, commands: Commands | None = None, **more: Any) -> Supervisors:
+def supervisors_at(place: Path, cluster: Cluster, commands: Commands | None = None, **more: Any) -> Supervisors:
     """Supervisors whose one provider is the cluster."""
-    return Supervisors(path, "slurm", options(path, cluster, commands, **more))
+    return Supervisors(place, "slurm", options(place, cluster, commands, **more))
 
 
 @asynccontextmanager

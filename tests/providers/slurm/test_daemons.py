@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from actors.jobs.records import JobStatus, Resources
+from actors.providers.slurm import statuses
 from tests.providers.local.stage import is_alive, until
 from tests.providers.slurm.cluster import Cluster
+from tests.providers.slurm.commands import Commands
 from tests.providers.slurm.supervisors import (
     ended,
     job,
@@ -56,9 +58,11 @@ async def test_a_restart_of_the_controller_changes_nothing_for_jobs_that_run_or_
 
 
 async def test_a_job_ends_by_its_own_record_though_the_nodes_daemon_was_killed(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its processes go on, and Slurm would have it running until the daemon is back."""
+    """Its processes go on, and Slurm would have it running or completing until the daemon is back."""
+    monkeypatch.setitem(statuses.SETTLE_SECONDS, "COMPLETING", 1.0)
+    monkeypatch.setattr(statuses, "USUAL_SETTLE_SECONDS", 1.0)
     record, go = tmp_path / "record", tmp_path / "go"
     async with supervised(tmp_path, cluster) as runtime:
         orphan = (await runtime.submit(job(record, f"{waiting_for(go)}; exit 3"))).job_id
@@ -80,6 +84,7 @@ async def test_cancels_reach_a_waiting_and_a_running_job(cluster: Cluster, tmp_p
         await status(runtime, running, JobStatus.RUNNING)
         waiting = (await runtime.submit(job(record, "exec sleep 1000", resources=whole))).job_id
         await status(runtime, waiting, JobStatus.QUEUED)
+        await until(lambda: len(lines(record)) == 1)
         for job_id in (waiting, running):
             await runtime.cancel(job_id, by="ana")
         assert [await ended(runtime, job_id) for job_id in (waiting, running)] == [
@@ -90,16 +95,21 @@ async def test_cancels_reach_a_waiting_and_a_running_job(cluster: Cluster, tmp_p
     await until(lambda: not is_alive(int(pid)))
 
 
-async def test_a_cancel_is_repeated_until_the_controller_has_heard_it(cluster: Cluster, tmp_path: Path) -> None:
-    """``scancel`` times out; a job that catches SIGTERM and goes its own way counts as cancelled all the same."""
+async def test_a_cancel_is_repeated_until_the_controller_has_heard_it(
+    cluster: Cluster, commands: Commands, tmp_path: Path
+) -> None:
+    """It is away meanwhile; a job that catches SIGTERM and goes its own way counts as cancelled all the same."""
     record = tmp_path / "record"
-    async with supervised(tmp_path, cluster) as runtime:
+    async with supervised(tmp_path, cluster, commands) as runtime:
         script = "trap 'exit 3' TERM; while :; do sleep 0.02; done"
         running = (await runtime.submit(job(record, script))).job_id
         await status(runtime, running, JobStatus.RUNNING)
+        await until(lambda: len(lines(record)) == 1)
         await cluster.stop("slurmctld")
         await runtime.cancel(running, by="ana")
         await until_event(runtime, running, "job_cancel_requested")
+        asked = commands.calls("squeue")
+        await until(lambda: commands.calls("squeue") >= asked + 2)
         cluster.start_slurmctld()
         await cluster.ready()
         await runtime.queue.resume("slurm", by="bo")

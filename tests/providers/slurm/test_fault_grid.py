@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from actors.jobs.records import JobStatus
+from actors.providers.slurm import commands as running
+from actors.providers.slurm import submitting
 from tests.providers.local.stage import is_alive, until
 from tests.providers.slurm.cluster import Cluster
-from tests.providers.slurm.commands import KILLED, Commands, acts, error
+from tests.providers.slurm.commands import HANGS, KILLED, Commands, acts, error
 from tests.providers.slurm.supervisors import ended, job, submissions, supervised
 from tests.providers.supervisors import lines, status
 
@@ -38,12 +40,16 @@ FAULTS = {
     "a cut answer": '"$real" "$@" | head -c 1',
     "another answer's number": acts("echo 4000000"),
     "endless output after the work": acts(HUGE),
+    "hanging without the work": HANGS,
+    "hanging after the work": acts(HANGS),
     "no room for a process": "exit 127",
 }
 
 
 @pytest.fixture(params=FAULTS)
-def fault(request: pytest.FixtureRequest) -> str:
+def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(submitting, "SBATCH_SECONDS", 2.0)
+    monkeypatch.setattr(running, "SECONDS", 2.0)
     return FAULTS[request.param]
 
 
@@ -83,6 +89,7 @@ async def test_a_fault_at_cancel(cluster: Cluster, commands: Commands, tmp_path:
         commands.strike("scancel", fault, times=2)
         first = (await runtime.submit(job(record, "exec sleep 1000"))).job_id
         await status(runtime, first, JobStatus.RUNNING)
+        await until(lambda: len(lines(record)) == 1)
         await runtime.cancel(first, by="ana")
         assert await ended(runtime, first) == (JobStatus.CANCELLED, "Cancelled by ana")
         await commands.struck()

@@ -11,8 +11,8 @@ import trio
 
 from actors.jobs.records import JobStatus
 from tests.providers.local.stage import until
-from tests.providers.slurm.cluster import ENDED, Cluster
-from tests.providers.slurm.commands import KEPT_BACK, Commands, acts, waits_for
+from tests.providers.slurm.cluster import Cluster
+from tests.providers.slurm.commands import KEPT_BACK, KILLED, Commands, acts, waits_for
 from tests.providers.slurm.supervisors import (
     PATIENCE,
     ended,
@@ -41,13 +41,13 @@ async def killed_at_the_second(supervisors: Supervisors, commands: Commands, fau
     assert process.returncode == -signal.SIGKILL
 
 
-async def all_ran_once(supervisors: Supervisors, cluster: Cluster) -> None:
+async def all_ran_once(supervisors: Supervisors, cluster: Cluster, number: int = 3) -> None:
     jobs = await supervisors.jobs()
-    assert [one["status"] for one in jobs] == ["completed"] * 3
+    assert [one["status"] for one in jobs] == ["completed"] * number
     ids = sorted(one["job_id"] for one in jobs)
     assert sorted(job_id for job_id, _ in lines(supervisors.path / "record")) == ids
     at_slurm = await submissions(cluster)
-    assert [at_slurm[job_id] for job_id in ids] == [1, 1, 1]
+    assert [at_slurm[job_id] for job_id in ids] == [1] * number
 
 
 async def test_a_supervisor_killed_between_submission_and_answer_finds_its_job_again(
@@ -75,10 +75,10 @@ async def test_a_submission_that_outlives_its_killed_supervisor_is_waited_for(
             await killed_at_the_second(supervisors, commands, f"touch {waiting}; {waits_for(go)}", waiting)
             async with trio.open_nursery() as nursery:
                 process: trio.Process = await nursery.start(supervisors.supervise, "--until-idle")
+                await until(lambda: len(lines(tmp_path / "record")) == 2)
                 asked = commands.calls("squeue")
-                await until(
-                    lambda: commands.calls("squeue") >= asked + 10
-                )  # one a second: longer than it may be absent
+                # Some two a second, for longer than a job must not be seen.
+                await until(lambda: commands.calls("squeue") >= asked + 16)
                 submitted = commands.calls("sbatch")
                 go.touch()
                 await until(lambda: process.returncode is not None)
@@ -99,6 +99,24 @@ async def test_a_submission_that_died_with_its_supervisor_is_made_again(
         await killed_at_the_second(supervisors, commands, f"touch {dead}; kill -9 $$", dead)
         assert await supervisors.supervise("--until-idle") == 0
     await all_ran_once(supervisors, cluster)
+
+
+async def test_a_supervisor_killed_at_each_submission_runs_every_job_once(
+    cluster: Cluster, commands: Commands, tmp_path: Path
+) -> None:
+    """Before the work, which is done by nobody or by an orphan; and after it, told or not."""
+    supervisors = supervisors_at(tmp_path, cluster, commands)
+    supervisors.write(jobs=6)
+    kill = "kill -9 $PPID"
+    for fault in (f"{kill}; {KILLED}", f'{kill}; exec "$real" "$@"', f'"$real" "$@"; {kill}', acts(kill)):
+        commands.strike("sbatch", fault)
+    statuses = []
+    with trio.fail_after(PATIENCE):
+        while not statuses or statuses[-1] != 0:
+            statuses.append(await supervisors.supervise("--until-idle"))
+    assert set(statuses) == {-signal.SIGKILL, 0}
+    assert commands.strikes() == 4
+    await all_ran_once(supervisors, cluster, 6)
 
 
 async def test_a_job_whose_submission_timed_out_runs_all_the_same_and_is_adopted(
@@ -144,11 +162,12 @@ async def test_two_jobs_of_one_key_that_both_start_run_once(
     record = tmp_path / "record"
     go = tmp_path / "go"
     commands.strike("sbatch", KEPT_BACK)
+    commands.strike("scancel", "exit 0", times=100)  # else the later one might be cancelled before it starts
     async with supervised(tmp_path, cluster, commands) as runtime:
         twice = (await runtime.submit(job(record, f"until [ -e {go} ]; do sleep 0.02; done"))).job_id
         await until(lambda: len(lines(record)) == 1)  # the repeated one
         later = (await commands.deliver()).strip()
-        await cluster.until(lambda jobs: dict(job[:2] for job in jobs)[later] in ENDED)
+        await cluster.until(lambda jobs: dict(job[:2] for job in jobs)[later] == "FAILED")
         go.touch()
         assert await ended(runtime, twice) == COMPLETED
     assert len(lines(record)) == 1
@@ -161,7 +180,7 @@ async def test_of_two_waiting_jobs_of_one_key_the_later_is_cancelled(
     record, go = tmp_path / "record", tmp_path / "go"
     async with supervised(tmp_path, cluster, commands) as runtime:
         await cluster.run(
-            "sbatch", "--parsable", "--exclusive", script=f"#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.02; done\n"
+            "sbatch", "--exclusive", "--output=/dev/null", script=f"#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.02; done\n"
         )
         commands.strike("sbatch", KEPT_BACK)
         twice = (await runtime.submit(job(record))).job_id

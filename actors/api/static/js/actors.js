@@ -48,5 +48,5 @@ export function actorsView(model) {
   if (!may("lead")) return { node: el("div", {}, el("h1", {}, "Actors"), allowed("lead", "Looking at the actors")), update: () => {} };
   const timer = setInterval(ask, EVERY);
   ask();
-  return { node: el("div", {}, el("h1", {}, "Actors"), tree, held.node, dead.node), update: () => {}, reconnected: ask, leave: () => clearInterval(timer) };
+  return { node: el("div", {}, el("h1", {}, "Actors"), tree, held.node, dead.node), update: () => {}, refresh: ask, leave: () => clearInterval(timer) };
 }

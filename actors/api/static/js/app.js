@@ -5,6 +5,7 @@ import { actorsView } from "./actors.js";
 import { approvalsView } from "./approvals.js";
 import { eventsView } from "./events.js";
 import { tick } from "./format.js";
+import { groupView } from "./group.js";
 import { healthView } from "./health.js";
 import { jobView } from "./job.js";
 import { jobsView } from "./jobs.js";
@@ -24,11 +25,11 @@ let view = null;
 let signedIn = false;
 let lastTrue = null;
 
-const model = new Model({ onChange: changed, onState: connectionIs, onFault: (error) => { fault.textContent = error.message; } });
+const model = new Model({ onChange: changed, onState: connectionIs, onMissed: () => view?.refresh?.(), onFault: (error) => { fault.textContent = error.message; } });
 
 function changed() {
   view?.update();
-  const number = [...model.jobs.values()].filter((job) => job.queue_status === "blocked").length;
+  const number = model.activity?.blocked ?? 0;
   badge.hidden = number === 0;
   badge.textContent = String(number);
 }
@@ -39,7 +40,6 @@ function connectionIs(word) {
   if (word === "connected") {
     connection.textContent = "";
     lastTrue = null;
-    view?.reconnected?.();
     return;
   }
   lastTrue ??= new Date();
@@ -51,9 +51,15 @@ function connectionIs(word) {
 function show(next, focus) {
   view?.leave?.();
   view = next;
+  model.pace.clear();
+  model.onEvent = next.note ?? null;
   fault.textContent = "";
   main.replaceChildren(next.node);
   next.update();
+  if (model.connected) {
+    next.refresh?.();
+    model.pace.ask(model.lookAtActivity, 10_000);
+  }
   document.title = `${main.querySelector("h1")?.textContent ?? "Job"} · Greenroom`;
   if (focus) {
     main.focus();
@@ -61,15 +67,26 @@ function show(next, focus) {
   }
 }
 
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // typed by hand
+  }
+}
+
 function route(focus = true) {
   if (!signedIn) return;
-  const [, name = "jobs", id] = location.hash.split("/");
+  const [place, query = ""] = location.hash.split("?", 2);
+  const [, name = "jobs", id] = place.split("/");
   for (const link of nav.querySelectorAll("a")) {
     if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (name === "jobs" && id) show(jobView(model, decodeURIComponent(id)), focus);
-  else show((VIEWS[name] ?? jobsView)(model), focus);
+  const asked = new URLSearchParams(query);
+  if (name === "jobs" && id) show(jobView(model, decoded(id)), focus);
+  else if (name === "group" && id) show(groupView(model, decoded(id), asked), focus);
+  else show((VIEWS[name] ?? jobsView)(model, asked), focus);
 }
 
 function askToSignIn(refused) {
@@ -81,7 +98,7 @@ function askToSignIn(refused) {
 }
 
 async function begin() {
-  const { session, eventNames, refused } = await whoAmI();
+  const { session, refused } = await whoAmI();
   if (!session) return askToSignIn(refused);
   signedIn = true;
   signedInAs(session);
@@ -89,7 +106,6 @@ async function begin() {
   nav.querySelector("[href='#/actors']").hidden = !may("lead");
   who.querySelector("span").textContent = `${session.user_id} (${session.level}${session.sees === "own" ? ", sees own jobs" : ""})`;
   model.forget();
-  model.live.names = eventNames;
   model.live.open();
   return route(false);
 }

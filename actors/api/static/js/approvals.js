@@ -12,9 +12,10 @@ export function approvalsView(model) {
   const none = el("p", { class: "quiet" }, "Nothing waits for a decision.");
   const all = el("p", { class: "actions" });
   const more = button("Show more requests", () => { pages += 1; refresh().catch((error) => model.fault(error)); });
-  let requests = [];
+  let requests = null;
   let pages = 1;
   let seen = null;
+  let events = null;
 
   async function decided(word, asking) {
     try {
@@ -67,6 +68,7 @@ export function approvalsView(model) {
   }
 
   function show() {
+    if (!requests) return;
     const named = requests.map((request) => {
       const job = model.jobs.get(request.job_id);
       return { request, name: job ? jobName(job) : request.job_id };
@@ -82,14 +84,19 @@ export function approvalsView(model) {
     const answer = await getPages(`/api/approvals?status=pending&limit=${MOST}`, "approvals", pages);
     requests = answer.approvals;
     more.hidden = answer.next === null;
+    if (requests.some((request) => !model.jobs.has(request.job_id))) model.pace.ask(names, 5_000);
     show();
   }
+
+  const names = () => model.load("status=pending&limit=100");
 
   function update() {
     if (model.version === seen) return;
     seen = model.version;
-    refresh().catch((error) => model.fault(error));
+    if (events !== model.events.at(-1)?.seq) model.pace.ask(refresh);
+    events = model.events.at(-1)?.seq;
+    show();
   }
 
-  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, more, all), update };
+  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, more, all), update, refresh: () => (requests ? model.pace.ask(refresh) : refresh().catch((error) => model.fault(error))) };
 }

@@ -85,6 +85,9 @@ export function button(name, does, kind = "", label = name) {
   return el("button", { type: "button", class: kind || null, "aria-label": label === name ? null : label, onclick: does }, name);
 }
 
+// A field with its label.
+export const labelled = (label, input) => el("div", { class: "field" }, el("label", { for: input.id }, label), input);
+
 export function announce(text) {
   document.getElementById("announcement").textContent = text;
 }

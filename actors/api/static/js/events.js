@@ -7,6 +7,7 @@ import { details, when, words } from "./event_text.js";
 const SHOWN = 300;
 
 export function eventsView(model) {
+  let named = null; // the newest event when names of jobs were asked for
   const count = el("p", { class: "quiet" });
   const list = table("Events, newest first", ["Number", "Time", "Event", "Job", "Told"]);
 
@@ -24,6 +25,10 @@ export function eventsView(model) {
     const first = model.events[0];
     count.textContent = first ? `From number ${first.seq} on, when this page was opened.${model.gaps ? " Older ones were removed in between." : ""}` : "Nothing has happened since this page was opened.";
     list.node.hidden = !first;
+    const newest = model.events.at(-1)?.seq;
+    if (newest === named || shown.every(({ event }) => !event.job_id || model.jobs.has(event.job_id))) return;
+    named = newest;
+    model.pace.ask(model.lookAtRecent, 5_000);
   }
 
   return { node: el("div", {}, el("h1", {}, "Events"), count, list.node), update };

@@ -51,6 +51,8 @@ export function needs(resources) {
 
 export const jobPath = (jobId) => `#/jobs/${encodeURIComponent(jobId)}`;
 
+export const groupPath = (name, user) => `#/group/${encodeURIComponent(name)}?${new URLSearchParams({ user })}`;
+
 export function jobName(job) {
   return job.config_name || job.entry_point || (job.command ? job.command.join(" ") : null) || job.job_id;
 }

@@ -36,5 +36,5 @@ export function healthView(model) {
   const ask = () => (document.hidden || model.state !== "connected" ? undefined : refresh().catch((error) => model.fault(error)));
   const timer = setInterval(ask, EVERY);
   ask();
-  return { node: el("div", {}, el("h1", {}, "Health"), now, el("h2", {}, "Providers"), providers), update: () => {}, reconnected: ask, leave: () => clearInterval(timer) };
+  return { node: el("div", {}, el("h1", {}, "Health"), now, el("h2", {}, "Providers"), providers), update: () => {}, refresh: ask, leave: () => clearInterval(timer) };
 }

@@ -1,76 +1,115 @@
-// All jobs, newest first, with their live progress; and two small plots of throughput and waiting.
+// The list of jobs: filtered and in any order, as the address says; some of them chosen for an action; how busy it is above.
 
-import { button, cell, el, gauge, keyed, state, table } from "./dom.js";
-import { between, clock, ended, fraction, jobName, jobPath, jobState, measures, owner, span, took } from "./format.js";
-import { bars } from "./plots.js";
+import { activityOf } from "./activity.js";
+import { bulkOf } from "./bulk.js";
+import { button, el } from "./dom.js";
+import { addressOf, filterForm, filterOf, queryOf, selectionOf } from "./job_filters.js";
+import { JobPages } from "./job_pages.js";
+import { jobTable } from "./job_table.js";
+import { oncePerFrame } from "./pace.js";
 
-const COLUMNS = ["Job", "State", "User", "Progress", "Waited", "Ran", "Message"];
-const WORDS = ["all", "waits", "running", "completed", "failed", "cancelled"];
-const SHOWN = 500;
+const TYPING = 300; // milliseconds without a key until the list is asked for
+const AT_TOP = 200; // pixels scrolled at which the newest jobs are still looked at
 
-export function progressOf(job) {
-  if (ended(job) || !job.progress) return "";
-  const part = fraction(job.progress);
-  return [part === null ? "" : gauge("progressbar", `Progress of ${jobName(job)}`, Math.round(part * 100), 100), " ",
-    el("span", { class: "quiet" }, measures(job.progress))];
-}
-
-function row(job) {
-  const [word, kind] = jobState(job);
-  return el("tr", {},
-    el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job))),
-    cell("", state(word, kind)), cell("User", owner(job), "user"), cell("", progressOf(job), "progress"),
-    cell("Waited", took(job.queued_at, job.started_at ?? job.completed_at), "number"),
-    cell("Ran", took(job.started_at, job.completed_at), "number"),
-    cell("", job.error_message || job.reason || measures(job.result), "wide"));
-}
-
-function matches(job, filter) {
-  if (filter.state === "waits" && job.status !== "pending") return false;
-  if (!["all", "waits"].includes(filter.state) && job.status !== filter.state) return false;
-  const text = `${jobName(job)} ${job.job_id} ${job.user_id} ${job.org_id ?? ""} ${job.provider}`.toLowerCase();
-  return text.includes(filter.text.toLowerCase());
-}
-
-export function jobsView(model) {
-  const filter = { state: "all", text: "" };
-  const list = table("Jobs, newest first", COLUMNS);
+export function jobsView(model, asked = new URLSearchParams()) {
+  let filter = filterOf(asked);
+  let list = null;
+  let newer = 0;
+  let typing = null;
+  const draw = oncePerFrame(show);
+  const bulk = bulkOf(model, { changed: draw, acted: () => refresh(), selection: () => selectionOf(filter) });
+  const table = jobTable({ sortBy, choose: bulk.choose, chosen: bulk.has, chooseShown: (on) => bulk.chooseAll(shownJobs(), on) });
+  const form = filterForm(filter, changed);
+  const activity = activityOf();
   const count = el("p", { class: "quiet", role: "status" });
-  const ends = bars("Jobs that ended, by minute of the last hour", (sum, most) => (sum ? `${sum} in all, at most ${most} in one minute` : "None ended."));
-  const waits = bars("How long jobs waited before they started, the last sixty", (sum, most, all) => `${span(sum / all)} on average, ${span(most)} at the most`);
-  const filtered = (field, source) => () => { filter[field] = source.value; update(); };
-  const select = el("select", { id: "state" }, WORDS.map((word) => el("option", { value: word }, word)));
-  const search = el("input", { id: "search", type: "search", autocomplete: "off" });
-  const older = button("Show older jobs", () => model.loadOlder().catch((error) => model.fault(error)));
-  select.addEventListener("change", filtered("state", select));
-  search.addEventListener("input", filtered("text", search));
+  const more = button("Show more jobs", () => { list.look(list.pages.length - 1); fill(); });
+  const news = button("", () => { scrollTo(0, 0); readNewest(); }, "main news");
 
-  function plots(jobs) {
-    const now = Date.now();
-    const minutes = Array(60).fill(0);
-    for (const job of jobs) {
-      const ago = job.completed_at ? Math.floor((now - Date.parse(job.completed_at)) / 60_000) : 60;
-      if (ago >= 0 && ago < 60) minutes[59 - ago] += 1;
-    }
-    ends.show(minutes, "an hour ago", "now");
-    const started = jobs.filter((job) => job.started_at).sort((a, b) => (a.started_at < b.started_at ? -1 : 1)).slice(-60);
-    waits.show(started.map((job) => Math.max(0, between(job.queued_at, job.started_at))), clock(started[0]?.started_at), clock(started.at(-1)?.started_at));
+  const shownJobs = () => list.pages.flatMap((page) => page.jobs ?? []);
+  const fill = () => list.fill(() => table.inView(list)).catch((error) => model.fault(error));
+
+  function restart() {
+    if (list) list.over = true;
+    list = listed();
+    newer = 0;
+    return fill();
   }
 
-  function update() {
-    const jobs = [...model.jobs.values()].sort((a, b) => (a.job_id < b.job_id ? 1 : -1));
-    const shown = jobs.filter((job) => matches(job, filter));
-    keyed(list.body, shown.slice(0, SHOWN), (job) => job.job_id, row);
-    const among = model.older ? `the newest ${jobs.length} jobs` : `${jobs.length} jobs`;
-    const words = shown.length === jobs.length ? among : `${shown.length} of ${among}`;
-    if (count.textContent !== words) count.textContent = words;
-    older.hidden = !model.older;
-    plots(jobs);
+  function changed(next, atOnce = true) {
+    filter = next;
+    history.replaceState(null, "", addressOf(filter));
+    form.show(filter);
+    clearTimeout(typing);
+    typing = setTimeout(restart, atOnce ? 0 : TYPING);
   }
 
-  const node = el("div", {},
-    el("h1", {}, "Jobs"),
-    el("div", { class: "filters" }, el("label", { for: "state" }, "State", select), el("label", { for: "search" }, "Name, user, provider", search)),
-    count, list.node, older, el("div", { class: "cards" }, ends.node, waits.node));
-  return { node, update };
+  function sortBy(sort) {
+    const usual = ["created", "started", "ended"].includes(sort) ? "desc" : "asc";
+    const other = usual === "asc" ? "desc" : "asc";
+    changed({ ...filter, sort, order: filter.sort === sort && filter.order === usual ? other : usual });
+  }
+
+  // What events cause: one page, what is in view and not there first, and the rest in later turns.
+  async function readAgain() {
+    const missing = list.missing(table.inView(list));
+    await (missing === null ? list.refresh() : list.load(missing));
+    if (list.dirty.size > 0 || list.missing(table.inView(list)) !== null) model.pace.ask(readAgain);
+  }
+
+  function readNewest() {
+    newer = 0;
+    list.dirty.add(0);
+    model.pace.ask(readAgain);
+    draw();
+  }
+
+  function look() {
+    const [first, last] = table.inView(list);
+    list.look(first);
+    draw();
+    return list.missing([first, last]) !== null && model.connected;
+  }
+
+  const scrolled = oncePerFrame(() => { if (look()) fill(); });
+  const settled = oncePerFrame(() => { if (look() && !list.loading) model.pace.ask(readAgain); });
+  const listed = () => new JobPages(queryOf(filter), (job) => model.know(job), () => { draw(); settled(); });
+
+  function note(event) {
+    if (!event.job_id) return;
+    const known = list.note(event);
+    if (known) model.pace.ask(readAgain);
+    else if (known === null && scrollY < AT_TOP) readNewest();
+    else if (known === null && event.type === "job_queued") newer += 1;
+  }
+
+  function show() {
+    table.show(list, filter);
+    const words = `${list.complete ? "" : "more than "}${list.count} ${list.count === 1 ? "job" : "jobs"}`;
+    if (list.pages.length && count.textContent !== words) count.textContent = words;
+    more.hidden = list.complete || list.pages.length === 0;
+    news.hidden = newer === 0;
+    news.textContent = newer === 1 ? "1 newer job" : `${newer} newer jobs`;
+    bulk.show();
+    if (model.activity) activity.show(model.activity);
+  }
+
+  function refresh() {
+    if (list.pages.length === 0) return fill();
+    list.pages.forEach((page, number) => page.jobs && list.dirty.add(number));
+    return model.pace.ask(readAgain);
+  }
+
+  list = listed();
+  window.addEventListener("scroll", scrolled, { passive: true });
+  window.addEventListener("resize", scrolled, { passive: true });
+  const leave = () => {
+    window.removeEventListener("scroll", scrolled);
+    window.removeEventListener("resize", scrolled);
+    for (const one of [draw, scrolled, settled]) one.cancel();
+    clearTimeout(typing);
+    list.over = true;
+    activity.stop();
+  };
+  const node = el("div", {}, el("h1", {}, "Jobs"), activity.node, form.node, count, bulk.node, news, table.node, more);
+  return { node, update: draw, refresh, note, leave };
 }

@@ -13,7 +13,6 @@ export class Live {
     this.onEvent = onEvent;
     this.onGap = onGap;
     this.onState = onState;
-    this.names = ["message"]; // of the events that the server sends, as it lists them
     this.last = null;
     this.source = null;
     this.again = null;
@@ -26,7 +25,7 @@ export class Live {
 
   open() {
     this.close();
-    const source = new EventSource(this.last === null ? "/api/events" : `/api/events?after=${this.last}`);
+    const source = new EventSource(`/api/events?named=false${this.last === null ? "" : `&after=${this.last}`}`);
     this.source = source;
     source.addEventListener("connection", (message) => {
       this.last ??= Number(message.lastEventId);
@@ -38,7 +37,7 @@ export class Live {
       this.onGap(gap);
     });
     source.addEventListener("goodbye", () => this.onState("stopped"));
-    for (const name of this.names) source.addEventListener(name, (message) => this.take(message));
+    source.addEventListener("message", (message) => this.take(message));
     source.addEventListener("error", () => this.broken(source));
     this.look();
   }

@@ -1,32 +1,31 @@
-// The page's state: jobs by id, fetched again whenever an event names them. Rows are the truth; an event only names the
-// job to fetch.
+// What all views share: the stream of events, the jobs that were seen, how busy it is. Rows are the truth: an event only says
+// what to ask for again, and each view asks for what it shows.
 
 import { get, Unreachable } from "./api.js";
 import { Live } from "./live.js";
+import { oncePerFrame, Pace } from "./pace.js";
 
-const PAGE = 500;
-const ONE_BY_ONE = 3; // changed jobs that are fetched one by one; more come as one page
-const GATHER = 100; // milliseconds in which changes are gathered
-const SPACE = 1_000; // and between two rounds of fetching, whatever happens: a token has so many requests a minute
 const KEPT = 1_000; // events
+const KNOWN = 2_000; // jobs, of which other views have the names
+const RECENT = 100; // jobs that are asked for at once
+const ACTIVITY = 10_000; // milliseconds between two looks at how busy it is
 
 export class Model {
-  constructor({ onChange, onState, onFault }) {
+  constructor({ onChange, onState, onFault, onMissed }) {
     this.jobs = new Map();
     this.events = [];
     this.gaps = 0;
-    this.older = null; // the cursor where older jobs than these begin
+    this.activity = null;
     this.version = 0; // grows with every change
     this.state = "new";
     this.onState = onState;
-    this.onChange = onChange;
     this.onFault = onFault;
-    this.dirty = new Set();
-    this.whole = false;
-    this.missing = true; // changes may have been missed
-    this.timer = null;
-    this.asking = false;
-    this.next = 0;
+    this.onMissed = onMissed;
+    this.onEvent = null; // of the view that is shown
+    this.draw = oncePerFrame(onChange);
+    this.pace = new Pace((error) => this.fault(error));
+    this.lookAtActivity = async () => { this.activity = await get("/api/queue/activity"); this.changed(); };
+    this.lookAtRecent = () => this.load(`limit=${RECENT}`);
     this.live = new Live({
       onEvent: (event) => this.note(event),
       onGap: () => { this.gaps += 1; this.missed(); },
@@ -34,25 +33,38 @@ export class Model {
     });
   }
 
+  get connected() {
+    return this.state === "connected";
+  }
+
   forget() {
     this.live.close();
     this.live.last = null;
+    this.pace.stop();
+    this.pace.clear();
     this.jobs.clear();
     this.events = [];
+    this.activity = null;
     this.state = "new";
   }
 
   stateChanged(word) {
     if (word === this.state) return;
     this.state = word;
-    // What changed while no events came is fetched now; from here on events name it.
-    if (word === "connected") this.missed();
+    // What changed while no events came is asked for now; from here on events name it.
+    if (word === "connected") {
+      this.pace.start();
+      this.missed();
+    } else {
+      this.pace.stop();
+    }
     this.onState(word);
   }
 
   missed() {
-    this.missing = true;
-    this.soon(true);
+    this.onMissed();
+    this.pace.ask(this.lookAtActivity);
+    this.changed();
   }
 
   fault(error) {
@@ -64,81 +76,52 @@ export class Model {
     this.events.push(event);
     if (this.events.length > KEPT) this.events.shift();
     const job = this.jobs.get(event.job_id);
-    if (job && event.type === "job_progress") {
-      this.jobs.set(event.job_id, { ...job, status: event.status ?? job.status, progress: event.progress ?? job.progress });
-    } else if (event.job_id) {
-      this.dirty.add(event.job_id);
-    }
-    this.soon(false);
+    if (job && event.type === "job_progress") this.jobs.set(event.job_id, advanced(job, event));
+    else this.pace.ask(this.lookAtActivity, ACTIVITY);
+    this.onEvent?.(event);
+    this.changed();
+  }
+
+  // A job as it was read.
+  know(job) {
+    this.jobs.delete(job.job_id);
+    this.jobs.set(job.job_id, job);
+    if (this.jobs.size > KNOWN) this.jobs.delete(this.jobs.keys().next().value);
   }
 
   put(job) {
-    this.jobs.set(job.job_id, job);
+    this.know(job);
     this.changed();
   }
 
   changed() {
     this.version += 1;
-    this.onChange();
-  }
-
-  soon(whole) {
-    this.whole ||= whole;
-    if (this.asking) return;
-    this.timer ??= setTimeout(() => this.round(), Math.max(GATHER, this.next - performance.now()));
-  }
-
-  async round() {
-    const ids = [...this.dirty];
-    const whole = this.whole || ids.length > ONE_BY_ONE;
-    this.dirty.clear();
-    this.whole = false;
-    this.timer = null;
-    this.asking = true;
-    try {
-      await (whole ? this.load() : Promise.all(ids.map((id) => this.fetch(id))));
-    } catch (error) {
-      for (const id of ids) this.dirty.add(id);
-      this.whole ||= whole;
-      this.fault(error);
-    }
-    this.asking = false;
-    this.next = performance.now() + SPACE;
-    this.changed();
-    if (this.state === "connected" && (this.dirty.size || this.whole)) this.soon(false);
+    this.draw();
   }
 
   async fetch(jobId) {
     try {
       const job = await get(`/api/jobs/${encodeURIComponent(jobId)}`);
-      this.jobs.set(job.job_id, job); // a name was given where that differs
+      this.put(job); // a name was given where its id differs
       return job;
     } catch (error) {
       if (error.status !== 404) throw error;
       this.jobs.delete(jobId);
+      this.changed();
       return null;
     }
   }
 
-  async load() {
-    const anew = this.missing;
-    this.missing = false;
-    try {
-      const answer = await get(`/api/jobs?limit=${PAGE}`);
-      const last = answer.jobs.at(-1)?.job_id;
-      const older = anew || answer.next === null ? [] : [...this.jobs].filter(([id]) => id < last);
-      if (older.length === 0) this.older = answer.next;
-      this.jobs = new Map([...answer.jobs.map((job) => [job.job_id, job]), ...older]);
-    } catch (error) {
-      this.missing ||= anew;
-      throw error;
-    }
-  }
-
-  async loadOlder() {
-    const answer = await get(`/api/jobs?limit=${PAGE}&cursor=${encodeURIComponent(this.older)}`);
-    for (const job of answer.jobs) this.jobs.set(job.job_id, job);
-    this.older = answer.next;
+  // A page of the list of jobs.
+  async load(query) {
+    const answer = await get(`/api/jobs?${query}`);
+    for (const job of answer.jobs.slice().reverse()) this.know(job);
     this.changed();
+    return answer;
   }
+}
+
+// A job after a report of progress, which has all that changed.
+export function advanced(job, event) {
+  return { ...job, status: event.status ?? job.status, progress: event.progress ?? job.progress };
 }

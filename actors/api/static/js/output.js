@@ -1,42 +1,83 @@
-// A job's output while it is written. A connection that breaks goes on where it was, by the cursor of its last piece.
+// A job's output while it is written: followed, searched, downloaded. A connection that breaks goes on where it was, by the
+// cursor of its last piece.
 
-import { el } from "./dom.js";
-import { readable, Tail } from "./output_text.js";
+import { button, el, labelled } from "./dom.js";
+import { placesOf, readable, Tail } from "./output_text.js";
 
 const MOST = 200_000; // characters
+const FOUND = 1_000; // places of a search that are counted
 
-export function outputOf(path) {
+export function outputOf(jobId, model) {
+  const path = `/api/jobs/${encodeURIComponent(jobId)}/logs`;
   const box = el("pre", { tabindex: 0, role: "region", "aria-label": "Output" });
-  box.hidden = true;
   const note = el("p", { class: "quiet" }, "Nothing was written yet.");
+  const follow = el("input", { type: "checkbox" });
+  const search = el("input", { type: "search", id: "output-search", autocomplete: "off", maxlength: 200 });
+  const found = el("span", { class: "quiet", role: "status" });
   const tail = new Tail(MOST);
+  let text = "";
+  let place = 0; // of the places that were found, the one that is shown
   let cursor = null;
   let source = null;
   let drawing = null;
   let over = false;
+  follow.checked = true;
+  box.hidden = true;
 
   function draw() {
     drawing = null;
     box.hidden = false;
-    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    box.textContent = readable(tail.gather());
-    if (atEnd) box.scrollTop = box.scrollHeight;
+    text = readable(tail.gather());
+    const top = box.scrollTop;
+    mark();
+    if (follow.checked) box.scrollTop = box.scrollHeight;
+    else box.scrollTop = top;
+    if (tail.cut) note.textContent = "The last 200,000 characters; the download has all of it.";
   }
+
+  // Marks the place that was found; the others stand as they are.
+  function mark() {
+    const wanted = search.value;
+    const places = placesOf(text, wanted, FOUND);
+    if (places.length === 0) {
+      box.textContent = text;
+      found.textContent = wanted ? "Not found." : "";
+      return null;
+    }
+    place = ((place % places.length) + places.length) % places.length;
+    const at = places[place];
+    const marked = el("mark", {}, text.slice(at, at + wanted.length));
+    box.replaceChildren(text.slice(0, at), marked, text.slice(at + wanted.length));
+    found.textContent = `${place + 1} of ${places.length === FOUND ? `${FOUND} or more` : places.length}`;
+    return marked;
+  }
+
+  function go(by) {
+    follow.checked = false;
+    place += by;
+    const marked = mark();
+    if (!marked) return;
+    box.scrollTop += marked.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+    marked.scrollIntoView({ block: "nearest" });
+  }
+
+  search.addEventListener("input", () => { place = 0; go(0); });
+  search.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); go(event.shiftKey ? -1 : 1); } });
+  follow.addEventListener("change", () => { if (follow.checked) box.scrollTop = box.scrollHeight; });
+  // Who scrolls up wants to read; who scrolls to the end wants to follow.
+  box.addEventListener("scroll", () => { follow.checked = box.scrollHeight - box.scrollTop - box.clientHeight < 40; }, { passive: true });
 
   function open() {
     source?.close();
-    source = new EventSource(cursor === null ? path : `${path}?cursor=${encodeURIComponent(cursor)}`);
-    source.addEventListener("output", (message) => {
+    source = new EventSource(cursor === null ? `${path}/stream` : `${path}/stream?cursor=${encodeURIComponent(cursor)}`);
+    const add = (message, piece) => {
       cursor = message.lastEventId;
-      tail.add(JSON.parse(message.data).text);
-      note.textContent = "";
+      tail.add(piece);
+      if (!tail.cut) note.textContent = "";
       drawing ??= requestAnimationFrame(draw);
-    });
-    source.addEventListener("notice", (message) => {
-      cursor = message.lastEventId;
-      text = `${text}\n[${JSON.parse(message.data).text}]\n`.slice(-MOST);
-      drawing ??= requestAnimationFrame(draw);
-    });
+    };
+    source.addEventListener("output", (message) => add(message, JSON.parse(message.data).text));
+    source.addEventListener("notice", (message) => add(message, `\n[${JSON.parse(message.data).text}]\n`));
     source.addEventListener("unreadable", (message) => {
       source.close();
       note.textContent = JSON.parse(message.data).detail;
@@ -46,13 +87,15 @@ export function outputOf(path) {
       source.close();
       if (!tail.gather()) note.textContent = "It wrote nothing.";
     });
+    // A refusal, as while the server starts, closes the source for good: `again` opens it when the server is there.
   }
 
+  const node = el("div", {}, el("div", { class: "filters" }, labelled("Search", search), button("Previous", () => go(-1), "", "Previous place"), button("Next", () => go(1), "", "Next place"), found,
+    el("label", { class: "choice" }, follow, "Follow"), el("a", { href: path, download: `${jobId}.log` }, "Download")), note, box);
   open();
   return {
-    node: el("div", {}, note, box),
-    // After a refusal, as while the server starts, the browser does not ask again by itself.
-    again: () => { if (!over && source?.readyState === EventSource.CLOSED) open(); },
+    node,
+    again: () => { if (!over && source?.readyState === EventSource.CLOSED && model.connected) open(); },
     stop: () => { source?.close(); source = null; cancelAnimationFrame(drawing); },
   };
 }

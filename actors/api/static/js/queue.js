@@ -5,6 +5,7 @@ import { button, cell, el, gauge, keyed, table, announce } from "./dom.js";
 import { jobName, jobPath, owner, running, span } from "./format.js";
 import { allowed } from "./rights.js";
 
+const RUNNING = 5_000; // milliseconds between two looks at what runs
 const WAITING = ["Place", "Job", "User", "Priority", "Waits", "Starts in about", "Why it waits, and what changes that"];
 
 function tally(jobs, field) {
@@ -30,12 +31,11 @@ function waiting(job) {
 
 function usage(queue, jobs) {
   const limit = Object.fromEntries(queue.limits.map((one) => [one.name, one.value]));
-  const now = jobs.filter((job) => job.queue_status === "running");
   const rows = [["Everybody", queue.running, limit.total]];
   for (const [field, word, each] of [["user_id", "user", limit.per_user], ["org_id", "organisation", limit.per_organisation], ["team_id", "team", limit.per_team]]) {
-    for (const [name, number] of tally(now, field)) rows.push([`${word} ${name}`, number, each]);
+    for (const [name, number] of tally(jobs, field)) rows.push([`${word} ${name}`, number, each]);
   }
-  for (const [name, number] of tally(now, "provider")) rows.push([`provider ${name}`, number, limit[`per_provider.${name}`]]);
+  for (const [name, number] of tally(jobs, "provider")) rows.push([`provider ${name}`, number, limit[`per_provider.${name}`]]);
   return rows;
 }
 
@@ -46,6 +46,8 @@ export function queueView(model) {
   const limits = table("Running, beside the limits", ["Whose", "In use", "Jobs"], false);
   const more = button("Show more of what waits", () => { pages += 1; ask(); });
   let pages = 1;
+  let queue = null;
+  let running = [];
   let seen = null;
 
   async function set(word, body) {
@@ -64,24 +66,34 @@ export function queueView(model) {
     return el("p", { class: "actions" }, why === null ? "" : el("strong", {}, name === "" ? why : `${name}: ${why}`), allowed("admin", "Pausing", change));
   }
 
-  function show(queue) {
+  function show(found) {
+    queue = found;
     summary.textContent = queue.summary;
     keyed(gates, [["", queue.paused], ...Object.entries(queue.closed_providers)], ([name]) => `gate ${name}`, gate);
     keyed(list.body, queue.waiting, (job) => job.job_id, waiting);
     list.node.hidden = queue.waiting.length === 0;
     more.hidden = queue.next === null;
-    keyed(limits.body, usage(queue, [...model.jobs.values()]), (row) => row[0], bar);
+    keyed(limits.body, usage(queue, running), (row) => row[0], bar);
   }
 
-  function ask() {
-    getPages("/api/queue", "waiting", pages).then(show, (error) => model.fault(error));
+  async function read() {
+    const first = queue === null;
+    show(await getPages("/api/queue", "waiting", pages));
+    if (!first) model.pace.ask(readRunning, RUNNING);
   }
+
+  async function readRunning() {
+    running = (await model.load("status=uploading&status=queued&status=running&limit=500")).jobs;
+    if (queue) show(queue);
+  }
+
+  const ask = () => read().catch((error) => model.fault(error));
 
   function update() {
-    if (model.version === seen) return;
-    seen = model.version;
-    ask();
+    if (model.events.at(-1)?.seq === seen) return;
+    seen = model.events.at(-1)?.seq;
+    model.pace.ask(read);
   }
 
-  return { node: el("div", {}, el("h1", {}, "Queue"), summary, gates, limits.node, list.node, more), update };
+  return { node: el("div", {}, el("h1", {}, "Queue"), summary, gates, limits.node, list.node, more), update, refresh: () => (queue ? model.pace.ask(read) : Promise.all([read(), readRunning()]).catch((error) => model.fault(error))) };
 }

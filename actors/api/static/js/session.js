@@ -15,9 +15,7 @@ export async function whoAmI() {
     }
   }
   try {
-    const session = await get("/api/session");
-    const { types } = await get("/api/events/types");
-    return { session, eventNames: ["message", ...types.filter((one) => one.named).map((one) => one.type)] };
+    return { session: await get("/api/session") };
   } catch (error) {
     return { refused: error.status === 401 ? "" : error.message };
   }

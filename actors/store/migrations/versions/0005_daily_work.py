@@ -26,6 +26,7 @@ def upgrade() -> None:
     _wide_jobs()
     _attempts()
     _notifications()
+    _starts_and_ends()
 
 
 def _names_and_groups() -> None:
@@ -45,6 +46,12 @@ def _names_and_groups() -> None:
     limited = sa.text("NOT kept_with_job")
     op.create_index("idempotency_by_age", "idempotency_keys", ["created_at"], sqlite_where=limited)
     op.create_index("idempotency_by_job", "idempotency_keys", ["job_id"])
+
+
+def _starts_and_ends() -> None:
+    """For lists in the order of starts or ends, and for what started and ended in the last hour."""
+    for name, column in (("jobs_by_start", "started_at"), ("jobs_by_end", "completed_at")):
+        op.create_index(name, "jobs", [column, "job_id"], sqlite_where=sa.text(f"{column} IS NOT NULL"))
 
 
 def _progress() -> None:

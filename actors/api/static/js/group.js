@@ -1,0 +1,153 @@
+// A group of jobs side by side: parameters and metrics, curves of some of them in one plot, a parameter against a metric.
+
+import { get } from "./api.js";
+import { columnsOf, fitting, nameOf, numeric, textOf } from "./comparison.js";
+import { csvOf, download } from "./csv.js";
+import { plotOptions } from "./curves.js";
+import { announce, button, el, labelled } from "./dom.js";
+import { linePlot } from "./line_plot.js";
+import { oncePerFrame } from "./pace.js";
+import { segmentsOf } from "./points.js";
+import { scatter } from "./scatter.js";
+import { groupTable } from "./group_table.js";
+
+const PAGES = 5; // of a thousand jobs
+const AT_FIRST = 5; // curves that are drawn before anybody chose
+const MOST = 16; // curves in one plot
+const POINTS = 300; // of each curve
+const EVERY = 5_000; // milliseconds between two looks at a group that changes
+
+function select(label, id, changed) {
+  const node = el("select", { id });
+  node.addEventListener("change", changed);
+  const show = (values, chosen) => {
+    if ([...node.options].map((one) => one.value).join("\n") !== values.join("\n")) node.replaceChildren(...values.map((value) => el("option", { value }, value)));
+    if (values.includes(chosen)) node.value = chosen;
+  };
+  return { node, label: labelled(label, node), show, get value() { return node.value; } };
+}
+
+export function groupView(model, name, asked) {
+  const user = asked.get("user") ?? "";
+  const path = `/api/compare?${new URLSearchParams({ group: name, ...(user ? { user_id: user } : {}) })}`;
+  let jobs = [];
+  let goals = {};
+  let columns = columnsOf([], {});
+  let sort = { key: "job", order: "asc" };
+  let chosen = null; // ids, once somebody chose
+  let found = false;
+  const series = new Map(); // by job: its series, and the state in which they were read
+  const draw = oncePerFrame(show);
+  const filter = el("input", { id: "group-filter", type: "search", autocomplete: "off", maxlength: 200 });
+  const note = el("p", { class: "quiet", role: "status" }, "Reading the jobs of the group ...");
+  const table = groupTable({ sortBy, choose, chosen: (jobId) => drawn().includes(jobId), more: draw });
+  const metric = select("Metric", "curve-metric", draw);
+  const [across, up] = [select("Parameter", "scatter-x", draw), select("Metric", "scatter-y", draw)];
+  const logX = el("input", { type: "checkbox" });
+  const options = plotOptions(draw, { together: false });
+  const curves = linePlot("Curves of the chosen jobs");
+  const points = scatter();
+  const asCsv = button("Download as CSV", () => download(`${name}.csv`, csvOf([columns.map((one) => one.label), ...shownJobs().map((job) => columns.map((one) => (one.kind === "metric" ? one.of(job) : textOf(one, job))))])));
+  filter.addEventListener("input", draw);
+  logX.addEventListener("change", draw);
+
+  const shownJobs = () => fitting(jobs, columns, filter.value);
+  const metrics = () => [...new Set(jobs.flatMap((job) => Object.keys(job.metrics)))].sort();
+
+  // The ids of the jobs whose curves are drawn: those that were chosen, at first the best ones.
+  function drawn() {
+    if (chosen) return [...chosen];
+    const goal = columns.find((one) => one.goal);
+    return (goal ? jobs.filter((job) => goal.of(job) !== null).sort((a, b) => (goal.goal === "min" ? 1 : -1) * (goal.of(a) - goal.of(b))) : jobs).slice(0, AT_FIRST).map((job) => job.job_id);
+  }
+
+  // The name of a job, with the end of its id where another one has the same.
+  const labelOf = (job) => (jobs.filter((one) => nameOf(one) === nameOf(job)).length > 1 ? `${nameOf(job)} (${job.job_id.slice(-6)})` : nameOf(job));
+
+  function choose(job, on) {
+    const next = new Set(drawn());
+    if (on) next.add(job.job_id);
+    else next.delete(job.job_id);
+    if (next.size > MOST) announce(`At most ${MOST} curves are drawn in one plot.`);
+    else chosen = next;
+    model.pace.ask(readCurves);
+    draw();
+  }
+
+  function sortBy(column) {
+    const first = column.goal === "max" ? "desc" : "asc";
+    sort = { key: column.key, order: sort.key === column.key && sort.order === first ? (first === "asc" ? "desc" : "asc") : first };
+    draw();
+  }
+
+  const byList = select("Sort by", "group-sort", () => { sort = { key: columns.find((one) => one.label === byList.value)?.key ?? "job", order: sort.order }; draw(); });
+  const order = select("Order", "group-order", () => { sort = { ...sort, order: order.value === "least first" ? "asc" : "desc" }; draw(); });
+
+  async function read() {
+    const rows = [];
+    let answer = null;
+    for (let page = 0; page < PAGES && answer?.next !== null; page += 1) {
+      answer = await get(answer ? `${path}&cursor=${encodeURIComponent(answer.next)}` : path);
+      rows.push(...answer.jobs);
+      goals = { ...goals, ...answer.goals };
+    }
+    jobs = rows;
+    if (!found) sort = { key: columnsOf(jobs, goals).find((one) => one.goal)?.key ?? "job", order: Object.values(goals)[0] === "max" ? "desc" : "asc" };
+    found = true;
+    columns = columnsOf(jobs, goals);
+    note.textContent = answer.next === null ? "" : `The first ${jobs.length} jobs.`;
+    await readCurves();
+    draw();
+  }
+
+  // The series of one job that has none yet, or whose last value changed since; the others in later turns.
+  async function readCurves() {
+    const state = (jobId) => { const job = jobs.find((one) => one.job_id === jobId); return job && JSON.stringify([job.status, job.metrics]); };
+    const missing = drawn().filter((jobId) => state(jobId) && series.get(jobId)?.state !== state(jobId));
+    for (const jobId of missing.slice(0, AT_FIRST)) {
+      const answer = await get(`/api/jobs/${encodeURIComponent(jobId)}/metrics?points=${POINTS}`);
+      series.set(jobId, { state: state(jobId), series: answer.series });
+    }
+    if (missing.length > AT_FIRST) model.pace.ask(readCurves);
+    draw();
+  }
+
+  function show() {
+    if (!found) return;
+    table.show(shownJobs(), columns, sort, jobs);
+    byList.show(columns.map((one) => one.label), columns.find((one) => one.key === sort.key)?.label);
+    order.show(["least first", "greatest first"], sort.order === "asc" ? "least first" : "greatest first");
+    metric.show(metrics(), metric.value || Object.keys(goals)[0]);
+    up.show(metrics(), up.value || Object.keys(goals)[0]);
+    across.show(columns.filter((one) => one.kind === "parameter").map((one) => one.name), across.value);
+    const lines = drawn().flatMap((jobId, index) => {
+      const one = series.get(jobId)?.series[metric.value];
+      const job = jobs.find((other) => other.job_id === jobId);
+      return one && job ? segmentsOf(one.points).map(([xs, ys]) => ({ name: labelOf(job), index, xs, ys })) : [];
+    });
+    curves.show(lines, { ...options.options, title: metric.value ? `${metric.value} of the chosen jobs` : "" });
+    const which = goals[up.value] ? "best" : "last";
+    const both = jobs.map((job) => ({ name: nameOf(job), x: numeric(job.parameters[across.value]), y: job.metrics[up.value]?.[which] ?? null }));
+    points.show(both.filter((one) => one.x !== null && one.x !== "" && one.y !== null), across.value, which === "best" ? `${up.value} (${goals[up.value] === "min" ? "least" : "greatest"})` : up.value, logX.checked);
+    plots.hidden = metrics().length === 0;
+    scattered.hidden = across.value === "" || metrics().length === 0;
+  }
+
+  function noted(event) {
+    // An event does not say of which group a job is: a new one may be of this one.
+    if (event.type === "job_queued" || jobs.some((job) => job.job_id === event.job_id)) model.pace.ask(read, EVERY);
+  }
+
+  function failed(error) {
+    if (error.status === 404) note.textContent = "There are no jobs in this group.";
+    else model.fault(error);
+  }
+
+  const scattered = el("section", {}, el("h2", {}, "A parameter against a metric"), el("div", { class: "filters" }, across.label, up.label, el("label", { class: "choice" }, logX, "Logarithmic parameter")), points.node);
+  const plots = el("section", {}, el("h2", {}, "Curves"), el("p", { class: "quiet" }, `Choose jobs in the table, at most ${MOST}; at first the best ones are drawn.`), el("div", { class: "filters" }, metric.label), options.node, curves.node);
+  const node = el("div", {}, el("p", {}, el("a", { href: `#/jobs?${new URLSearchParams({ group: name, ...(user ? { user } : {}) })}` }, "Its jobs as a list")), el("h1", {}, `Group ${name}`), note,
+    el("div", { class: "filters" }, labelled("Filter, such as lr=0.1 or failed", filter), byList.label, order.label, asCsv), table.node, plots, scattered);
+  plots.hidden = scattered.hidden = true;
+  const refresh = () => (found ? model.pace.ask(read) : read().catch(failed));
+  return { node, update: () => {}, refresh, note: noted, leave: () => { draw.cancel(); curves.stop(); points.stop(); } };
+}

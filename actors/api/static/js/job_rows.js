@@ -1,0 +1,38 @@
+// A row of the list of jobs, and how far a job is.
+
+import { cell, el, gauge, state } from "./dom.js";
+import { clock, ended, fraction, groupPath, jobName, jobPath, jobState, measures, moment, owner, took } from "./format.js";
+
+export function progressOf(job) {
+  if (ended(job) || !job.progress) return "";
+  const part = fraction(job.progress);
+  return [part === null ? "" : gauge("progressbar", `Progress of ${jobName(job)}`, Math.round(part * 100), 100), " ",
+    el("span", { class: "quiet" }, measures(job.progress))];
+}
+
+// A moment of today as a time, one of another day with its day.
+function shortly(text) {
+  const today = new Date().toDateString();
+  const day = new Date(text);
+  const words = day.toDateString() === today ? clock(text) : day.toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+  return el("time", { datetime: text, title: moment(text) }, words);
+}
+
+const at = (label, text, more) => cell(label, text ? [shortly(text), more ? [" ", el("span", { class: "quiet" }, more)] : ""] : "", "time");
+
+export const COLUMNS = [["name", "Job"], ["status", "State"], ["user", "User"], ["provider", "Provider"], ["group", "Group"], ["created", "Submitted"], ["started", "Started"], ["ended", "Ended"], [null, "Progress, result, message"]];
+
+// `choose(job, chosen)` is called when its box is clicked.
+export function jobRow({ job, chosen }, choose) {
+  const [word, kind] = jobState(job);
+  const box = el("input", { type: "checkbox", "aria-label": `Select ${jobName(job)}` });
+  box.checked = chosen;
+  box.addEventListener("change", () => choose(job, box.checked));
+  return el("tr", { class: chosen ? "chosen" : null }, el("td", { class: "choose" }, box),
+    el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job))),
+    cell("", state(word, kind)), cell("User", owner(job), "user"), cell("Provider", job.provider, "user"),
+    cell("Group", job.group ? el("a", { href: groupPath(job.group, job.user_id) }, job.group) : "", "user"), at("Submitted", job.created_at),
+    at("Started", job.started_at, job.started_at ? ["after ", took(job.queued_at, job.started_at)] : ""),
+    at("Ended", job.completed_at, job.started_at && job.completed_at ? ["ran ", took(job.started_at, job.completed_at)] : ""),
+    cell("", [progressOf(job), job.error_message || job.reason || measures(job.result)], "wide"));
+}

@@ -1,0 +1,116 @@
+"""What a provider said of a job that was restored from a backup, turned into rows (:mod:`actors.jobs.look_ups`).
+
+Each function leaves the job alone where it is not marked any more: it was settled, or has ended, meanwhile. A job that
+cannot be told is *uncertain*, as one whose answer was lost; its entry says in which state it was
+(:class:`~actors.jobs.records.Restored`), so that a person's word can put it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from actors.jobs.events import EventType
+from actors.jobs.ids import attempt_of
+from actors.jobs.lifecycle import Trigger
+from actors.jobs.look_ups import Adopt, AsItWas, Doubt, Seen, ToLookUp, Verdict
+from actors.jobs.records import QueueStatus, Restored, Submission, SubmissionState
+from actors.ledger.base import Pair, advance, change, close_submission, emit, load_readable
+from actors.ledger.dispatch import hand_over
+from actors.ledger.doubts import Token, close_request, make_uncertain, put_unknown
+from actors.ledger.observe import apply_observation
+from actors.ledger.rerun import OF_AN_ATTEMPT
+from actors.ledger.settle import settle_absent
+from actors.store import Transaction, jobs, queue, restored, submissions
+
+Jitter = Callable[[], float]
+
+_AGAIN = "it ran again after the backup was made"
+_FOUND = "it was found at its provider"
+
+
+def to_look_up(connection: Connection, provider: str) -> list[ToLookUp]:
+    """The restored jobs of a provider that it is still to be asked about."""
+    ids = restored.to_look_up(connection, provider)
+    found, entries = jobs.get_many(connection, ids), queue.get_many(connection, ids)
+    handed = submissions.of_jobs(connection, ids)
+    return [
+        ToLookUp(found[one], entries[one], _open(handed.get(one))) for one in ids if one in found and one in entries
+    ]
+
+
+def _open(submission: Submission | None) -> Submission | None:
+    return None if submission is None or submission.state is SubmissionState.CLOSED else submission
+
+
+def record_look_up(tx: Transaction, job_id: str, verdict: Verdict, *, token: Token, jitter: Jitter) -> None:
+    """Record what became of one job. ``token``: makes the token of a submission of which only the key is known."""
+    pair = load_readable(tx, job_id)
+    if pair is None or pair.job.is_terminal or pair.entry.restored is not Restored.LOOK_UP:
+        return
+    match verdict:
+        case Adopt(seen):
+            _adopt(tx, pair, seen, token)
+        case Doubt(reason):
+            make_uncertain(tx, pair, reason, token)
+        case AsItWas():
+            _go_on(tx, pair, jitter)
+
+
+def _go_on(tx: Transaction, pair: Pair, jitter: Jitter) -> None:
+    """It surely has not run since: as it was in the backup."""
+    submission = submissions.newest(tx.connection, pair.job.job_id)
+    after = change(tx, pair, entry={"restored": None})
+    emit(tx, after.job, EventType.JOB_RESTORED, status=after.job.status.value, reason="it has not run since")
+    if pair.entry.status is QueueStatus.RUNNING:
+        if submission is not None:
+            settle_absent(tx, submission.key, jitter=jitter)
+    elif after.job.cancel_requested_at is not None:
+        by = after.job.cancel_requested_by
+        changes = {"error_message": f"Cancelled by {by}" if by else "Cancelled"}
+        close_request(tx, pair.job.job_id, "its job was cancelled")
+        advance(tx, after, Trigger.CANCEL_WAITING, job=changes, entry=changes)
+
+
+def _adopt(tx: Transaction, pair: Pair, seen: Sequence[Seen], token: Token) -> None:
+    """Its provider has it: the last attempt of ``seen`` is the present one."""
+    newest, job_id, known = seen[-1], pair.job.job_id, None
+    if pair.entry.status is QueueStatus.RUNNING:
+        submission = submissions.newest(tx.connection, job_id)
+        if submission is not None and submission.key == newest.key:
+            _recognise(tx, pair, submission, newest)
+            return
+        pair, known = _ran_again(tx, pair, submission), submission and submission.key
+    else:
+        close_request(tx, job_id, _FOUND)
+    for one in [one for one in seen[:-1] if one.key != known]:
+        put_unknown(tx, one.key, job_id, token)
+        ended = {"handle": one.handle, "handed_at": tx.now, "error": None}
+        submissions.change(tx.connection, one.key, **ended)
+        close_submission(tx, one.key, _AGAIN)
+    attempt = attempt_of(newest.key) - 1
+    counted = {"attempt": attempt, "reruns": pair.entry.reruns + len(seen) - 1}
+    if len(seen) > 1:
+        counted["run_first_attempt"] = attempt
+    entry = {**counted, "restored": None, "not_before": None, "start_after": None, "started_at": tx.now}
+    advance(tx, pair, Trigger.RESTORE, entry=entry, data={"reason": _FOUND})
+    put_unknown(tx, newest.key, job_id, token)
+    hand_over(tx, newest.key, newest.handle, newest.observation)
+
+
+def _recognise(tx: Transaction, pair: Pair, submission: Submission, newest: Seen) -> None:
+    """The attempt that was handed over, or may have been, when the backup was made."""
+    pair = change(tx, pair, entry={"restored": None})
+    if submission.state is not SubmissionState.HANDED:
+        hand_over(tx, newest.key, newest.handle, newest.observation)
+    elif newest.observation is not None:
+        apply_observation(tx, pair, newest.key, newest.observation, with_series=True)
+
+
+def _ran_again(tx: Transaction, pair: Pair, submission: Submission | None) -> Pair:
+    """The attempt of the backup has ended since, and the job ran again: wait for what is found, in no lane."""
+    if submission is not None:
+        close_submission(tx, submission.key, _AGAIN)
+    cleared = {**dict.fromkeys(OF_AN_ATTEMPT), "uncertain_since": None, "uncertain_reason": None}
+    return advance(tx, pair, Trigger.RERUN, job=cleared, data={"reason": _AGAIN})

@@ -1,0 +1,135 @@
+"""Jobs in the order of one of their columns, page by page.
+
+The index of that column is walked from where the page before ended, and the rows on the way are compared with the
+filters, until a page is full: no page sorts anything. A filter that few rows fit makes that walk long; it is a read for
+a person, which ends at its deadline. Jobs without a value (no name, not started, not ended) come last, in both
+directions the newest first.
+
+A place is the last job of a page. What it is in order by is read from its row, and for columns that change, as a
+status, from the place itself: so a page goes on where the one before ended, whatever happened to that job since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, select, tuple_, type_coerce
+
+from actors.jobs.records import Job
+from actors.jobs.refusal import invalid
+from actors.jobs.views import JobFilters, JobOrder, JobSort
+from actors.store.dialect import unindexed
+from actors.store.jobs import SIZE, conditions, get, get_many, has_status, of_name, of_organisation
+from actors.store.paging import bounded
+from actors.store.schema import jobs
+from actors.store.types import microseconds
+
+_STARTED, _ENDED = (type_coerce(column, BigInteger) for column in (jobs.c.started_at, jobs.c.completed_at))
+_COLUMNS: dict[JobSort, tuple[ColumnElement[Any], ...]] = {
+    JobSort.CREATED: (jobs.c.job_id,),
+    JobSort.NAME: (jobs.c.config_name, jobs.c.user_id, jobs.c.job_id),
+    JobSort.USER: (jobs.c.user_id, jobs.c.status, jobs.c.job_id),
+    JobSort.STATUS: (jobs.c.status, jobs.c.job_id),
+    JobSort.PROVIDER: (jobs.c.provider, jobs.c.status, jobs.c.job_id),
+    JobSort.GROUP: (jobs.c.group_name, jobs.c.user_id, jobs.c.status, jobs.c.job_id),
+    JobSort.STARTED: (_STARTED, jobs.c.job_id),
+    JobSort.ENDED: (_ENDED, jobs.c.job_id),
+}
+"""The columns of an index each."""
+_MAY_LACK = {
+    JobSort.NAME: jobs.c.config_name,
+    JobSort.GROUP: jobs.c.group_name,
+    JobSort.STARTED: jobs.c.started_at,
+    JobSort.ENDED: jobs.c.completed_at,
+}
+_NO_MOMENT = -1
+
+
+@attrs.frozen
+class Place:
+    """Where a page ended: its last job, and what is in order by of it and may change since."""
+
+    job_id: str
+    status: str
+    moment: int
+    """Microseconds; -1: it had not started, or not ended."""
+
+
+def place_of(job: Job, sort: JobSort) -> Place:
+    """The place of ``job``."""
+    moment = job.started_at if sort is JobSort.STARTED else job.completed_at if sort is JobSort.ENDED else None
+    return Place(job.job_id, job.status.value, _NO_MOMENT if moment is None else microseconds(moment))
+
+
+def page(
+    connection: Connection, order: JobOrder, after: Place | None, limit: int, filters: JobFilters
+) -> tuple[list[Job], bool]:
+    """Jobs in ``order`` behind ``after``, and whether there are more.
+
+    Raises :class:`~actors.jobs.refusal.Refused` where the job of ``after`` was removed, if its row is needed.
+    """
+    column, start = _MAY_LACK.get(order.sort), None if after is None else _values(connection, order.sort, after)
+    found: list[Any] = []
+    if start is None or start[0] is not None:
+        found, more = bounded(connection, _with_value(order, start, filters), limit)
+        start = None
+        if more:
+            return _in_order(connection, found), True
+    if column is None:
+        return _in_order(connection, found), False
+    lacking = _without_value(column, None if start is None else str(start[-1]), filters)
+    if limit > len(found):
+        rest, more = bounded(connection, lacking, limit - len(found))
+    else:
+        rest, more = [], connection.execute(lacking.limit(1)).first() is not None
+    return _in_order(connection, [*found, *rest]), more
+
+
+def _in_order(connection: Connection, found: list[Any]) -> list[Job]:
+    by_id = get_many(connection, [row.job_id for row in found])
+    return [by_id[row.job_id] for row in found if row.job_id in by_id]
+
+
+def _values(connection: Connection, sort: JobSort, after: Place) -> tuple[Any, ...]:
+    """The values of the columns of ``sort`` at ``after``; the first is None where the job has no value there."""
+    if sort is JobSort.CREATED:
+        return (after.job_id,)
+    if sort is JobSort.STATUS:
+        return after.status, after.job_id
+    if sort in (JobSort.STARTED, JobSort.ENDED):
+        return None if after.moment == _NO_MOMENT else after.moment, after.job_id
+    job = get(connection, after.job_id)
+    if job is None:
+        raise invalid("cursor", "goes on behind a job that was removed; begin without it")
+    if sort is JobSort.NAME:
+        return job.request.config_name, job.request.user_id, job.job_id
+    if sort is JobSort.GROUP:
+        return job.request.group, job.request.user_id, after.status, job.job_id
+    return job.request.user_id if sort is JobSort.USER else job.provider, after.status, after.job_id
+
+
+def _with_value(order: JobOrder, start: tuple[Any, ...] | None, filters: JobFilters) -> Select[Any]:
+    columns = _COLUMNS[order.sort]
+    query = select(jobs.c.job_id, SIZE).where(*_fits(filters))
+    if (column := _MAY_LACK.get(order.sort)) is not None:
+        query = query.where(column.is_not(None))
+    if start is not None:
+        here = tuple_(*columns)
+        query = query.where(here < start if order.descending else here > start)
+    return query.order_by(*(one.desc() if order.descending else one.asc() for one in columns))
+
+
+def _without_value(column: ColumnElement[Any], before: str | None, filters: JobFilters) -> Select[Any]:
+    query = select(jobs.c.job_id, SIZE).where(unindexed(column).is_(None), *_fits(filters))
+    return (query if before is None else query.where(jobs.c.job_id < before)).order_by(jobs.c.job_id.desc())
+
+
+def _fits(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
+    """What a job must fulfil; no index is looked up by it."""
+    if statuses := tuple(filters.get("statuses", ())):
+        yield has_status(statuses)
+    yield from conditions(filters, None, *(unindexed(jobs.c[name]) for name in ("job_id", "user_id", "provider")))
+    yield from of_name(filters)
+    yield from of_organisation(filters.get("org_id"))

@@ -1,0 +1,107 @@
+"""Each page in both schemes on a phone and on a desk: axe-core finds nothing, and nothing scrolls sideways."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.supervised import ROOT, Served
+from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of
+
+pytestmark = marks
+AXE = Path(os.environ.get("GREENROOM_TEST_AXE", ""))
+WIDTHS = (360, 390, 1280)
+LONG = "a-name-without-any-place-to-break-it-" * 5
+FOUND = """async () => {
+  const { violations, passes } = await axe.run();
+  const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]);
+  return [found, passes.length];
+}"""
+
+
+@pytest.fixture(scope="module")
+def places(stage: Stage, served: Served) -> Iterator[dict[str, str]]:
+    """By the name of each page: where it is, with something on it. A sweep, a failure, an approval, one that waits."""
+    parameters = {"lr": ["0.1", "20"], "hidden": ["4"]}
+    command = ["python", "train.py", "--lr", "{lr}", "--hidden", "{hidden}", "--epochs", "3"]
+    sweep = stage.submit(
+        "run-{lr}", provider="local", spec=None, command=command, cwd=str(ROOT / "examples/train"), group="sweep",
+        matrix=parameters,
+    )  # fmt: skip
+    waiting = stage.submit("later", after=[sweep[0]["job_id"]], start_after="+2h", requires_approval=LONG)
+    stage.submit(LONG[:200], org_id=LONG[:200], spec={"duration": 600, "progress": 5})
+    job = sweep[0]["job_id"]
+    yield {
+        "jobs": "jobs", "a job": f"jobs/{job}", "one that waits": f"jobs/{waiting['job_id']}", "queue": "queue",
+        "group": "group/sweep?user=ana", "approvals": "approvals", "events": "events", "actors": "actors",
+        "health": "health",
+    }  # fmt: skip
+    stage.ask("POST", "/api/jobs/cancel", json={"status": ["pending", "uploading", "queued", "running"]})
+
+
+@pytest.fixture(params=["light", "dark"])
+def page_of_scheme(request: pytest.FixtureRequest, browser: Browser, stage: Stage, served: Served) -> Iterator[Page]:
+    """A page in one of the schemes, signed in."""
+    with page_of(browser, color_scheme=request.param) as page:
+        page.goto(stage.link())
+        page.get_by_role("navigation").wait_for()
+        yield page
+
+
+def shown(page: Page, name: str) -> None:
+    """Wait until the page has what it is for."""
+    main = page.get_by_role("main")
+    if name in ("a job", "group"):
+        expect(main.locator("canvas").first).to_be_visible()
+    elif name in ("jobs", "one that waits"):
+        expect(main.get_by_role("link", name="run-0.1", exact=True)).to_be_visible()
+    elif name == "queue":
+        expect(main.get_by_role("meter").first).to_be_visible()
+    elif name == "approvals":
+        expect(main.get_by_role("button", name="Approve later")).to_be_visible()
+    elif name == "actors":
+        expect(main.get_by_text("scheduler")).to_be_visible()
+    elif name == "health":
+        expect(main.get_by_role("heading", name="local")).to_be_visible()
+
+
+def open_everything(page: Page) -> None:
+    """What is folded can be wide, too."""
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+
+
+def test_nothing_scrolls_sideways(page_of_scheme: Page, served: Served, places: dict[str, str]) -> None:
+    """Long names, open tables and plots included."""
+    page, wide = page_of_scheme, {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for name, place in places.items():
+            page.goto(at(served, place))
+            shown(page, name)
+            open_everything(page)
+            found = page.evaluate("document.documentElement.scrollWidth")
+            if found > width:
+                wide[name, width] = found
+    assert wide == {}
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is missing: npm install axe-core, as .ci/run does")
+def test_axe_finds_nothing(page_of_scheme: Page, served: Served, places: dict[str, str]) -> None:
+    page, found = page_of_scheme, dict[Any, Any]()
+    source = AXE.read_text()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for name, place in places.items():
+            page.goto(at(served, place))
+            shown(page, name)
+            open_everything(page)
+            page.evaluate(source)
+            faults, passed = page.evaluate(FOUND)
+            assert passed > 10  # rules that it tried
+            if faults:
+                found[name, width] = faults
+    assert found == {}
