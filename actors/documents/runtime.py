@@ -61,10 +61,29 @@ class BreakerDocument(TypedDict):
     why: str
 
 
+class CapacityDocument(TypedDict):
+    """What a provider has in all: slots for CPUs and GPUs, bytes of memory; null: not counted there."""
+
+    cpus: int | None
+    gpus: int | None
+    memory: int | None
+
+
+class InUseDocument(TypedDict):
+    """What jobs hold at a provider: of everybody, whatever the caller sees of them."""
+
+    jobs: int
+    cpus: int
+    gpus: int
+    memory: int
+
+
 class ProviderDocument(TypedDict):
     """A provider. ``gate``: why nothing is dispatched there now.
 
     ``checked``: it was asked for this answer (``check=true``). ``fault``: what is wrong, null where nothing is.
+    ``capacity``: null where it cannot say. ``in_use`` counts jobs that are being handed over, too. ``devices``: the
+    names of its GPUs, as the ``devices`` of its jobs have them; null where it names none.
     """
 
     name: str
@@ -74,13 +93,20 @@ class ProviderDocument(TypedDict):
     checked: bool
     fault: str | None
     capabilities: Document
+    capacity: CapacityDocument | None
+    in_use: InUseDocument
+    devices: list[str] | None
 
 
 def provider_document(view: ProviderView) -> ProviderDocument:
     """How a provider stands."""
     capabilities = attrs.asdict(view.capabilities, value_serializer=lambda _one, _field, value: plain(value))
     breaker = from_fields(BreakerDocument, view.breaker, rest_seconds=view.breaker.retry_after)
-    return from_fields(ProviderDocument, view, breaker=breaker, capabilities=capabilities)
+    return from_fields(
+        ProviderDocument, view, breaker=breaker, capabilities=capabilities,
+        capacity=None if view.capacity is None else from_fields(CapacityDocument, view.capacity),
+        in_use=from_fields(InUseDocument, view.in_use),
+    )  # fmt: skip
 
 
 class ProvidersDocument(TypedDict):

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from actors.jobs.durations import seconds_between
 from actors.jobs.ids import submission_key
 from actors.jobs.records import Job, Observation, Phase, QueueEntry, Submission, SubmissionState
 from actors.jobs.reruns import run_again
@@ -118,6 +119,6 @@ def doubt_about_records(
         return (
             f"provider {provider} has no records from before {since:%Y-%m-%d %H:%M:%S} UTC, the backup is of {moment}"
         )
-    if kept_days and (now - began_at).total_seconds() >= kept_days * 86_400:
+    if kept_days and seconds_between(began_at, now) >= kept_days * 86_400:
         return f"ended jobs are kept for {kept_days:g} days, and the backup is of {moment}"
     return None

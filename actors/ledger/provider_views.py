@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import attrs
+from sqlalchemy import Connection
 
+from actors.jobs.records import Capacity, Resources
 from actors.ledger.ledger import Ledger
 from actors.providers.base import Capabilities
 from actors.providers.breaker import Breaker, BreakerState
+from actors.providers.classify import Failure
 from actors.providers.guard import GuardedProvider
-from actors.store import gates
+from actors.store import gates, queue
 
 
 @attrs.frozen
@@ -34,10 +37,27 @@ class BreakerView:
 
 
 @attrs.frozen
+class Usage:
+    """What the jobs that run hold: slots, and bytes of memory of those that say how much they need."""
+
+    jobs: int = 0
+    cpus: int = 0
+    gpus: int = 0
+    memory: int = 0
+
+    def plus(self, needs: Resources, count: int) -> Usage:
+        """With ``count`` jobs more of these ``needs``."""
+        memory = self.memory + count * (needs.memory or 0)
+        return Usage(self.jobs + count, self.cpus + count * needs.cpus, self.gpus + count * needs.gpus, memory)
+
+
+@attrs.frozen
 class ProviderView:
     """A configured provider. ``kind``: None where a program gave it. ``gate``: why nothing is dispatched there now.
 
     ``checked``: it was asked just now whether it answers; ``fault``: what is wrong, in one line, None where nothing is.
+    ``capacity``: None where it cannot say. ``in_use``: what jobs hold there, those that are being handed over and those
+    of which nobody knows whether they run among them. ``devices``: the names of its GPUs, None where it names none.
     """
 
     name: str
@@ -47,6 +67,9 @@ class ProviderView:
     gate: str | None
     checked: bool
     fault: str | None
+    capacity: Capacity | None
+    in_use: Usage
+    devices: tuple[str, ...] | None
 
 
 async def provider_views(
@@ -61,6 +84,7 @@ async def provider_views(
     ``faults``: what is wrong with those that were asked.
     """
     closed = await ledger.read(gates.closed, providers, now)
+    held = await ledger.read(_usage)
     return [
         ProviderView(
             name,
@@ -70,9 +94,20 @@ async def provider_views(
             None if (why := closed[name]) is None else why.reason,
             name in faults,
             faults.get(name),
+            None if isinstance(capacity := provider.capacity(), Failure) else capacity,
+            held.get(name, Usage()),
+            provider.devices(),
         )
         for name, provider in providers.items()
     ]
+
+
+def _usage(connection: Connection) -> dict[str, Usage]:
+    """By provider, what jobs hold there."""
+    found: dict[str, Usage] = {}
+    for one in queue.running(connection):
+        found[one.provider] = found.get(one.provider, Usage()).plus(one.resources, one.count)
+    return found
 
 
 def unhealthy(providers: Mapping[str, GuardedProvider]) -> list[str]:

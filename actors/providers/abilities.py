@@ -93,6 +93,15 @@ class ListsHeld(Protocol):
         """The jobs that have not ended."""
 
 
+@runtime_checkable
+class NamesDevices(Protocol):
+    """A provider whose GPUs have names, by which its jobs say which of them they got."""
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """The names of all its GPUs."""
+
+
 @attrs.frozen
 class Remark:
     """``text``: a sentence about the job of submission key ``key``, which has ended already."""

@@ -53,6 +53,11 @@ def checked_capacity(answer: object) -> Capacity:
     return capacity
 
 
+def checked_devices(answer: object) -> tuple[str, ...]:
+    """The names of a provider's GPUs."""
+    return _devices(answer, "devices") or ()
+
+
 def checked_place(answer: object) -> str | None:
     """A cursor, or None."""
     return None if answer is None else of_type(answer, str, "place in an output")

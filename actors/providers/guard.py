@@ -95,6 +95,14 @@ class GuardedProvider(AbilityCalls):
         """What there is in all."""
         return self._ask("capacity", lambda: answers.checked_capacity(self._provider.capacity()))
 
+    def devices(self) -> tuple[str, ...] | None:
+        """The names of its GPUs; None: it does not name them."""
+        provider = self._provider
+        if not isinstance(provider, abilities.NamesDevices):
+            return None
+        found = self._ask("devices", lambda: answers.checked_devices(provider.devices))
+        return None if isinstance(found, Failure) else found
+
     def prepare(self, request: JobRequest) -> Prepared | Failure:
         """``request`` checked and translated; a failure of kind ``INVALID`` names the field and the fix."""
         return self._ask(

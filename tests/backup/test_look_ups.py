@@ -298,3 +298,22 @@ async def test_an_answer_that_was_lost_before_the_backup_is_settled_as_ever(auto
         for job in jobs:
             assert (await runtime.wait(job.job_id)).status == "completed"
             assert len(runs_of(site, job)) == 1
+
+
+async def test_until_it_is_looked_up_nothing_else_is_done_about_a_job_that_ran(autojump_clock, site):
+    """Its attempt ended and it ran again since: seeing the end alone, the runtime would run it once more."""
+    async with site.open(site.original) as runtime:
+        job = await runtime.submit(request(rerun=Rerun(times=3, delay=1.0), duration=10, interruptions=1))
+        await trio.sleep(1)
+        site.take()
+        assert (await runtime.wait(job.job_id)).status == "completed"
+    await site.restore()
+    site.remote.inject(Fault(FaultKind.REFUSED, ("find",), times=None))
+    async with site.open(site.new) as runtime:
+        await runtime.queue.resume(None, by="root")
+        await trio.sleep(120)
+        view = await runtime.jobs.get(job.job_id)
+        assert (view.job.status, view.entry.restored) == ("running", Restored.LOOK_UP)
+        site.remote.heal()
+        assert (await runtime.wait(job.job_id)).status == "completed"
+        assert len(runs_of(site, job)) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ notify: {targets: {lab: {url: "https://lab.example/hook"}}}
 entry_points:
   train: {command: [sh, FOLDER/train.sh, "{lr}"], params: {lr: {type: float}}}
   long: {command: [sleep, "600"]}
+  gate: {command: [sh, -c, "until [ -e FOLDER/open ]; do sleep 0.05; done"]}
 """
 PROGRAM = """echo "lr $1"
 echo '{"step": 1, "loss": 0.5}' >> "$GREENROOM_PROGRESS_FILE"
@@ -25,12 +27,16 @@ echo '{"step": 1, "loss": 0.5}' >> "$GREENROOM_PROGRESS_FILE"
 
 @attrs.frozen
 class Remote:
-    """``here``: a terminal of the supervisor's machine. ``there``: one that knows its address and a token only."""
+    """``here``: a terminal of the supervisor's machine. ``there``: one that knows its address and a token only.
+
+    ``process``: the supervisor.
+    """
 
     here: Terminal
     there: Terminal
     url: str
     token_file: Path
+    process: subprocess.Popen[str]
 
 
 @contextmanager
@@ -57,6 +63,6 @@ def serving(here: Terminal, elsewhere: Path, certificate: tuple[Path, Path] | No
             **({} if certificate is None else {"SSL_CERT_FILE": str(certificate[0])}),
         }  # fmt: skip
         there = Terminal(home, elsewhere / "work", environment, here.program)
-        yield Remote(here, there, found[1], token_file)
+        yield Remote(here, there, found[1], token_file, process)
     finally:
         stop(process)

@@ -24,7 +24,7 @@ from actors.settings import Settings
 EVERY = [(method, route.path) for route in ROUTES if isinstance(route, Route) for method in sorted(route.methods or ())]
 READABLE = {
     "/api/jobs", "/api/jobs/{job_id}", "/api/jobs/{job_id}/logs", "/api/jobs/{job_id}/events",
-    "/api/jobs/{job_id}/metrics", "/api/queue", "/api/queue/stats", "/api/queue/limits", "/api/queue/{job_id}",
+    "/api/jobs/{job_id}/metrics", "/api/queue", "/api/queue/activity", "/api/queue/stats", "/api/queue/limits", "/api/queue/{job_id}",
     "/api/approvals", "/api/approvals/{approval_id}",
     "/api/approvals/rules", "/api/approvals/rules/{rule_id:int}", "/api/approvals/rules/dry-run", "/api/events/types",
     "/api/notifications", "/api/notifications/targets", "/api/config", "/api/session", "/api/openapi.json",

@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.cli.conftest import ROOT, Terminal, stop
+from tests.cli.conftest import MOST_SECONDS, ROOT, Terminal, stop, until
 from tests.cli.remote_fixtures import Remote, serving
 
 pytestmark = pytest.mark.parts
@@ -118,9 +118,8 @@ def test_doctor_checks_that_supervisor_as_far_as_the_token_reaches(remote: Remot
     """And nothing of this machine."""
     found = {one["subject"]: one for one in remote.there.json("doctor", "--json")}
     assert found["supervisor"]["found"] == f"{remote.url}: ok"
-    assert found["restore"]["found"] == "not checked: this takes somebody of level admin, not researcher"
     admin = {one["subject"] for one in with_token(remote, "boss", "admin").json("doctor", "--json")}
-    assert admin == set(found) - {"restore"} == {"supervisor", "provider local", "lost jobs"}
+    assert admin == set(found) == {"supervisor", "provider local", "lost jobs"}
 
 
 def test_a_token_that_was_revoked_is_said_with_its_file(remote: Remote) -> None:
@@ -131,6 +130,32 @@ def test_a_token_that_was_revoked_is_said_with_its_file(remote: Remote) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     said = f"{remote.url} does not accept the token in {path}: unknown, revoked or expired"
     assert done.stderr == f"greenroom: {said}\n"
+
+
+def test_a_wait_and_a_watch_outlive_a_supervisor_that_is_killed(terminal: Terminal, tmp_path: Path) -> None:
+    """It starts again at the same address; the job, which went on, ends then."""
+    with serving(terminal, tmp_path / "elsewhere") as remote:
+        config = remote.here.cwd / "greenroom.yaml"
+        config.write_text(config.read_text().replace("port: 0", f"port: {remote.url.rpartition(':')[2]}"))
+        watching = remote.there.start("watch", "--json")
+        until(watching, "Connected")
+        waiting = remote.there.start("submit", "--entry-point", "gate", "--name", "g", "--wait")
+        until(waiting, "g is queued at its provider")
+        remote.process.kill()
+        until(waiting, "; going on in 1 s)")
+        until(watching, "; going on in 1 s)")
+        second = remote.here.start("run")
+        try:
+            until(second, "Supervisor is ready")
+            (remote.here.cwd / "open").touch()
+            assert "g: completed" in until(waiting, "g: completed")[-1]
+            waiting.communicate(timeout=MOST_SECONDS)
+            assert waiting.returncode == 0
+            lines = until(watching, '"status":"completed"')
+            assert lines.count("Connected; Ctrl-C ends this.\n") == 1
+            stop(watching, signal.SIGINT)
+        finally:
+            stop(second)
 
 
 def test_watch_takes_the_same_address(remote: Remote) -> None:

@@ -117,3 +117,15 @@ def test_every_variable_that_is_declared_is_read() -> None:
     imported |= {"GREENROOM_URL", "GREENROOM_SOCKET", "GREENROOM_TOKEN_FILE"}
     imported |= {"SIMPLETUNER_APPROVAL_CHECK_INTERVAL", *(name for name in MEANINGS if name.startswith("GREENROOM_"))}
     assert [name for name in declared() if name not in imported and name not in code] == []
+
+
+def test_exit_statuses_have_names() -> None:
+    """Those of actors/cli/exit_statuses.py, so that the page has all of them."""
+    numbers = re.compile(r"\b(?:exit|_exit|Exit)\(\d|exit_code = \d")
+    places = {
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted((ROOT / "actors" / "cli").glob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if numbers.search(line)
+    }
+    assert places == set()

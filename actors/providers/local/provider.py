@@ -82,6 +82,11 @@ class LocalProvider(NoDeliveries):
         """Slots by resource: cores, GPUs, and memory for the jobs that say how much they need."""
         return self._capacity
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The names of the GPUs, as jobs see them in ``CUDA_VISIBLE_DEVICES``."""
+        return self._gpus.devices
+
     def prepare(self, request: JobRequest) -> Prepared:
         """Check ``request``. Raises :class:`Invalid` naming every fault."""
         return prepare_request(request, self._options)

@@ -124,4 +124,7 @@ class Submitter:
         if not isinstance(error, errors.OutcomeUnknown):
             with suppress(OSError):
                 await self._threads.run(self._records.withdraw, key)
+        if isinstance(error, errors.Invalid):  # it will not be tried again, and its script may hold secrets
+            with suppress(errors.ProviderError):
+                await self._outputs.remove(key)
         return error

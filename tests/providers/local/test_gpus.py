@@ -37,6 +37,7 @@ async def test_two_jobs_never_see_the_same_device(stage: Stage) -> None:
     """And a third is surely not accepted, leaves nothing, and may come again when one has ended."""
     keys = [await holding(stage), await holding(stage)]
     assert [stage.log(key) for key in keys] == ["GPU-a\n", "GPU-b\n"]
+    assert list(stage.provider.devices) == ["GPU-a", "GPU-b"]
     with pytest.raises(Unavailable, match="1 GPUs are requested and 0 are free"):
         await stage.hand_over("third", "true", resources=ONE)
     assert not stage.directory("third").path.exists()

@@ -10,7 +10,8 @@ import trio
 
 from actors.jobs.records import JobRequest, JobStatus, Rerun, Resources
 from tests.providers.ray.head import HOW_TO_GET_RAY, RAY, a_head
-from tests.providers.ray.supervisors import LINE, lines, status, supervised
+from tests.providers.ray.supervisors import supervised
+from tests.providers.supervisors import LINE, lines, status
 
 pytestmark = pytest.mark.parts
 

@@ -1,4 +1,4 @@
-"""A real Slurm cluster of one node on loopback, whose processes end with whoever started it."""
+"""A real Slurm cluster on loopback, of one node or several, whose processes end with whoever started it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,9 +21,9 @@ import trio
 
 from tests.providers.local.stage import until
 from tests.providers.ray.head import free_ports
+from tests.providers.slurm.parameters import Parameters
 
 HOW_TO_GET_SLURM = "no Slurm: apt-get install slurm-wlm munge"
-NODE = "node1"
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
@@ -34,61 +34,6 @@ _PATIENCE = 60.0  # seconds for a cluster to start; it takes some two
 def slurm_is_here() -> bool:
     """Whether every program of a cluster can be found."""
     return all(shutil.which(name, path=_SYSTEM_PATH) for name in _PROGRAMS)
-
-
-@attrs.frozen
-class Parameters:
-    """What tests change of ``slurm.conf``; times in seconds. The node claims ``cpus`` and ``gpus`` without having them.
-
-    The defaults make a cluster quick: with Slurm's own a start takes up to 3 s, and a time-out 10.
-    """
-
-    cpus: int = 8
-    gpus: int = 2
-    memory_mb: int = 8000
-    min_job_age: int = 300
-    kill_wait: int = 2
-    message_timeout: int = 2
-    inactive_limit: int = 0
-    slurmd_timeout: int = 300
-    more: Mapping[str, str] = attrs.field(factory=dict)
-
-    def text(self, folder: Path, ctld_port: int, slurmd_port: int) -> str:
-        user = getpass.getuser()
-        lines = {
-            "ClusterName": "greenroom",
-            "SlurmctldHost": "localhost(127.0.0.1)",
-            "SlurmUser": user,
-            "SlurmdUser": user,
-            "AuthInfo": f"socket={folder}/munge/socket",
-            "CredType": "cred/munge",
-            "StateSaveLocation": f"{folder}/state",
-            "SlurmdSpoolDir": f"{folder}/spool",
-            "SlurmctldPidFile": f"{folder}/slurmctld.pid",
-            "SlurmdPidFile": f"{folder}/slurmd.pid",
-            "SlurmctldPort": str(ctld_port),
-            "SlurmdPort": str(slurmd_port),
-            "ProctrackType": "proctrack/linuxproc",
-            "TaskPlugin": "task/none",
-            "ReturnToService": "2",
-            "SelectType": "select/cons_tres",
-            "SelectTypeParameters": "CR_Core",
-            "SlurmdParameters": "config_overrides",  # else a node with fewer CPUs than it claims is drained
-            "AccountingStorageType": "accounting_storage/none",
-            "SchedulerParameters": "sched_min_interval=0,batch_sched_delay=0,sched_interval=1,bf_interval=1",
-            "MinJobAge": str(self.min_job_age),
-            "KillWait": str(self.kill_wait),
-            "MessageTimeout": str(self.message_timeout),
-            "InactiveLimit": str(self.inactive_limit),
-            "SlurmdTimeout": str(self.slurmd_timeout),
-            **({"GresTypes": "gpu"} if self.gpus else {}),
-            **self.more,
-        }
-        gres = f" Gres=gpu:{self.gpus}" if self.gpus else ""
-        size = f"CPUs={self.cpus} RealMemory={self.memory_mb}{gres}"
-        nodes = f"NodeName={NODE} NodeHostname=localhost NodeAddr=127.0.0.1 {size}"
-        partition = f"PartitionName=debug Nodes={NODE} Default=YES MaxTime=INFINITE State=UP"
-        return "".join(f"{key}={value}\n" for key, value in lines.items()) + f"{nodes}\n{partition}\n"
 
 
 @attrs.define
@@ -114,12 +59,15 @@ class Daemon:
 
 @attrs.define
 class Cluster:
-    """One place for a cluster: the same ports and state at every start of its daemons, ``slurmctld`` and ``slurmd``."""
+    """One place for a cluster: the same ports and state at every start of its daemons.
+
+    These are called ``slurmctld`` and ``slurmd``; of further nodes ``slurmd-node2`` and so on.
+    """
 
     folder: Path
     parameters: Parameters
     _keeper: subprocess.Popen[str]
-    _ports: list[int] = attrs.field(factory=lambda: free_ports(2))
+    _ports: list[int]
     _daemons: dict[str, Daemon] = attrs.field(factory=dict)
 
     @property
@@ -134,13 +82,13 @@ class Cluster:
 
     def write(self) -> None:
         """Write the configuration, the key and the directories."""
-        for name in ("state", "spool", "munge"):
+        for name in ("state", "munge", *(f"spool-{node}" for node in self.parameters.node_names)):
             (self.folder / name).mkdir()
         (self.folder / "munge").chmod(0o711)
         key = self.folder / "munge.key"
         key.write_bytes(secrets.token_bytes(1024))
         key.chmod(0o400)
-        self.conf.write_text(self.parameters.text(self.folder, *self._ports))
+        self.conf.write_text(self.parameters.text(self.folder, self._ports[0], self._ports[1:]))
         # Slurm counts a GPU where it finds a device file, and looks no closer.
         devices = [self.folder / f"gpu{number}" for number in range(self.parameters.gpus)]
         for device in devices:
@@ -151,24 +99,26 @@ class Cluster:
         """Start everything, and wait until jobs can run."""
         munge = self.folder / "munge"
         self.start_daemon(
-            "munged", "--foreground", "--force", f"--key-file={self.folder}/munge.key", f"--socket={munge}/socket",
+            "munged", "munged", "--foreground", "--force",
+            f"--key-file={self.folder}/munge.key", f"--socket={munge}/socket",
             f"--pid-file={munge}/pid", f"--log-file={munge}/log", f"--seed-file={munge}/seed",
         )  # fmt: skip
         await until((munge / "socket").exists)
         self.start_slurmctld()
-        self.start_slurmd()
+        for node in self.parameters.node_names:
+            self.start_slurmd(node)
         await self.ready()
 
     def start_slurmctld(self) -> None:
         """Begin to start; :meth:`ready` waits for it. Jobs of the last one are there again."""
-        self.start_daemon("slurmctld", "-D")
+        self.start_daemon("slurmctld", "slurmctld", "-D")
 
-    def start_slurmd(self) -> None:
+    def start_slurmd(self, node: str = "node1") -> None:
         """As :meth:`start_slurmctld`."""
-        self.start_daemon("slurmd", "-D", "-N", NODE)
+        self.start_daemon("slurmd" if node == "node1" else f"slurmd-{node}", "slurmd", "-D", "-N", node)
 
-    def start_daemon(self, name: str, *arguments: str) -> None:
-        program = shutil.which(name, path=_SYSTEM_PATH)
+    def start_daemon(self, name: str, command: str, *arguments: str) -> None:
+        program = shutil.which(command, path=_SYSTEM_PATH)
         assert program is not None
         order = {"argv": [program, *arguments], "env": self.environ, "log": str(self.log(name))}
         assert self._keeper.stdin is not None
@@ -202,17 +152,18 @@ class Cluster:
     async def ready(self) -> None:
         """Wait until the controller answers and the node takes jobs."""
         with trio.fail_after(_PATIENCE):
-            while not (self._node_listens() and await self._node_takes_jobs()):
+            while not (self._node_listens() and await self._nodes_take_jobs()):
                 for daemon in self._daemons.values():
                     assert not daemon.has_ended(), f"{daemon.name} ended: {self.log(daemon.name).read_text()[-2000:]}"
                 await trio.sleep(0.05)
 
-    async def _node_takes_jobs(self) -> bool:
-        state = await self.run("sinfo", "--noheader", "--format=%T")
-        return state.strip() in ("idle", "mixed", "allocated", "completing")
+    async def _nodes_take_jobs(self) -> bool:
+        states = (await self.run("sinfo", "--noheader", "--Node", "--format=%T")).split()
+        taking = [state for state in states if state in ("idle", "mixed", "allocated", "completing")]
+        return len(taking) == self.parameters.nodes
 
     def _node_listens(self) -> bool:
-        """Whether slurmd can be reached, where it was not ended on purpose."""
+        """Whether the first slurmd can be reached, where it was not ended on purpose."""
         if "slurmd" not in self._daemons:
             return True
         with socket.socket() as connection:
@@ -250,7 +201,7 @@ class Cluster:
             await self.until(_all_ended)
         if waited.cancelled_caught:  # a node whose daemon was killed is asked about its jobs only once in a while
             for state in ("DOWN", "RESUME"):
-                await self.run("scontrol", "update", f"NodeName={NODE}", f"State={state}", "Reason=tests")
+                await self.run("scontrol", "update", "NodeName=node1", f"State={state}", "Reason=tests")
             await self.until(_all_ended)
             await self.ready()
 
@@ -285,7 +236,8 @@ def a_cluster(folder: Path, parameters: Parameters | None = None) -> Iterator[Cl
     """A cluster that takes jobs; nothing of it is left afterwards. ``folder`` is one of its own."""
     argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py"))]
     keeper = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    cluster = Cluster(folder, parameters or Parameters(), keeper)
+    parameters = parameters or Parameters()
+    cluster = Cluster(folder, parameters, keeper, free_ports(1 + parameters.nodes))
     try:
         cluster.write()
         trio.run(cluster.start)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 
@@ -16,7 +15,7 @@ from actors.jobs.records import JobRequest, Phase
 from actors.providers.base import ABSENT, CancelAck, Submitted
 from actors.providers.errors import Conflict, Invalid, OutcomeUnknown, ProviderError, RateLimited, Unavailable
 from actors.providers.slurm import SlurmOptions, SlurmProvider
-from actors.providers.slurm.commands import Answer, Commands, CommandTooSlow
+from actors.providers.slurm.commands import Answer, CommandTooSlow
 from tests.providers.slurm.answers import NOW, Canned, line
 
 KEY = submission_key(IdFactory().new(NOW + timedelta(seconds=1)), 0)
@@ -96,6 +95,7 @@ async def test_only_a_sure_refusal_leaves_no_intent(
         await submit(provider)
     assert type(caught.value) is error
     assert ((await provider._finder.known(KEY)).intent is not None) is is_kept
+    assert await trio.Path(tmp_path / "shared" / "jobs" / KEY).exists() is (error is not Invalid)
 
 
 async def test_a_submission_whose_answer_was_lost_is_looked_for_before_it_is_repeated(tmp_path: Path) -> None:
@@ -271,63 +271,3 @@ async def test_a_key_that_is_no_file_name_is_refused(tmp_path: Path, key: str) -
     assert (await provider.observe_many({key: {}})).observations == {}
     await provider.forget(key, {})
     assert not await trio.Path(tmp_path / "shared").exists()
-
-
-async def test_missing_commands_are_one_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    provider = SlurmProvider(SlurmOptions(path=str(tmp_path)), tmp_path, "cluster")
-    with pytest.raises(Unavailable, match=r"^sbatch is not found: set providers\.cluster\.path to where"):
-        await provider.check()
-    await provider.watch(lambda _key: None)
-    assert "Provider cluster cannot be used: sbatch is not found" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("words", "version"),
-    [("slurm 20.02.7", "20.02.7"), ("slurm-wlm 22.05.8", "22.05.8"), ("slurm 25.05.0-rc1", "25.05.0-rc1"),
-     ("slurm fork", "unknown"), ("slurm 19.05.3", None), ("slurm 2.6.5", None)],
-)  # fmt: skip
-async def test_a_slurm_that_is_too_old_is_one_sentence(tmp_path: Path, words: str, version: str | None) -> None:
-    for name in ("sbatch", "squeue", "scancel", "scontrol"):
-        program = tmp_path / name
-        program.write_text(f"#!/bin/sh\necho {words}\n")
-        program.chmod(0o755)
-    provider = SlurmProvider(SlurmOptions(path=str(tmp_path)), tmp_path, "cluster")
-    if version is not None:
-        assert await provider._cluster.version() == version
-        return
-    with pytest.raises(Unavailable, match=rf"^cluster is {words}: Slurm 20\.02 or newer is needed$"):
-        await provider.check()
-
-
-@pytest.mark.parametrize(
-    ("script", "error"),
-    [
-        ("yes", "printed more than"),
-        ("exec sleep 1000", "did not end within 0.3 s"),
-    ],
-)
-async def test_a_command_is_bounded_in_time_and_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, error: str
-) -> None:
-    monkeypatch.setattr("actors.providers.slurm.commands.MOST_BYTES", 100_000)
-    program = tmp_path / "squeue"
-    program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
-    program.chmod(0o755)
-    commands = Commands("slurm", SlurmOptions(path=str(tmp_path)))
-    with pytest.raises(ProviderError, match=error):
-        await commands.run("squeue", seconds=0.3 if "sleep" in script else 30)
-
-
-async def test_no_variable_of_ours_reaches_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SBATCH_PARTITION", "SQUEUE_FORMAT", "SLURM_CLUSTERS", "SECRET_TOKEN"):
-        monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("SLURM_CONF", "/etc/own.conf")
-    program = tmp_path / "squeue"
-    program.write_text("#!/usr/bin/env -S /bin/sh\nexec env\n")
-    program.chmod(0o755)
-    for options, conf in ((SlurmOptions(), "/etc/own.conf"), (SlurmOptions(conf="/srv/slurm.conf"), "/srv/slurm.conf")):
-        answer = await Commands("slurm", attrs.evolve(options, path=str(tmp_path))).run("squeue")
-        found = dict(entry.split("=", 1) for entry in answer.out.splitlines())
-        assert found["SLURM_CONF"] == conf
-        assert found["TZ"] == "UTC0"
-        assert not {"SBATCH_PARTITION", "SQUEUE_FORMAT", "SLURM_CLUSTERS", "SECRET_TOKEN"} & found.keys()

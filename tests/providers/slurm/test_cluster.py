@@ -12,7 +12,8 @@ import trio
 
 from tests.left_processes import left_by
 from tests.providers.local.stage import is_alive, until
-from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, Parameters, a_cluster, slurm_is_here
+from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, a_cluster, slurm_is_here
+from tests.providers.slurm.parameters import Parameters
 
 pytestmark = pytest.mark.parts
 

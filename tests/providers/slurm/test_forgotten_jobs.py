@@ -11,7 +11,8 @@ import trio
 
 from actors.jobs.records import JobStatus
 from tests.providers.local.stage import until
-from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, Parameters, a_cluster, slurm_is_here
+from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, a_cluster, slurm_is_here
+from tests.providers.slurm.parameters import Parameters
 from tests.providers.slurm.supervisors import PATIENCE, ended, job, supervised, supervisors_at, until_event
 from tests.providers.supervisors import LINE, lines, status
 

@@ -13,7 +13,8 @@ import pytest
 from actors.jobs.records import JobStatus, Rerun
 from actors.providers.slurm import cluster as slurm
 from tests.providers.local.stage import is_alive, until
-from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, Parameters, a_cluster, slurm_is_here
+from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, a_cluster, slurm_is_here
+from tests.providers.slurm.parameters import Parameters
 from tests.providers.slurm.supervisors import ended, job, supervised, until_event
 from tests.providers.supervisors import lines, status
 

@@ -11,7 +11,8 @@ import pytest
 from actors.jobs.records import JobStatus, Resources
 from tests.providers.local.stage import until
 from tests.providers.ray.head import free_ports
-from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, Parameters, a_cluster, slurm_is_here
+from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, a_cluster, slurm_is_here
+from tests.providers.slurm.parameters import Parameters
 from tests.providers.slurm.supervisors import ended, job, supervised
 from tests.providers.supervisors import lines
 

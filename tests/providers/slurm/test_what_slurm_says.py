@@ -15,7 +15,7 @@ from actors.providers.slurm import SlurmOptions
 from actors.runtime import RunningRuntime
 from tests.providers.local.stage import until
 from tests.providers.slurm.cluster import Cluster
-from tests.providers.slurm.supervisors import ended, job, options, submissions, supervised
+from tests.providers.slurm.supervisors import ended, job, options, supervised
 from tests.providers.supervisors import lines, status
 
 pytestmark = pytest.mark.parts
@@ -136,22 +136,6 @@ async def test_a_job_has_its_own_environment_and_slurms_and_nothing_of_the_super
     assert "CUDA_VISIBLE_DEVICES=0,1\n" in told
     assert "SLURM_JOB_ID=" in told
     assert "hunter2" not in told
-
-
-async def test_several_tasks_of_one_job_are_started_by_srun(cluster: Cluster, tmp_path: Path) -> None:
-    """As ``srun torchrun`` over several nodes: the program runs once in Greenroom's eyes, and as often as it likes."""
-    async with supervised(tmp_path, cluster) as runtime:
-        script = 'echo "task $SLURM_PROCID of $SLURM_NTASKS with $SLURM_CPUS_PER_TASK cpus"'
-        request = JobRequest(
-            provider="slurm", command=("srun", "sh", "-c", script), user_id="ana", resources=Resources(cpus=2),
-            inherited_env={"PATH": cluster.environ["PATH"]}, spec={"nodes": 1, "ntasks_per_node": 3},
-        )  # fmt: skip
-        one = (await runtime.submit(request)).job_id
-        done, why = await ended(runtime, one)
-        told = await output(runtime, one)
-        assert done is JobStatus.COMPLETED, (why, told)
-    assert sorted(told.splitlines()) == [f"task {number} of 3 with 2 cpus" for number in range(3)]
-    assert (await submissions(cluster))[one] == 1
 
 
 async def test_what_slurm_holds_of_ours_is_listed_and_no_job_of_anybody_elses(cluster: Cluster, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.providers.errors import Unavailable
-from actors.providers.ray.outputs import SharedOutputs
+from actors.providers.shared_outputs import SharedOutputs
 
 
 async def test_a_link_in_the_place_of_a_jobs_output_is_not_used(tmp_path: Path) -> None:
