@@ -118,7 +118,7 @@ class RunningRuntime(Runtime):
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
             bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
             kinds={name: one.kind for name, one in settings.providers.items()}, best=settings.series.best,
-            entry_points=EntryPoints(settings.entry_points()), recheck=self.recheck,
+            entry_points=EntryPoints(settings.offered_entry_points()), recheck=self.recheck,
             unhealthy=lambda: (*slow_rounds(self._poller_now), *self.loop_stalls.reasons()),
         )  # fmt: skip
         self._scheduler = self._actor(

@@ -74,7 +74,10 @@ async def open_reading(
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
             yield Reading(
-                context, partial(config_of, settings), settings.series.best, EntryPoints(settings.entry_points())
+                context,
+                partial(config_of, settings),
+                settings.series.best,
+                EntryPoints(settings.offered_entry_points()),
             )
         finally:
             with trio.CancelScope(shield=True):

@@ -81,7 +81,7 @@ class Settings(Sections):
         """Where each provider delivers, by its name; None: it does not."""
         return {name: one.webhook_url for name, one in self.providers.items()}
 
-    def entry_points(self) -> dict[str, Mapping[str, EntryPoint]]:
+    def offered_entry_points(self) -> dict[str, Mapping[str, EntryPoint]]:
         """What each provider can start instead of a command, by its name."""
         return {name: getattr(one.options, "entry_points", {}) for name, one in self.providers.items()}
 

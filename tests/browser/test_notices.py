@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,9 @@ RECORD = """
 window.told = []; window.asked = 0; window.answer = "granted";
 let permission = "default";
 window.Notification = class {
-  constructor(title, options) { window.told.push({ title, ...options }); this.close = () => {}; window.latest = this; }
+  constructor(title, options) { window.told.push({ title, ...options });
+    document.documentElement.dataset.told = window.told.map((one) => one.title).join("; ");
+    this.close = () => {}; window.latest = this; }
   static get permission() { return permission; }
   static async requestPermission() { window.asked += 1; permission = window.answer; return permission; }
 };
@@ -33,6 +36,11 @@ def asking(browser: Browser, served: Served, stage: Stage) -> Iterator[Page]:
         yield page
 
 
+def told(page: Page, text: str) -> None:
+    """Wait for a notification with this in its title."""
+    expect(page.locator("html")).to_have_attribute("data-told", re.compile(re.escape(text)))
+
+
 def me(stage: Stage) -> str:
     user: str = stage.ask("GET", "/api/session")["user_id"]
     return user
@@ -47,14 +55,14 @@ def test_only_who_clicks_is_asked_and_told_about_their_own_jobs(asking: Page, st
     stage.submit("of-another", user_id="bo")
     stage.submit(MARKUP, user_id=me(stage), requires_approval="to see")
     mine = stage.submit("mine", user_id=me(stage), spec={"duration": 0.5})
-    asking.wait_for_function("window.told.some((one) => one.title === 'mine: completed')")
+    told(asking, "mine: completed")
     titles = asking.evaluate("window.told.map((one) => one.title)")
     assert f"{MARKUP}: waits for an approval" in titles
     assert [one for one in titles if "of-another" in one] == []
     assert len(titles) == len(set(titles))
     asking.evaluate("window.told.length = 0")
     stage.submit("second", user_id=me(stage), spec={"duration": 0.1})
-    asking.wait_for_function("window.told.length === 1")
+    told(asking, "second: completed")
     asking.evaluate("window.latest.onclick()")
     expect(asking.get_by_role("heading", name="second")).to_be_visible()
     assert mine["job_id"] not in asking.url
@@ -66,7 +74,7 @@ def test_many_ends_are_one_notification(asking: Page, stage: Stage) -> None:
     asking.get_by_role("button", name="Notify me").click()
     expect(asking.get_by_role("button", name="Stop notifying me")).to_be_visible()
     made = [stage.submit(f"many-{n}", user_id=me(stage), requires_approval="to see") for n in range(8)]
-    asking.wait_for_function("window.told.some((one) => /of your jobs/.test(one.title))")
+    told(asking, "of your jobs ended or wait for an approval")
     stage.ask("POST", "/api/jobs/cancel", json={"jobs": [one["job_id"] for one in made]})
 
 
