@@ -80,6 +80,7 @@ def shown(page: Page, name: str) -> None:
 def sweep_and_fault(main: Any) -> None:
     """The form with the values of a sweep and a refused field."""
     main.get_by_label("Several values of epochs").check()
+    main.get_by_label("Values of epochs, one a line").fill("1..3")
     main.get_by_label("tag", exact=True).fill(f"{LONG};")
     main.get_by_role("button", name="Submit").click()
     expect(main.get_by_label("tag", exact=True)).to_have_attribute("aria-invalid", "true")

@@ -24,6 +24,10 @@ window.Notification = class {
 };
 """
 """In place of the browser's interface, which shows its notifications outside the page, where no test sees them."""
+HIDE = """() => {
+  Object.defineProperty(document, "hidden", { value: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
 
 @pytest.fixture
@@ -73,7 +77,8 @@ def test_only_who_clicks_is_asked_and_told_about_their_own_jobs(asking: Page, st
 def test_many_ends_are_one_notification(asking: Page, stage: Stage) -> None:
     asking.get_by_role("button", name="Notify me").click()
     expect(asking.get_by_role("button", name="Stop notifying me")).to_be_visible()
-    made = [stage.submit(f"many-{n}", user_id=me(stage), requires_approval="to see") for n in range(8)]
+    one = {"provider": "there", "user_id": me(stage), "requires_approval": "to see", "spec": {"duration": 0.5}}
+    made = stage.ask("POST", "/api/jobs", json=[{**one, "config_name": f"many-{n}"} for n in range(8)])
     told(asking, "of your jobs ended or wait for an approval")
     stage.ask("POST", "/api/jobs/cancel", json={"jobs": [one["job_id"] for one in made]})
 
@@ -90,3 +95,18 @@ def test_who_refuses_is_not_asked_again_and_who_stops_is_not_told(asking: Page, 
     asking.get_by_role("button", name="Notify me").click()
     expect(asking.get_by_text("The browser blocks notifications of this page.")).to_be_visible()
     expect(asking.get_by_role("button", name="Notify me")).to_have_count(0)
+
+
+def test_a_page_in_the_background_goes_on_telling(asking: Page, stage: Stage) -> None:
+    """Otherwise a hidden page closes its connection after a minute."""
+    asking.get_by_role("button", name="Notify me").click()
+    expect(asking.get_by_role("button", name="Stop notifying me")).to_be_visible()
+    asking.clock.install()
+    asking.evaluate(HIDE)
+    asking.clock.fast_forward(120_000)
+    stage.ended(stage.submit("unseen", user_id=me(stage), spec={"duration": 0.1})["job_id"])
+    for _ in range(600):  # the page's clock stands, so its two seconds pass only here
+        asking.clock.run_for(100)
+        if asking.evaluate("window.told.length"):
+            break
+    assert asking.evaluate("window.told.map((one) => one.title)") == ["unseen: completed"]
