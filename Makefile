@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c .ci/constraints
 HOME_DIR := $(if $(GREENROOM_HOME),$(GREENROOM_HOME),.greenroom)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check check-long bench clean
+.PHONY: help run test lint check check-long mutants bench clean
 
 help:
 	@echo "make run         queue, choose, run and watch the sweep of examples/sweep.yaml on this machine"
@@ -17,6 +17,7 @@ help:
 	@echo "make check       what CI checks: format, lint, types, floors, tests"
 	@echo "make check-long  what is too slow for CI, some hours: an interrupt at every line of supervision,"
 	@echo "                 100,000 restarts, a kill at every system call, a hundred jobs on a real Slurm, a hundred simulated worlds of a day each that nobody has seen"
+	@echo "make mutants     changes of the code that tests and simulation are to notice, drawn by the day; ARGS='--number 300 --workers 2'"
 	@echo "make bench       all benchmarks, some 15 minutes; writes benchmarks/figures.md"
 	@echo "make clean       remove the virtual environment and what make run left (.greenroom)"
 
@@ -69,6 +70,9 @@ check-long: $(VENV)/.dev
 	GREENROOM_SWEEP=all $(BIN)/pytest -n0 -m parts tests/kills/test_every_system_call.py tests/kills/test_disk_faults.py $(ARGS)
 	GREENROOM_SWEEP=all $(BIN)/pytest -n0 -m parts tests/providers/slurm/test_sweep.py $(ARGS)
 	$(BIN)/python -m actors.simulation --seeds $(FIRST)-$(LAST) --hours 24 --workers $$(nproc)
+
+mutants: $(VENV)/.test
+	$(BIN)/python benchmarks/mutation/run.py $(ARGS)
 
 $(VENV)/.bench: pyproject.toml .ci/constraints.txt | $(BIN)/python
 	@echo "Setting up $(VENV) for the benchmarks (once) ..."

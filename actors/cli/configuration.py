@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actors.cli.context import BadInput, load_settings
+from actors.cli.exit_statuses import ExitStatus
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import plain, print_json, print_table
 
@@ -38,7 +39,7 @@ def check(as_json: bool, config: str | None) -> None:
         if not as_json:
             raise BadInput(str(error)) from None
         print_json({"faults": [str(fault) for fault in error.faults], "notes": []})
-        raise click.exceptions.Exit(2) from None
+        raise click.exceptions.Exit(ExitStatus.USAGE) from None
     notes = [*(plain(note.message) for note in settings.notes), *map(plain, _missing_programs(settings))]
     if as_json:
         print_json({"faults": [], "notes": notes})

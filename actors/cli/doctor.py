@@ -16,6 +16,7 @@ import click
 
 from actors.cli.address import is_named
 from actors.cli.context import Failed
+from actors.cli.exit_statuses import ExitStatus
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import print_json, print_table
 from actors.store.ownership import directory_looseness, directory_refusal
@@ -74,7 +75,7 @@ def doctor(as_json: bool, config: str | None) -> None:
         rows = [("ok" if one.ok else "to do", one.subject, one.found, one.advice) for one in findings]
         print_table(("", "SUBJECT", "FOUND", "TO DO"), rows, "")
     if not all(one.ok for one in findings):
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(ExitStatus.FAILED)
 
 
 def _machine() -> Iterator[Finding]:

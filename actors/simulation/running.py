@@ -184,7 +184,7 @@ class Simulation:
         while not self._over and not world.violations:
             self.processes += 1
             few = self.processes <= _PROCESSES_AT_MOST
-            world.require(few, Rule.RESTARTS, f"{_PROCESSES_AT_MOST} processes came and went")
+            world.judging.ask(world.require, few, Rule.RESTARTS, f"{_PROCESSES_AT_MOST} processes came and went")
             if not few:
                 return
             self._downtime = _START_AGAIN

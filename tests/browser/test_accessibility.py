@@ -39,7 +39,7 @@ def places(stage: Stage, served: Served) -> Iterator[dict[str, str]]:
         "jobs": "jobs", "a job": f"jobs/{job}", "one that waits": f"jobs/{waiting['job_id']}", "queue": "queue",
         "devices": "devices",
         "group": "group/sweep?user=ana", "approvals": "approvals", "events": "events", "actors": "actors",
-        "health": "health",
+        "health": "health", "signed out": "", "reference": "/api/reference",
     }  # fmt: skip
     stage.ask("POST", "/api/jobs/cancel", json={"status": ["pending", "uploading", "queued", "running"]})
 
@@ -72,6 +72,24 @@ def shown(page: Page, name: str) -> None:
         expect(main.get_by_role("heading", name="local")).to_be_visible()
 
 
+def go(page: Page, served: Served, name: str, place: str) -> None:
+    """Show one page; the one for signing in without the cookie of the session."""
+    cookies = page.context.cookies()
+    if name == "signed out":
+        page.context.clear_cookies()
+        page.goto(at(served, "health"))
+        page.reload()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    elif place.startswith("/"):
+        page.goto(served.address + place)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    else:
+        page.goto(at(served, place))
+        page.get_by_role("navigation").wait_for()
+        shown(page, name)
+
+
 def open_everything(page: Page) -> None:
     """What is folded can be wide, too."""
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
@@ -84,8 +102,7 @@ def test_nothing_scrolls_sideways(page_of_scheme: Page, served: Served, places: 
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         for name, place in places.items():
-            page.goto(at(served, place))
-            shown(page, name)
+            go(page, served, name, place)
             open_everything(page)
             found = page.evaluate("document.documentElement.scrollWidth")
             if found > width:
@@ -100,8 +117,7 @@ def test_axe_finds_nothing(page_of_scheme: Page, served: Served, places: dict[st
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         for name, place in places.items():
-            page.goto(at(served, place))
-            shown(page, name)
+            go(page, served, name, place)
             open_everything(page)
             page.evaluate(source)
             faults, passed = page.evaluate(FOUND)

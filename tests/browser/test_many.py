@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.api.supervised import Served, serving
-from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of
+from tests.browser.stage import Browser, Page, Stage, expect, marks, page_of
 
 pytestmark = marks
 JOB = {"provider": "there", "user_id": "ana"}
 MANY = 100_000
-PAGE = 100
+PAGE = 50
 MOST_ROWS = 500
 ROWS = "document.querySelectorAll('main tr').length"
 WATCHED = """
@@ -116,17 +116,17 @@ def test_the_first_view_of_100_000_jobs_asks_for_100_rows_in_four_requests(full:
         shows_first_page(full)
         expect(full.get_by_text(re.compile(r"^\d+ now\.$")).first).to_be_visible()
     assert len(paths) <= 4, paths
-    assert rows_asked_for(paths) <= PAGE, paths
+    assert rows_asked_for(paths) <= 100, paths
 
 
 def test_100_000_jobs_are_scrolled_with_few_rows_at_once(full: Page) -> None:
-    """A dozen pages down and back up: whatever is looked at, rows are there, and no more than some."""
+    """Two dozen pages down and back up: whatever is looked at, rows are there, and no more than some."""
     counts = []
-    for number in range(1, 12):
+    for number in range(1, 24):
         full.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         expect(full.get_by_role("link", name=last_of(number), exact=True)).to_be_attached()
         counts.append(full.evaluate(ROWS))
-    assert PAGE < max(counts) <= MOST_ROWS
+    assert 2 * PAGE < max(counts) <= MOST_ROWS
     expect(full.get_by_role("link", name="the-newest", exact=True)).to_have_count(0)
     full.evaluate("scrollTo(0, 0)")
     expect(full.get_by_role("link", name="the-newest", exact=True)).to_be_visible()
@@ -173,16 +173,16 @@ def test_ten_thousand_events_are_one_rendering_a_frame_and_one_request_a_second(
 
 
 def test_many_events_cost_few_requests(stage_of_its_own: Stage, browser: Browser) -> None:
-    """Sixty jobs come and go: the page keeps far below its token's rate, and shows them all in the end."""
+    """Forty jobs come and go: the page keeps far below its token's rate, and shows them all in the end."""
     stage = stage_of_its_own
     with serving(stage.config, stage.state, 120), page_of(browser) as page:
         page.goto(stage.link())
         page.get_by_role("navigation").wait_for()
         statuses: list[int] = []
         page.on("response", lambda response: statuses.append(response.status))
-        stage.ask("POST", "/api/jobs", json=[{**JOB, "spec": {"duration": 1, "progress": 3}}] * 60)
+        stage.ask("POST", "/api/jobs", json=[{**JOB, "spec": {"duration": 1, "progress": 3}}] * 40)
         page.get_by_label("State").select_option("completed")
-        expect(page.get_by_role("main").get_by_role("status").filter(has_text="60 jobs")).to_be_visible()
+        expect(page.get_by_role("main").get_by_role("status").filter(has_text="40 jobs")).to_be_visible()
         assert set(statuses) == {200}
         assert len(statuses) < len(stage.events(0)) / 3
 
@@ -191,13 +191,16 @@ def test_jobs_that_come_while_one_reads_further_down_do_not_move_the_list(
     many: tuple[Stage, Served], full: Page
 ) -> None:
     """They are counted, and shown when one asks for them."""
-    stage, served = many
+    stage, _served = many
     full.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(full.get_by_role("link", name=last_of(1), exact=True)).to_be_attached()
-    stage.submit("came-later")
-    newer = full.get_by_role("button", name="1 newer job")
-    expect(newer).to_be_visible()
-    expect(full.get_by_role("link", name="came-later", exact=True)).to_have_count(0)
-    newer.click()
-    expect(full.get_by_role("link", name="came-later", exact=True)).to_be_visible()
-    full.goto(at(served, "jobs"))
+    job = stage.submit("came-later")["job_id"]
+    try:
+        newer = full.get_by_role("button", name="1 newer job")
+        expect(newer).to_be_visible()
+        expect(full.get_by_role("link", name="came-later", exact=True)).to_have_count(0)
+        newer.click()
+        expect(full.get_by_role("link", name="came-later", exact=True)).to_be_visible()
+    finally:
+        stage.ask("POST", f"/api/jobs/{job}/cancel")
+        stage.ask("DELETE", f"/api/jobs/{job}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from tests.api.supervised import Served
 from tests.browser.stage import Page, Stage, at, expect, marks, row
@@ -135,9 +136,12 @@ def test_each_view_has_its_heading_and_shows_no_fault(page: Page, served: Served
 def test_what_a_job_says_is_text(stage: Stage, page: Page, served: Served) -> None:
     """Name, user, output and failure of a job are nobody's markup, whichever view shows them."""
     script = f"import sys\nprint({MARKUP!r})\nsys.exit({MARKUP!r})"
-    job = stage.submit(MARKUP, user_id=MARKUP, provider="local", spec=None, command=["python", "-c", script])
+    job = stage.submit(
+        MARKUP, user_id=MARKUP, group=MARKUP, provider="local", spec=None, command=["python", "-c", script]
+    )
+    stage.submit(MARKUP, group=MARKUP, user_id="root")
     stage.submit(MARKUP, user_id=MARKUP, requires_approval=MARKUP)
-    for view in ("approvals", "events", "queue", "jobs", f"jobs/{job['job_id']}"):
+    for view in ("approvals", "events", "queue", "jobs", f"group/{quote(MARKUP, safe='')}", f"jobs/{job['job_id']}"):
         page.goto(at(served, view))
         expect(page.get_by_role("main").get_by_text(MARKUP).first).to_be_visible()
     expect(page.get_by_role("region", name="Output")).to_contain_text(MARKUP)

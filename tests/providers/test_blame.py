@@ -27,6 +27,7 @@ from actors.providers.ray import RayOptions, RayProvider
 from actors.providers.registry import kinds
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.providers.slurm import SlurmOptions, SlurmProvider
 from actors.testing.fake_replicate import TOKEN
 
 IDS = ("ja-1", "jb-1")
@@ -50,11 +51,14 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "cancel": (lambda provider, key: provider.cancel(key, HANDLES[key]), True),
     "logs": (lambda provider, key: provider.logs(key, HANDLES[key]), True),
     "log_cursor": (lambda provider, key: provider.log_cursor(key, HANDLES[key], lines=1, since=None), True),
+    "records_since": (lambda provider, _key: provider.records_since(), False),
+    "held": (lambda provider, _key: provider.held(), False),
     "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
 }
 NOT_THROUGH_THE_BREAKER = {
     "capacity",
+    "devices",
     "prepare",
     "check_requests",
     "stored_bytes",
@@ -144,8 +148,12 @@ def real_one(kind: str, tmp_path: Path, transport: httpx.AsyncBaseTransport | No
             return RayProvider(RayOptions(), transport=transport)
         case "replicate":
             return ReplicateProvider(ReplicateOptions(token_input="token", settle_seconds=0), transport=transport)
+        case "slurm":
+            return SlurmProvider(SlurmOptions(), tmp_path)
         case "scripted":
             return ScriptedProvider(ScriptedOptions(), ScriptedRemote())
+        case "slurm":
+            return SlurmProvider(SlurmOptions(), tmp_path)
     raise AssertionError(f"this test does not know providers of kind {kind}")
 
 

@@ -1,5 +1,7 @@
 """A judge that has an error, or is asked nothing, has judged nothing: both are violations."""
 
+from functools import cache
+
 import pytest
 
 from actors.simulation import running, simulate
@@ -71,6 +73,33 @@ def test_many_worlds_ask_every_rule():
     assert summary.never_asked == never_asked(outcome.asked)
     assert summary.never_asked
     assert any(line.startswith(f"{Rule.JUDGED_NOTHING}: never asked: ") for line in summary.lines(1.0))
+
+
+@cache
+def worlds_that_ask():
+    """For each rule the first world that asks it."""
+    found = {}
+    for seed in range(1, MANY + 1):
+        for rule in simulate(seed, 0.25).asked:
+            found.setdefault(rule, seed)
+        if not never_asked(found):
+            return found
+    raise AssertionError(f"{MANY} worlds never asked {never_asked(found)}")
+
+
+@pytest.mark.parts
+@pytest.mark.parametrize("rule", [rule for rule in Rule if rule not in NOT_ASKED], ids=str)
+def test_a_rule_whose_check_breaks_is_noticed(rule, monkeypatch):
+    require = Judging.require
+
+    def breaks(self, holds, which, message):
+        if which is rule:
+            raise KeyError("a column that is not there")
+        require(self, holds, which, message)
+
+    seed = worlds_that_ask()[rule]
+    monkeypatch.setattr(Judging, "require", breaks)
+    assert simulate(seed, 0.25).rule == Rule.JUDGE
 
 
 def test_what_was_noted_is_judged_later_and_in_its_order():

@@ -2,12 +2,23 @@
 
 import { el } from "./dom.js";
 
+// Making a formatter takes a hundred times as long as using it.
+const TIME = new Intl.DateTimeFormat([], { hour12: false, timeStyle: "medium" });
+const MOMENT = new Intl.DateTimeFormat([], { hour12: false, dateStyle: "medium", timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+
 export function clock(text) {
-  return text ? new Date(text).toLocaleTimeString([], { hour12: false }) : "";
+  return text ? TIME.format(new Date(text)) : "";
 }
 
 export function moment(text) {
-  return text ? new Date(text).toLocaleString([], { hour12: false, dateStyle: "medium", timeStyle: "medium" }) : "";
+  return text ? MOMENT.format(new Date(text)) : "";
+}
+
+// A moment of today as a time, one of another day with its day.
+export function shortly(text) {
+  const day = new Date(text);
+  return day.toDateString() === new Date().toDateString() ? TIME.format(day) : DAY.format(day);
 }
 
 export function span(seconds) {

@@ -4,8 +4,9 @@
 import { get } from "./api.js";
 import { advanced } from "./model.js";
 
-export const PAGE = 100;
-const AROUND = 1; // pages kept before and behind the one that is looked at
+export const PAGE = 50; // a browser lays out so many rows within a frame or two
+const AROUND = 1; // pages kept before and behind those that are looked at
+export const LOOKED_AT = 7; // pages at most, however high the window is
 
 export class JobPages {
   constructor(query, know, changed) {
@@ -15,7 +16,8 @@ export class JobPages {
     this.pages = []; // {next: cursor, jobs (null: not kept), count, height (pixels, when it was last shown)}
     this.place = new Map(); // of each kept job: the number of its page
     this.dirty = new Set(); // pages in which something changed
-    this.middle = 0;
+    this.first = 0; // the pages that are looked at
+    this.last = 0;
     this.loading = null;
     this.over = false; // another list took its place
   }
@@ -24,17 +26,11 @@ export class JobPages {
     return this.pages.length > 0 && this.pages.at(-1).next === null;
   }
 
-  // The numbers of the pages that are to be kept, as far as they can be: the one behind the last is reached by its cursor.
-  get window() {
-    const last = this.complete ? this.pages.length - 1 : this.pages.length;
-    return [Math.max(0, this.middle - AROUND), Math.min(last, this.middle + AROUND)];
-  }
-
-  look(middle) {
-    this.middle = Math.max(0, Math.min(middle, this.pages.length - 1));
-    const [first, last] = this.window;
+  // Pages `first` to `last` are looked at: those that are not near are dropped.
+  look([first, last]) {
+    [this.first, this.last] = [first, last];
     this.pages.forEach((page, number) => {
-      if (page.jobs !== null && (number < first || number > last)) this.drop(number);
+      if (page.jobs !== null && (number < first - AROUND || number > last + AROUND)) this.drop(number);
     });
   }
 
@@ -101,7 +97,7 @@ export class JobPages {
 
   // Reads the page with changes that is nearest to what is looked at.
   async refresh() {
-    const [nearest] = [...this.dirty].sort((a, b) => Math.abs(a - this.middle) - Math.abs(b - this.middle));
+    const [nearest] = [...this.dirty].sort((a, b) => Math.abs(a - this.first) - Math.abs(b - this.first));
     if (nearest !== undefined) await this.load(nearest);
   }
 

@@ -1,7 +1,7 @@
 // A row of the list of jobs, and how far a job is.
 
 import { cell, el, gauge, state } from "./dom.js";
-import { clock, ended, fraction, groupPath, jobName, jobPath, jobState, measures, moment, owner, took } from "./format.js";
+import { ended, fraction, groupPath, jobName, jobPath, jobState, measures, moment, owner, shortly, took } from "./format.js";
 
 export function progressOf(job) {
   if (ended(job) || !job.progress) return "";
@@ -10,15 +10,7 @@ export function progressOf(job) {
     el("span", { class: "quiet" }, measures(job.progress))];
 }
 
-// A moment of today as a time, one of another day with its day.
-function shortly(text) {
-  const today = new Date().toDateString();
-  const day = new Date(text);
-  const words = day.toDateString() === today ? clock(text) : day.toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
-  return el("time", { datetime: text, title: moment(text) }, words);
-}
-
-const at = (label, text, more) => cell(label, text ? [shortly(text), more ? [" ", el("span", { class: "quiet" }, more)] : ""] : "", "time");
+const at = (label, text, more) => cell(label, text ? [el("time", { datetime: text, title: moment(text) }, shortly(text)), more ? [" ", el("span", { class: "quiet" }, more)] : ""] : "", "time");
 
 export const COLUMNS = [["name", "Job"], ["status", "State"], ["user", "User"], ["provider", "Provider"], ["group", "Group"], ["created", "Submitted"], ["started", "Started"], ["ended", "Ended"], [null, "Progress, result, message"]];
 

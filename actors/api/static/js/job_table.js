@@ -2,6 +2,7 @@
 // two empty rows have the height of what stands before and behind.
 
 import { el, keyed } from "./dom.js";
+import { LOOKED_AT } from "./job_pages.js";
 import { COLUMNS, jobRow } from "./job_rows.js";
 
 const USUAL = 45; // pixels of a row that was never shown
@@ -24,7 +25,7 @@ export function jobTable({ sortBy, choose, chosen, chooseShown }) {
   const bodies = new Map();
 
   function heightOf(page) {
-    return page.height ?? USUAL * (page.jobs?.length ?? 100);
+    return page.height ?? USUAL * page.count;
   }
 
   function show(list, filter) {
@@ -40,7 +41,7 @@ export function jobTable({ sortBy, choose, chosen, chooseShown }) {
     let [before, behind] = [0, 0];
     list.pages.forEach((page, number) => {
       if (page.jobs === null) {
-        if (number < list.middle) before += heightOf(page);
+        if (number < list.first) before += heightOf(page);
         else behind += heightOf(page);
         return;
       }
@@ -75,7 +76,8 @@ export function jobTable({ sortBy, choose, chosen, chooseShown }) {
       edge = end;
     });
     if (edge < innerHeight + AHEAD && !list.complete) last = list.pages.length;
-    return [first ?? Math.max(0, list.pages.length - 1), last];
+    first ??= Math.max(0, list.pages.length - 1);
+    return [first, Math.min(Math.max(first, last), first + LOOKED_AT - 1)];
   }
 
   return { node: el("div", { class: "table" }, table), show, inView };

@@ -22,7 +22,7 @@ export function jobsView(model, asked = new URLSearchParams()) {
   const form = filterForm(filter, changed);
   const activity = activityOf();
   const count = el("p", { class: "quiet", role: "status" });
-  const more = button("Show more jobs", () => { list.look(list.pages.length - 1); fill(); });
+  const more = button("Show more jobs", () => list.load(list.pages.length).catch((error) => model.fault(error)));
   const news = button("", () => { scrollTo(0, 0); readNewest(); }, "main news");
 
   const shownJobs = () => list.pages.flatMap((page) => page.jobs ?? []);
@@ -64,10 +64,10 @@ export function jobsView(model, asked = new URLSearchParams()) {
   }
 
   function look() {
-    const [first, last] = table.inView(list);
-    list.look(first);
+    const seen = table.inView(list);
+    list.look(seen);
     draw();
-    return list.missing([first, last]) !== null && model.connected;
+    return list.missing(seen) !== null && model.connected;
   }
 
   const scrolled = oncePerFrame(() => { if (look()) fill(); });
