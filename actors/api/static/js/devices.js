@@ -63,7 +63,10 @@ function slotsOf(name) {
   const drawn = el("p");
   const left = el("p", { class: "quiet" });
 
+  const node = el("section", { hidden: true }, el("h2", {}, name), gpus.node, none, cpus.node, drawn, left);
+
   function show(provider, held) {
+    node.hidden = !held;
     if (!held) return;
     const { jobs, next } = held;
     const found = gpuRows(provider.devices, jobs, provider.in_use.gpus);
@@ -81,7 +84,7 @@ function slotsOf(name) {
     left.textContent = next === null ? "" : `Only ${jobs.length} of the jobs that run here are listed.`;
   }
 
-  return { node: el("section", {}, el("h2", {}, name), gpus.node, none, cpus.node, drawn, left), show };
+  return { node, show };
 }
 
 function amount(what, used, all) {
@@ -123,7 +126,11 @@ export function devicesView(model) {
   async function read() {
     ({ providers } = await get("/api/providers"));
     show();
-    for (const one of providers) if (one.devices !== null) model.pace.ask(part(one.name).read, EVERY);
+    for (const { devices, name } of providers) {
+      if (devices === null) continue;
+      if (part(name).held === null) await part(name).read(); // the view was opened just now
+      else model.pace.ask(part(name).read, EVERY);
+    }
   }
 
   function update() {
