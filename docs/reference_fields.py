@@ -27,7 +27,7 @@ BELOW = "the keys below"
 _UNITS = {SECOND: "seconds", HOUR: "hours", DAY: "days"}
 _PLAIN = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", Any: "anything"}
 _COMPARED = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
-_BEGINNING = re.compile(r"^(?:must (not )?be |must have |must |holds )")
+_BEGINNING = re.compile(r"^(?:must (not )?be |must have |must look |must |holds )")
 _NAMES = r"(?:``\w+``(?: \([^)]*\))?(?:, and |, or |, | and | or )?)+(?: \([^)]*\))?"
 _TERM = re.compile(rf"(?:^|(?<=\. )|(?<=; ))({_NAMES}): ")
 

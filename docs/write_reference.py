@@ -7,7 +7,6 @@ table stands between two markers; everything else on a page is written by hand. 
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -16,82 +15,33 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import click
-import yaml
-from reference_fields import BELOW, Reference, Row, as_written, explained, in_markdown
+import reference_tables as tables
+from reference_examples import Examples
+from reference_fields import BELOW, Reference, Row, as_written, explained
+from reference_tables import table
 
-from actors.cli import exit_statuses
-from actors.cli.group import cli
 from actors.job_requests.job_file import FileContent, file_converter
 from actors.job_requests.matrices import MATRIX
-from actors.job_requests.sources import FIELDS, NETWORK, RequestSource
-from actors.jobs.approval_rules import CONDITIONS, DEFAULT_RULES
-from actors.jobs.levels import USER_LEVELS
-from actors.jobs.quantities import without_unit
 from actors.jobs.records import JobRequest
-from actors.providers import errors, job_variables
-from actors.providers.base import Capabilities, Provider
 from actors.providers.breaker import BreakerOptions
-from actors.providers.local.directory import JobDirectory
-from actors.providers.local.environment import OURS as LOCAL
-from actors.providers.ray.runtime_env import OURS as RAY
+from actors.providers.ray.preparing import RaySpec
 from actors.providers.registry import factory, kinds
-from actors.providers.slurm.preparing import OURS as SLURM
-from actors.settings import places
+from actors.providers.replicate.preparing import ReplicateSpec
+from actors.providers.scripted.faults import Fault
+from actors.providers.scripted.script import Script
+from actors.providers.slurm.preparing import SlurmSpec
 from actors.settings.providers import CommonSettings, ProviderSettings, kind_shape
 from actors.settings.sections import NAMES, Sections, converter
-from actors.settings.variable_names import CONFIG, VARIABLES
-from actors.testing.provider_promises import PROMISES
 from actors.validation import StrictConverter
 
 PAGES = Path(__file__).parent
 BEGIN, END = "<!-- made by docs/write_reference.py: {} -->", "<!-- end of what is made -->"
-SET_BY = {"local": LOCAL, "ray": RAY, "slurm": SLURM}
-"""By kind of provider, the variables that it sets in a job's environment."""
+SPECS = {"slurm": SlurmSpec, "ray": RaySpec, "replicate": ReplicateSpec, "scripted": Script}
+"""By kind of provider, the class of a job's spec; other kinds of ours take none."""
 BESIDE_FIELDS = {
     MATRIX: "Parameters, each with a list of values or a range: one job for each combination ([sweeps](sweeps.md)).",
 }
 """Keys of a job that are no fields of its request."""
-
-
-class Examples:
-    """A file that has a value for each key; values are shown as they are written there."""
-
-    def __init__(self, name: str) -> None:
-        self._root = yaml.compose((PAGES / name).read_text(encoding="utf-8"))
-
-    def of(self, path: str, kind: str | None = None) -> str | None:
-        """The value at ``path``, on one line; None without one. ``kind``: of a provider of that kind."""
-        parents, _, last = path.replace("[]", ".[]").rpartition(".")
-        names = [last, without_unit(last)]  # `timeout: 36h` is an example of `timeout_hours`
-        paths = [[*filter(None, parents.split(".")), name] for name in names if name is not None]
-        return next((_line(node) for parts in paths for node in self._found(self._root, parts, kind)), None)
-
-    def _found(self, node: Any, parts: list[str], kind: str | None) -> Iterator[Any]:
-        if not parts:
-            yield node
-        elif parts[0] == "[]":
-            for one in node.value if isinstance(node, yaml.SequenceNode) else ():
-                yield from self._found(one, parts[1:], kind)
-        elif isinstance(node, yaml.MappingNode):
-            for key, one in node.value:
-                is_wild = parts[0] == "NAME" and (kind is None or _kind_of(key.value, one) == kind)
-                if is_wild or key.value == parts[0]:
-                    yield from self._found(one, parts[1:], kind if parts[0] == "providers" else None)
-
-
-def _kind_of(name: str, node: Any) -> str:
-    values = {key.value: one.value for key, one in node.value} if isinstance(node, yaml.MappingNode) else {}
-    return str(values.get("kind", name))
-
-
-def _line(node: Any) -> str:
-    """A value of YAML on one line."""
-    if isinstance(node, yaml.MappingNode):
-        return "{" + ", ".join(f"{key.value}: {_line(one)}" for key, one in node.value) + "}"
-    if isinstance(node, yaml.SequenceNode):
-        return f"[{', '.join(map(_line, node.value))}]"
-    return f"{node.style or ''}{node.value}{node.style or ''}"
 
 
 @attrs.define
@@ -157,175 +107,46 @@ class Writer:
         yield text.replace("`jobs[].", "`")
 
 
+def specs(writer: Writer) -> Iterator[str]:
+    """The keys of a job's spec, for each kind of provider that takes some."""
+    for kind, spec in SPECS.items():
+        yield f"#### `spec` for kind `{kind}`\n\n{explained(spec)[0]}\n"
+        rows = Reference(StrictConverter(), (Fault,)).rows(spec, "jobs[].spec")
+        yield writer.rows(rows, writer.jobs).replace("`jobs[].", "`")
+
+
 def section_class(name: str) -> Any:
     """The class of a section; the type itself where it is none."""
     default = attrs.fields_dict(Sections)[name].default
     return getattr(default, "factory", None)
 
 
-def table(heads: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
-    """A table of Markdown."""
-    heads = list(heads)
-    rows = [f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines]
-    return "\n".join([f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *rows, ""])
-
-
-def where() -> Iterator[str]:
-    """Where files of settings are looked for."""
-    names = " or ".join(f"`{name}`" for name in places.NAMES)
-    home = Path("~")
-    yield f"1. the file that `--config FILE` names\n2. the file that `${CONFIG}` names"
-    yield f"3. {names} in the working directory, if the file is yours and nobody else may write to it"
-    for number, directory in enumerate(places.directories(home), 4):
-        yield f"{number}. {names} in `{directory}/`"
-
-
-def variables() -> Iterator[str]:
-    """The environment variables that are read."""
-    yield table(
-        ("variable", "default", "example", "meaning"),
-        ((f"`{one.name}`", one.default, f"`{one.example}`", one.meaning) for one in VARIABLES),
-    )
-
-
-def request_fields() -> Iterator[str]:
-    """Who may set which field."""
-    keys = file_converter().shapes[JobRequest].keys(JobRequest)
-    heads = ["field", "key in a job file", *(source.value.replace("_", " ") for source in RequestSource)]
-    lines = []
-    for name, access in FIELDS.items():
-        rule = access.over_network.value
-        cells = [
-            "" if one not in access.sources else "yes" if one not in NETWORK or rule == "any value" else rule
-            for one in RequestSource
-        ]
-        if access.of_command:
-            cells[list(RequestSource).index(RequestSource.SOCKET_OTHER)] = "with `socket.commands`"
-        lines.append((f"`{name}`", f"`{keys[name]}`" if name in keys else "", *cells))
-    yield table(heads, lines)
-
-
-def job_environment() -> Iterator[str]:
-    """What a job finds in its environment."""
-    by_name = {name: [kind for kind, names in SET_BY.items() if name in names] for name in job_variables.MEANINGS}
-    lines = ((f"`{name}`", job_variables.MEANINGS[name], ", ".join(by)) for name, by in by_name.items())
-    yield table(("variable", "what it holds", "providers"), lines)
-
-
-def job_directory() -> Iterator[str]:
-    """What is in the directory of a job on this machine."""
-    files = [one for one in vars(JobDirectory).values() if hasattr(one, "meaning")]
-    yield table(("name", "what it is"), ((f"`{one.name}`", one.meaning) for one in files))
-
-
-def statuses() -> Iterator[str]:
-    """The exit statuses."""
-    yield table(("status", "meaning"), exit_statuses.MEANINGS.items())
-
-
-def commands() -> Iterator[str]:
-    """Each command with its sentence."""
-    lines = [(f"`{path}`", command.get_short_help_str(1000)) for path, command in command_tree()]
-    yield table(("command", "what it does"), lines)
-
-
-def command_tree(group: click.Group = cli, path: str = "greenroom") -> Iterator[tuple[str, click.Command]]:
-    """Every command below ``group``, with the words that call it."""
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        yield f"{path} {name}", command
-        if isinstance(command, click.Group):
-            yield from command_tree(command, f"{path} {name}")
-
-
-def conditions() -> Iterator[str]:
-    """The conditions of approval rules."""
-    lines = ((f"`{name}`", one.meaning, one.value) for name, one in CONDITIONS.items())
-    yield table(("condition", "holds if", "value"), lines)
-
-
-def levels() -> Iterator[str]:
-    """The levels of users."""
-    lines = ((f"`{name}`", str(priority)) for name, priority in USER_LEVELS.items())
-    yield table(("level", "priority of its jobs"), lines)
-
-
-def default_rules() -> Iterator[str]:
-    """The rules that come with Greenroom."""
-    lines = [
-        (
-            one.name,
-            f"`{one.condition}`",
-            "" if one.value is None else f"{one.value:g}",
-            str(one.priority),
-            ", ".join(one.exempt_levels),
-            one.required_approver_level,
-        )
-        for one in DEFAULT_RULES
-    ]
-    yield table(("rule", "condition", "value", "priority", "not for", "decided by at least"), lines)
-
-
-def example(name: str) -> Iterator[str]:
-    """A file of the examples, whole."""
-    yield f"```python\n{(PAGES.parent / 'examples' / name).read_text(encoding='utf-8').strip()}\n```"
-
-
-def promises() -> Iterator[str]:
-    """What the conformance suite checks."""
-    lines = ((f"`{one.__name__}`", " ".join((one.__doc__ or "").split())) for one in PROMISES)
-    yield table(("check", "promise"), lines)
-
-
-def methods() -> Iterator[str]:
-    """The protocol of a provider."""
-    lines = [
-        (f"`{name}`", _markdown(inspect.getdoc(one) or ""))
-        for name, one in vars(Provider).items()
-        if inspect.isfunction(one) and not name.startswith("_")
-    ]
-    yield table(("method", "what it does"), lines)
-
-
-def kinds_of_errors() -> Iterator[str]:
-    """What a provider may raise."""
-    classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.ProviderError)]
-    yield table(("error", "meaning"), ((f"`{one.__name__}`", _markdown(inspect.getdoc(one) or "")) for one in classes))
-
-
-def capabilities() -> Iterator[str]:
-    """What a provider says that it can do."""
-    meanings = explained(Capabilities)[1]
-    rows = [row for row in Reference(StrictConverter()).rows(Capabilities) if meanings[row.path]]
-    yield table(
-        ("capability", "type", "default", "meaning"),
-        ((f"`{one.path}`", one.type, one.default, one.meaning) for one in rows),
-    )
-
-
-def _markdown(text: str) -> str:
-    """A docstring of code, on one line."""
-    return in_markdown(" ".join(text.split()), "None")
-
-
 def blocks(writer: Writer) -> dict[str, dict[str, Callable[[], Iterator[str]]]]:
     """By page, what makes each of its tables."""
     return {
-        "configuration.md": {"places": where, "settings": writer.all_settings, "variables": variables},
+        "configuration.md": {"places": tables.where, "settings": writer.all_settings, "variables": tables.variables},
         "jobs.md": {
-            "job file": writer.job_file, "request fields": request_fields, "environment": job_environment,
-            "directory": job_directory,
+            "job file": writer.job_file,
+            "specs": partial(specs, writer),
+            "request fields": tables.request_fields,
+            "environment": tables.job_environment,
+            "directory": tables.job_directory,
         },
-        "approvals.md": {"conditions": conditions, "default rules": default_rules, "levels": levels},
-        "commands.md": {"commands": commands, "exit statuses": statuses},
+        "approvals.md": {
+            "conditions": tables.conditions,
+            "default rules": tables.default_rules,
+            "levels": tables.levels,
+        },
+        "commands.md": {"commands": tables.commands, "exit statuses": tables.statuses},
         "writing-a-provider.md": {
-            "provider": partial(example, "provider/batch_provider.py"), "methods": methods, "errors": kinds_of_errors,
-            "capabilities": capabilities, "test": partial(example, "provider/test_batch_provider.py"),
-            "promises": promises,
+            "provider": partial(tables.example, "provider/batch_provider.py"),
+            "methods": tables.methods,
+            "errors": tables.kinds_of_errors,
+            "capabilities": tables.capabilities,
+            "test": partial(tables.example, "provider/test_batch_provider.py"),
+            "promises": tables.promises,
         },
-    }  # fmt: skip
+    }
 
 
 def written(page: str, text: str, made: dict[str, Callable[[], Iterator[str]]]) -> str:

@@ -18,11 +18,11 @@ import pytest
 from tests.api.supervised import ROOT, Served
 
 try:
-    from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 except ImportError:
     pytest.skip("playwright is missing: pip install -e '.[parts]', as .ci/run does", allow_module_level=True)
 
-__all__ = ["PATIENCE", "Browser", "Page", "Stage", "at", "chromium", "expect", "marks", "page_of", "row"]
+__all__ = ["PATIENCE", "Browser", "Page", "Route", "Stage", "at", "chromium", "expect", "marks", "page_of", "row"]
 CHROMIUM = os.environ.get("GREENROOM_TEST_CHROMIUM") or shutil.which("chromium")
 marks = [
     pytest.mark.parts,
@@ -35,7 +35,7 @@ _CONFIG = """
 http: {{port: {http}}}
 feed: {{enabled: true, port: {feed}}}
 limits: {{total: 20, per_user: 20}}
-providers: {{local: {{cpus: 4}}, there: {{kind: scripted}}}}
+providers: {{local: {{cpus: 4, gpus: 2}}, there: {{kind: scripted}}}}
 """
 
 
@@ -75,6 +75,16 @@ class Stage:
         """A real training of the example, of a process of its own."""
         command = ["python", "train.py", *words]
         return self.submit(name, provider="local", spec=None, command=command, cwd=str(ROOT / "examples/train"))
+
+    def ended(self, job_id: str) -> None:
+        """Wait until the job has ended: the stream of its output ends then."""
+        transport = httpx.HTTPTransport(uds=str(self.state / "greenroom.sock"))
+        with (
+            httpx.Client(transport=transport, base_url="http://greenroom", timeout=30) as client,
+            client.stream("GET", f"/api/jobs/{job_id}/logs/stream") as stream,
+        ):
+            for _ in stream.iter_lines():
+                pass
 
     def link(self) -> str:
         """A link that signs in as the operator."""

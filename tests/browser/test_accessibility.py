@@ -37,6 +37,7 @@ def places(stage: Stage, served: Served) -> Iterator[dict[str, str]]:
     job = sweep[0]["job_id"]
     yield {
         "jobs": "jobs", "a job": f"jobs/{job}", "one that waits": f"jobs/{waiting['job_id']}", "queue": "queue",
+        "devices": "devices",
         "group": "group/sweep?user=ana", "approvals": "approvals", "events": "events", "actors": "actors",
         "health": "health", "signed out": "", "reference": "/api/reference",
     }  # fmt: skip
@@ -61,6 +62,8 @@ def shown(page: Page, name: str) -> None:
         expect(main.get_by_role("link", name="run-0.1", exact=True)).to_be_visible()
     elif name == "queue":
         expect(main.get_by_role("meter").first).to_be_visible()
+    elif name == "devices":
+        expect(main.get_by_role("img", name="of 4 CPU slots are taken")).to_be_visible()
     elif name == "approvals":
         expect(main.get_by_role("button", name="Approve later")).to_be_visible()
     elif name == "actors":

@@ -24,7 +24,8 @@ from actors.settings import Settings
 EVERY = [(method, route.path) for route in ROUTES if isinstance(route, Route) for method in sorted(route.methods or ())]
 READABLE = {
     "/api/jobs", "/api/jobs/{job_id}", "/api/jobs/{job_id}/logs", "/api/jobs/{job_id}/events",
-    "/api/jobs/{job_id}/metrics", "/api/queue", "/api/queue/activity", "/api/queue/stats", "/api/queue/limits", "/api/queue/{job_id}",
+    "/api/jobs/{job_id}/metrics", "/api/queue", "/api/queue/activity", "/api/queue/stats",
+    "/api/queue/limits", "/api/queue/{job_id}",
     "/api/approvals", "/api/approvals/{approval_id}",
     "/api/approvals/rules", "/api/approvals/rules/{rule_id:int}", "/api/approvals/rules/dry-run", "/api/events/types",
     "/api/notifications", "/api/notifications/targets", "/api/config", "/api/session", "/api/openapi.json",
@@ -34,6 +35,7 @@ BODIES = {
     "/api/jobs": {"provider": "local", "user_id": "ana", "command": ["true"]},
     "/api/queue/limits/{name}": {"value": 1},
     "/api/queue/{job_id}/priority": {"priority_override": 1},
+    "/api/jobs/settle": {"jobs": ["x"], "verdict": "failed"},
     "/api/jobs/prioritise": {"jobs": ["x"], "priority_override": 1},
     "/api/jobs/{job_id}/settle": {"verdict": "failed"},
     "/api/tokens": {"user_id": "ana", "level": "viewer"},

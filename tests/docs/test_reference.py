@@ -15,6 +15,7 @@ import pytest
 
 from actors.job_requests.job_file import load_job_file
 from actors.providers.job_variables import MEANINGS
+from actors.providers.registry import kinds
 from actors.settings import Settings
 from actors.settings.variable_names import VARIABLES
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 from reference_fields import Reference  # noqa: E402 - the directory has no package around it
-from write_reference import Writer  # noqa: E402
+from write_reference import SPECS, Writer  # noqa: E402
 
 from actors.validation import StrictConverter  # noqa: E402
 
@@ -44,7 +45,7 @@ def test_the_example_of_every_setting_is_accepted(tmp_path: Path) -> None:
 
 def test_the_example_of_every_key_of_a_job_file_is_accepted() -> None:
     jobs = load_job_file(DOCS / "every-job-key.yaml", environ={})
-    assert len(jobs.requests) == 2
+    assert len(jobs.requests) == 5
 
 
 @attrs.frozen
@@ -129,3 +130,10 @@ def test_exit_statuses_have_names() -> None:
         if numbers.search(line)
     }
     assert places == set()
+
+
+def test_every_kind_of_provider_has_its_tables() -> None:
+    """A new kind belongs into SPECS and SET_BY where its jobs have a spec, or find variables."""
+    page = (DOCS / "configuration.md").read_text()
+    assert [kind for kind in kinds() if f"#### kind `{kind}`" not in page] == []
+    assert SPECS.keys() | {"local"} == set(kinds())

@@ -55,8 +55,6 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "held": (lambda provider, _key: provider.held(), False),
     "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
-    "records_since": (lambda provider, _key: provider.records_since(), False),
-    "held": (lambda provider, _key: provider.held(), False),
 }
 NOT_THROUGH_THE_BREAKER = {
     "capacity",

@@ -50,7 +50,13 @@ def _amount(value: Any, usual: Callable[[Any], float]) -> float:
 
 @attrs.frozen
 class RaySpec:
-    """The ``spec`` of a request; each field is Ray's own, but for ``secret_env``: see :class:`RayOptions`."""
+    """The ``spec`` of a request; each field is Ray's own, but for ``secret_env``.
+
+    ``runtime_env``: Ray's runtime environment, over that of the configuration. ``metadata``: texts that Ray shows with
+    the job. ``entrypoint_resources``: custom resources that the program needs. ``entrypoint_label_selector``: labels
+    that its node must have. ``stop_wait_seconds``: the time between SIGTERM and SIGKILL, instead of the provider's.
+    ``secret_env``: variables of the supervisor's environment that the job gets; each must be among the provider's.
+    """
 
     runtime_env: Mapping[str, Any] = attrs.field(factory=dict)
     metadata: Mapping[Annotated[str, Format(_metadata_name)], str] = attrs.field(factory=dict)

@@ -49,7 +49,13 @@ def _is_small(_: Any, attribute: attrs.Attribute[Any], value: Mapping[str, Any])
 
 @attrs.frozen
 class ReplicateSpec:
-    """The ``spec`` of a request, as the top of this file says."""
+    """The ``spec`` of a request: a prediction, or with ``destination`` a training.
+
+    ``model``: the model, with or without a version. ``version``: a version alone, instead of a model. ``deployment``: a
+    deployment, instead of a model. ``input``: the model's inputs. ``destination``: a model of your own that a training
+    writes. ``webhook``: where Replicate delivers, instead of the provider's own address. ``webhook_events_filter``:
+    which events it delivers there.
+    """
 
     model: str | None = _text(_MODEL, "must look like owner/name or owner/name:version")
     version: str | None = _text(_VERSION, "must look like an id, such as 5c7d5dc6dd8bf75c1acaa8565735e798...")

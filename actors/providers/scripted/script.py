@@ -52,13 +52,13 @@ _LAST_WORDS = {
 
 @attrs.frozen
 class Script:
-    """One job's script. Times are seconds.
+    """One job's script.
 
-    ``queue_time`` passes before it runs, ``duration`` while it runs, ``cancel_time`` between a cancel and its end.
-    ``progress`` is how many steps it reports, ``series`` by name the numbers that it reports with step 0, 1, and so on,
-    ``metrics`` what a completed job leaves as its result, ``error`` what a failed one says. The first ``interruptions``
-    attempts are interrupted halfway. ``waiting_reason``: why it has to wait, while it does. ``faults`` strike calls
-    about this job alone.
+    ``duration``: how long it runs. ``queue_time``: how long it waits before. ``cancel_time``: the time between a cancel
+    and its end. ``result``: how it ends. ``error``: what a failed one says. ``metrics``: what a completed job leaves as
+    its result. ``progress``: how many steps it reports. ``interruptions``: so many of its first attempts are
+    interrupted halfway. ``series``: by name, the numbers that it reports with step 0, 1, and so on. ``waiting_reason``:
+    why it has to wait, while it does. ``faults``: strike calls about this job alone.
     """
 
     duration: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)

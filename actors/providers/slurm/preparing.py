@@ -50,7 +50,10 @@ def _at_most(most: int) -> Any:
 class SlurmSpec:
     """The ``spec`` of a request; each field is the option of sbatch of that name.
 
-    With ``nodes``, GPUs and memory of the request are each node's; with ``ntasks_per_node``, its CPUs are each task's.
+    ``partition``: where the job runs; several with commas. ``account``: the account that pays. ``qos``: the quality of
+    service. ``nodes``: how many nodes; GPUs and memory of the request are each node's. ``ntasks_per_node``: how many
+    tasks on each node; the CPUs of the request are each task's. ``constraint``: features that the nodes must have.
+    ``reservation``: a reservation of the cluster.
     """
 
     partition: str | None = attrs.field(default=None, validator=IS_NAME)

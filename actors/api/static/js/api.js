@@ -44,6 +44,7 @@ export async function getPages(path, name, pages) {
 }
 
 export const post = (path, body) => ask("POST", path, body);
+export const put = (path, body) => ask("PUT", path, body);
 export const remove = (path) => ask("DELETE", path);
 
 // Whether the server answers at all, which a connection that broke unnoticed does not show.

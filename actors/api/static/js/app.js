@@ -3,6 +3,7 @@
 import { whenSignedOut } from "./api.js";
 import { actorsView } from "./actors.js";
 import { approvalsView } from "./approvals.js";
+import { devicesView } from "./devices.js";
 import { eventsView } from "./events.js";
 import { tick } from "./format.js";
 import { groupView } from "./group.js";
@@ -14,7 +15,7 @@ import { queueView } from "./queue.js";
 import { may, signedInAs } from "./rights.js";
 import { signInView, signOut, whoAmI } from "./session.js";
 
-const VIEWS = { jobs: jobsView, queue: queueView, approvals: approvalsView, events: eventsView, actors: actorsView, health: healthView };
+const VIEWS = { jobs: jobsView, queue: queueView, devices: devicesView, approvals: approvalsView, events: eventsView, actors: actorsView, health: healthView };
 const main = document.getElementById("main");
 const nav = document.querySelector("nav");
 const who = document.getElementById("who");

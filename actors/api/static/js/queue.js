@@ -1,12 +1,14 @@
-// What waits and why, and how much of each limit is in use.
+// What waits and why, what is kept and paused, and how much of each limit is in use.
 
-import { getPages, post } from "./api.js";
-import { button, cell, el, gauge, keyed, table, announce } from "./dom.js";
-import { jobName, jobPath, owner, running, span } from "./format.js";
-import { allowed } from "./rights.js";
+import { get, getPages } from "./api.js";
+import { button, cell, el, gauge, keyed, table } from "./dom.js";
+import { jobName, jobPath, owner, span } from "./format.js";
+import { gatesOf } from "./gates.js";
+import { everyLimit, limitsTable } from "./limits.js";
+import { waitingTable } from "./waiting.js";
 
 const RUNNING = 5_000; // milliseconds between two looks at what runs
-const WAITING = ["Place", "Job", "User", "Priority", "Waits", "Starts in about", "Why it waits, and what changes that"];
+const BOUNDS = 5_000; // and at limits and providers
 
 function tally(jobs, field) {
   const counts = new Map();
@@ -21,14 +23,6 @@ function bar([name, number, limit]) {
     cell("", limited ? `${number} of ${limit}` : `${number}`, "number"));
 }
 
-function waiting(job) {
-  return el("tr", {}, cell("Place", job.position === null ? "" : job.position + 1, "number"),
-    el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job))),
-    cell("User", owner(job), "user"), cell("Priority", job.priority, "number"), cell("Waits", running(job.queued_at), "number"),
-    cell("Starts in about", span(job.estimate_seconds), "number"),
-    cell("", `${job.reason ?? ""}${job.setting ? ` (${job.setting})` : ""}`, "wide"));
-}
-
 function usage(queue, jobs) {
   const limit = Object.fromEntries(queue.limits.map((one) => [one.name, one.value]));
   const rows = [["Everybody", queue.running, limit.total]];
@@ -39,52 +33,77 @@ function usage(queue, jobs) {
   return rows;
 }
 
+// The one that presumably starts first, which is not always the first in the order.
+function nextOf(jobs) {
+  const known = jobs.filter((job) => job.estimate_seconds !== null);
+  return known.length ? known.reduce((first, job) => (job.estimate_seconds < first.estimate_seconds ? job : first)) : null;
+}
+
+const inNext = (job) => el("p", {}, "Presumably next: ", el("a", { href: jobPath(job.job_id) }, jobName(job)), job.estimate_seconds < 1 ? ", now." : `, in about ${span(job.estimate_seconds)}.`);
+
+const kept = (one) => el("li", {}, `${one.provider}: `, one.job_id ? el("a", { href: jobPath(one.job_id) }, one.text) : one.text);
+
+const atProvider = (job) => el("tr", {}, el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job))),
+  cell("User", owner(job), "user"), cell("Provider", job.provider), cell("", job.reason ?? "", "wide"));
+
 export function queueView(model) {
   const summary = el("p");
-  const gates = el("div");
-  const list = table("Waiting, in the order in which they would run", WAITING);
-  const limits = table("Running, beside the limits", ["Whose", "In use", "Jobs"], false);
+  const next = el("div");
+  const reserved = el("section", {}, el("h2", {}, "Kept free"), el("ul", { class: "reasons" }));
+  const handed = table("Handed over, and waiting at their providers", ["Job", "User", "Provider", "Why it waits"]);
+  const used = table("Running, beside the limits", ["Whose", "In use", "Jobs"], false);
   const more = button("Show more of what waits", () => { pages += 1; ask(); });
+  const list = waitingTable({ changed: read, lost: () => document.getElementById("main").focus() });
+  const gates = gatesOf({ changed: (found) => { take(found); model.pace.ask(read); } });
+  const limits = limitsTable({ changed: (found) => { limit = found.limits; show(); model.pace.ask(read); } });
   let pages = 1;
   let queue = null;
   let running = [];
+  let limit = null;
+  let providers = [];
   let seen = null;
 
-  async function set(word, body) {
-    try {
-      show(await post(`/api/queue/${word}`, body));
-      announce(word === "pause" ? "Paused" : "Resumed");
-    } catch (error) {
-      model.fault(error);
-    }
-  }
-
-  function gate([name, why]) {
-    const body = name === "" ? {} : { provider: name };
-    const what = name === "" ? "the queue" : name;
-    const change = why === null ? button("Pause", () => set("pause", body), "", `Pause ${what}`) : button("Resume", () => set("resume", body), "main", `Resume ${what}`);
-    return el("p", { class: "actions" }, why === null ? "" : el("strong", {}, name === "" ? why : `${name}: ${why}`), allowed("admin", "Pausing", change));
-  }
-
-  function show(found) {
-    queue = found;
+  function show() {
+    if (!queue) return;
     summary.textContent = queue.summary;
-    keyed(gates, [["", queue.paused], ...Object.entries(queue.closed_providers)], ([name]) => `gate ${name}`, gate);
-    keyed(list.body, queue.waiting, (job) => job.job_id, waiting);
-    list.node.hidden = queue.waiting.length === 0;
+    gates.show(queue, providers);
+    if (limit) limits.show(everyLimit(limit, providers));
+    keyed(used.body, usage(queue, running), (row) => row[0], bar);
+    keyed(reserved.lastChild, queue.reservations, (one) => `${one.provider} ${one.text}`, kept);
+    reserved.hidden = queue.reservations.length === 0;
+    keyed(handed.body, queue.at_providers, (job) => job.job_id, atProvider);
+    handed.node.hidden = queue.at_providers.length === 0;
+    const first = nextOf(queue.waiting);
+    keyed(next, first ? [first] : [], (job) => job.job_id, inNext);
+    list.show(queue.waiting);
     more.hidden = queue.next === null;
-    keyed(limits.body, usage(queue, running), (row) => row[0], bar);
+  }
+
+  // An answer to a change has the first page only.
+  function take(found) {
+    queue = pages === 1 || !queue ? found : { ...found, waiting: queue.waiting, next: queue.next };
+    show();
   }
 
   async function read() {
     const first = queue === null;
-    show(await getPages("/api/queue", "waiting", pages));
-    if (!first) model.pace.ask(readRunning, RUNNING);
+    queue = await getPages("/api/queue", "waiting", pages);
+    show();
+    if (first) return;
+    model.pace.ask(readRunning, RUNNING);
+    model.pace.ask(readBounds, BOUNDS);
   }
 
   async function readRunning() {
     running = (await model.load("status=uploading&status=queued&status=running&limit=500")).jobs;
-    if (queue) show(queue);
+    show();
+  }
+
+  async function readBounds() {
+    const [found, all] = await Promise.all([get("/api/queue/limits"), get("/api/providers")]);
+    limit = found.limits;
+    providers = all.providers.map((one) => one.name);
+    show();
   }
 
   const ask = () => read().catch((error) => model.fault(error));
@@ -95,5 +114,7 @@ export function queueView(model) {
     model.pace.ask(read);
   }
 
-  return { node: el("div", {}, el("h1", {}, "Queue"), summary, gates, limits.node, list.node, more), update, refresh: () => (queue ? model.pace.ask(read) : Promise.all([read(), readRunning()]).catch((error) => model.fault(error))) };
+  const all = () => Promise.all([read(), readRunning(), readBounds()]).catch((error) => model.fault(error));
+  const node = el("div", {}, el("h1", {}, "Queue"), summary, next, gates.node, used.node, limits.node, reserved, handed.node, list.node, more);
+  return { node, update, refresh: () => (queue ? model.pace.ask(read) : all()) };
 }

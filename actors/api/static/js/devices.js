@@ -1,0 +1,122 @@
+// What the providers have, and who has it: each GPU and CPU slot of one that names its devices, numbers of all others.
+
+import { get, getPages } from "./api.js";
+import { cell, el, gauge, keyed, state, svg, table } from "./dom.js";
+import { jobName, jobPath, moment, needs, owner, running } from "./format.js";
+
+const EVERY = 2_000; // milliseconds between two looks at providers and at what runs there
+const PAGES = 2; // of at most 500 jobs that run at one provider
+const DRAWN = 256; // CPU slots
+const FREE = "free";
+
+export const plural = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
+// Who has which GPU: for each of `devices` its `jobs`, then the jobs of which no name is known yet. `unknown`: how many GPUs
+// are taken by jobs that are not among `jobs`.
+export function gpuRows(devices, jobs, inUse) {
+  const holders = (device) => jobs.filter((job) => job.devices?.includes(device));
+  const named = devices.map((device) => ({ device, jobs: holders(device) }));
+  const nameless = jobs.filter((job) => job.resources.gpus > 0 && !job.devices?.length);
+  const sum = jobs.reduce((all, job) => all + job.resources.gpus, 0);
+  return { named, nameless, unknown: Math.max(0, inUse - sum), free: Math.max(0, devices.length - inUse) };
+}
+
+// What is said of a GPU that none of the jobs that one sees has.
+export function withoutHolder({ nameless, unknown, free }) {
+  if (nameless.length === 0 && unknown === 0) return FREE;
+  if (free === 0) return nameless.length === 0 ? "held by a job that you do not see or that is starting" : "held; by which job is not reported yet";
+  return `not known: of those without a job ${free} ${free === 1 ? "is" : "are"} free`;
+}
+
+function held(job) {
+  return [el("td", { "data-label": "Job" }, el("a", { href: jobPath(job.job_id) }, jobName(job)), job.uncertain ? [" ", state("uncertain", "uncertain")] : ""),
+    cell("User", owner(job), "user"), cell("Since", job.started_at ? [moment(job.started_at), el("span", { class: "quiet" }, " (", running(job.started_at), ")")] : "is starting")];
+}
+
+const noJob = (words) => [el("td", { "data-label": "Job" }, words === FREE ? state(FREE, "ok") : words), cell("User", ""), cell("Since", "")];
+
+const header = (text) => el("th", { scope: "row" }, text);
+
+function strip(taken, all) {
+  const drawn = Math.min(all, DRAWN);
+  const columns = Math.min(drawn, 32);
+  const slot = (_, at) => svg("rect", { class: at < taken ? "taken" : "free", x: (at % columns) * 10 + 1, y: Math.floor(at / columns) * 10 + 1, width: 8, height: 8 });
+  return svg("svg", { class: "slots", viewBox: `0 0 ${columns * 10} ${Math.ceil(drawn / columns) * 10}`, width: columns * 12, role: "img", "aria-label": `${taken} of ${all} CPU slots are taken` },
+    Array.from({ length: drawn }, slot));
+}
+
+function slotRows(provider, jobs) {
+  const mine = jobs.filter((job) => job.resources.cpus > 0);
+  const others = provider.in_use.cpus - mine.reduce((all, job) => all + job.resources.cpus, 0);
+  const rows = mine.map((job) => ({ key: job.job_id, slots: job.resources.cpus, job }));
+  if (others > 0) rows.push({ key: "others", slots: others, words: "jobs that you do not see or that are starting" });
+  if (provider.capacity?.cpus > provider.in_use.cpus) rows.push({ key: FREE, slots: provider.capacity.cpus - provider.in_use.cpus, words: FREE });
+  return rows;
+}
+
+// The slots of one provider, which stay while the view is shown.
+function slotsOf(name) {
+  const gpus = table(`GPUs of ${name}`, ["GPU", "Job", "User", "Since"]);
+  const cpus = table(`CPU slots of ${name}`, ["CPU slots", "Job", "User", "Since"]);
+  const none = el("p", { class: "quiet" });
+  const drawn = el("p");
+  const left = el("p", { class: "quiet" });
+
+  function show(provider, { jobs, next }) {
+    const found = gpuRows(provider.devices, jobs, provider.in_use.gpus);
+    const words = withoutHolder(found);
+    const rows = [
+      ...found.named.flatMap(({ device, jobs: holders }) => (holders.length ? holders : [null]).map((job) => ({ key: `${device} ${job?.job_id}`, first: device, job, words }))),
+      ...found.nameless.map((job) => ({ key: job.job_id, first: `${plural(job.resources.gpus, "GPU")}; which, it has not reported yet`, job })),
+    ];
+    keyed(gpus.body, rows, (row) => row.key, (row) => el("tr", {}, header(row.first), row.job ? held(row.job) : noJob(row.words)));
+    gpus.node.hidden = rows.length === 0;
+    none.textContent = provider.devices.length === 0 ? `${name} has no GPUs.` : "";
+    const { cpus: all } = provider.capacity ?? {};
+    keyed(drawn, Number.isInteger(all) && all > 0 ? [[provider.in_use.cpus, all]] : [], () => "slots", ([taken, most]) => strip(taken, most));
+    keyed(cpus.body, slotRows(provider, jobs), (row) => row.key, (row) => el("tr", {}, header(plural(row.slots, "slot")), row.job ? held(row.job) : noJob(row.words)));
+    left.textContent = next === null ? "" : `Only ${jobs.length} of the jobs that run here are listed.`;
+  }
+
+  return { node: el("section", {}, el("h2", {}, name), gpus.node, none, cpus.node, drawn, left), show };
+}
+
+function amount(what, used, all) {
+  const shown = what === "memory" ? (bytes) => needs({ cpus: 0, gpus: 0, memory: bytes }) || "0 MiB" : String;
+  if (!Number.isInteger(all)) return [shown(used), " ", el("span", { class: "quiet" }, "not limited here")];
+  return [all > 0 ? gauge("meter", `${what}: ${shown(used)} of ${shown(all)}`, used, all) : "", " ", `${shown(used)} of ${shown(all)}`];
+}
+
+function capacity(provider) {
+  const { name, kind, in_use: used, capacity: all, gate } = provider;
+  const cells = [["cpus", "CPUs"], ["gpus", "GPUs"], ["memory", "memory"]].map(([field, word]) => cell(word, all ? amount(word, used[field], all[field]) : "not known", "number"));
+  return el("tr", {}, header(name), cell("Kind", kind ?? ""), cell("Jobs", used.jobs, "number"), cells, cell("Dispatching", gate ?? "yes", "wide"));
+}
+
+export function devicesView(model) {
+  const list = table("What the providers have, and what jobs of all users hold of it", ["Provider", "Kind", "Jobs", "CPUs", "GPUs", "Memory", "Dispatching"]);
+  const slots = el("div");
+  const sections = new Map();
+  let seen = null;
+
+  async function read() {
+    const { providers } = await get("/api/providers");
+    const named = providers.filter((one) => one.devices !== null);
+    const held = await Promise.all(named.map((one) => getPages(`/api/jobs?${new URLSearchParams([["provider", one.name], ["status", "uploading"], ["status", "queued"], ["status", "running"], ["limit", 500]])}`, "jobs", PAGES)));
+    keyed(slots, named.map((one) => one.name), (name) => name, (name) => {
+      sections.set(name, slotsOf(name));
+      return sections.get(name).node;
+    });
+    named.forEach((one, at) => sections.get(one.name).show(one, held[at]));
+    keyed(list.body, providers, (one) => one.name, capacity);
+  }
+
+  function update() {
+    if (model.events.at(-1)?.seq === seen) return;
+    seen = model.events.at(-1)?.seq;
+    model.pace.ask(read, EVERY);
+  }
+
+  const refresh = () => read().catch((error) => model.fault(error));
+  return { node: el("div", {}, el("h1", {}, "Devices"), slots, el("h2", {}, "All providers"), list.node), update, refresh };
+}
