@@ -26,7 +26,7 @@ from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Viewer
 from actors.ledger import Ledger
-from actors.runtime import Parts, config_of, configured_rules, guarded_providers
+from actors.runtime import Parts, config_of, configured_rules, entry_points_of, guarded_providers
 from actors.settings import Settings
 from actors.store import Store, ThreadExecutor, read_only
 from actors.store.dialect import open_immutable
@@ -72,7 +72,7 @@ async def open_reading(
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
-            yield Reading(context, partial(config_of, settings), settings.series.best)
+            yield Reading(context, partial(config_of, settings), settings.series.best, entry_points_of(settings))
         finally:
             with trio.CancelScope(shield=True):
                 await store.aclose()

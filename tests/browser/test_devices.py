@@ -13,7 +13,7 @@ from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of
 
 pytestmark = marks
 MARKUP = "<img src=x onerror=\"document.title='broken in'\">"
-SLEEPING = ["python", "-c", "import time; print('ready', flush=True); time.sleep(1000)"]
+SLEEPING = ["sh", "-c", "echo ready; exec sleep 1000"]
 
 
 def on_this_machine(stage: Stage, name: str, resources: dict[str, int], **fields: Any) -> str:

@@ -207,7 +207,7 @@ def test_who_is_presumably_next_and_when_stands_there(page: Page, served: Served
     page.goto(at(served, "queue"))
     expect(page.get_by_text("Presumably next: second-here, in about 5 min.")).to_be_visible()
     expect(row(page, "first-here").locator(".starts")).to_have_text("")
-    expect(row(page, "second-here").locator(".starts")).to_have_text(re.compile(r"^5 min \d\d:00 to \d\d:30$"))
+    expect(row(page, "second-here").locator(".starts")).to_have_text(re.compile(r"^5 min, \d\d:00 to \d\d:30$"))
     page.unroute("**/api/queue")
 
 

@@ -14,8 +14,9 @@ import { Model } from "./model.js";
 import { queueView } from "./queue.js";
 import { may, signedInAs } from "./rights.js";
 import { signInView, signOut, whoAmI } from "./session.js";
+import { submitView } from "./submit.js";
 
-const VIEWS = { jobs: jobsView, queue: queueView, devices: devicesView, approvals: approvalsView, events: eventsView, actors: actorsView, health: healthView };
+const VIEWS = { jobs: jobsView, submit: submitView, queue: queueView, devices: devicesView, approvals: approvalsView, events: eventsView, actors: actorsView, health: healthView };
 const main = document.getElementById("main");
 const nav = document.querySelector("nav");
 const who = document.getElementById("who");

@@ -19,10 +19,12 @@ export function actionsOf(model, jobId) {
     }
   }
 
+  const changes = (job, word) => el("a", { href: `#/submit?${new URLSearchParams({ again: job.job_id })}` }, word);
+
   function actions(job) {
     // Commands come from the machine itself alone: over the network such a retry is refused to everybody.
-    if (ended(job) && job.command) return el("span", { class: "quiet" }, `It was a command; on its machine it runs again with: greenroom retry ${job.job_id}`);
-    if (ended(job)) return allowed("researcher", "Running it again", button("Run again", () => act("Asked again", "retry")));
+    if (ended(job) && job.command) return [el("span", { class: "quiet" }, `It was a command; on its machine it runs again with: greenroom retry ${job.job_id}`), changes(job, "Line for a shell")];
+    if (ended(job)) return allowed("researcher", "Running it again", [button("Run again", () => act("Asked again", "retry")), job.entry_point ? changes(job, "Again with changes") : ""]);
     if (job.cancel_requested_at) return el("span", { class: "quiet" }, `${job.cancel_requested_by ?? "somebody"} asked to cancel it`);
     const cancel = () => confirm(`Cancel ${jobName(job)}?`) && act("Cancel requested", "cancel");
     return allowed("researcher", "Cancelling", button("Cancel", cancel, "danger"));
