@@ -116,7 +116,7 @@ class RunningRuntime(Runtime):
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
             bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
             kinds={name: one.kind for name, one in settings.providers.items()}, best=settings.series.best,
-            entry_points=entry_points_of(settings), recheck=self.recheck,
+            entry_points=EntryPoints(settings.offered_entry_points()), recheck=self.recheck,
             unhealthy=lambda: (*slow_rounds(self._poller_now), *self.loop_stalls.reasons()),
         )  # fmt: skip
         self._scheduler = self._actor(
@@ -249,11 +249,6 @@ def configured_rules(settings: Settings) -> tuple[ApprovalRule, ...]:
 def config_of(settings: Settings) -> list[dict[str, Any]]:
     """The settings that hold, secrets masked."""
     return [row._asdict() for row in effective(settings)]
-
-
-def entry_points_of(settings: Settings) -> EntryPoints:
-    """The entry points that each provider of ``settings`` can start."""
-    return EntryPoints({name: getattr(one.options, "entry_points", {}) for name, one in settings.providers.items()})
 
 
 def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:

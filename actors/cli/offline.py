@@ -21,12 +21,13 @@ from actors.api.guard import asked_by
 from actors.api.naming import NEWEST, newest_header
 from actors.cli.context import Failed, load_settings, os_user, refusal
 from actors.control.context import Context
+from actors.control.entry_points import EntryPoints
 from actors.control.log_beginning import first_lines
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Viewer
 from actors.ledger import Ledger
-from actors.runtime import Parts, config_of, configured_rules, entry_points_of, guarded_providers
+from actors.runtime import Parts, config_of, configured_rules, guarded_providers
 from actors.settings import Settings
 from actors.store import Store, ThreadExecutor, read_only
 from actors.store.dialect import open_immutable
@@ -72,7 +73,12 @@ async def open_reading(
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
-            yield Reading(context, partial(config_of, settings), settings.series.best, entry_points_of(settings))
+            yield Reading(
+                context,
+                partial(config_of, settings),
+                settings.series.best,
+                EntryPoints(settings.offered_entry_points()),
+            )
         finally:
             with trio.CancelScope(shield=True):
                 await store.aclose()
