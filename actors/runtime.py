@@ -106,13 +106,11 @@ class RunningRuntime(Runtime):
         self._steps = StepWatch(parts.clock)
         self._store = Store(
             path, executor=TimedExecutor(executor, tallies.commits), now=parts.clock.now, engine=parts.engine,
-            steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1),
-            series_bytes=settings.series.max_bytes,
+            steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1), series_bytes=settings.series.max_bytes,
         )  # fmt: skip
         self.ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
-            rules=configured_rules(settings), sources=parts.sources, queue=settings.queue,
-            notify=settings.notify,
+            rules=configured_rules(settings), sources=parts.sources, queue=settings.queue, notify=settings.notify,
         )  # fmt: skip
         super().__init__(
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),

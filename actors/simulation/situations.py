@@ -165,7 +165,7 @@ def _ordered(draw: Random, at: float, name: str) -> Iterator[Step]:
     """More jobs of one user, alike but for their priority, than may run at once."""
     provider = draw.choice(["search", "hooked"])
     for index in range(7):
-        rank = {
+        rank: dict[str, Any] = {
             "user_levels": [draw.choice(["viewer", "lead", "admin"])],
             "priority_override": draw.choice([None, 0, 45]),
         }

@@ -55,9 +55,10 @@ class Slots:
             most, kind = limit_of(one, limits), " ".join(one)
             text = f"{taken[one]} of {kind} hold slots, at most {most} may ({job_id} is the last)"
             world.require(taken[one] <= most, Rule.CLAIMS, text)
-        for column, name in ((2, "cpus"), (3, "gpus")):
+        there_now = [(cpus, gpus) for _, where, cpus, gpus in self._held.values() if where == provider]
+        for column, name in enumerate(("cpus", "gpus")):
             there = getattr(PROVIDERS[provider], name)
-            used = sum(int(held[column]) for held in self._held.values() if held[1] == provider)  # type: ignore[misc]
+            used = sum(needs[column] for needs in there_now)
             if there is not None:
                 world.require(used <= there, Rule.CLAIMS, f"{used} {name} are taken at {provider}, it has {there}")
 

@@ -32,7 +32,7 @@ PATIENCE = 30_000.0
 """Milliseconds after which something that never shows has failed; what shows, shows within a second or two."""
 expect.set_options(timeout=PATIENCE)
 _CONFIG = """
-http: {{port: {http}}}
+http: {{port: {http}, requests_per_minute: 6000}}
 feed: {{enabled: true, port: {feed}}}
 limits: {{total: 20, per_user: 20}}
 entry_points:

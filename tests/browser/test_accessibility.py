@@ -107,6 +107,7 @@ def go(page: Page, served: Served, name: str, place: str) -> None:
 def open_everything(page: Page) -> None:
     """What is folded can be wide, too."""
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.evaluate("for (const one of document.querySelectorAll('button.value')) one.click()")  # fields in place
 
 
 def test_nothing_scrolls_sideways(page_of_scheme: Page, served: Served, places: dict[str, str]) -> None:
