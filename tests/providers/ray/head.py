@@ -83,7 +83,7 @@ class Head:
         node = self._start_ray("--address", address, "--num-cpus", str(cpus), agent_ports=free_ports(3))
         self.nodes.append(node)
         with trio.fail_after(_PATIENCE):
-            while await self._living_nodes() <= nodes:  # noqa: ASYNC110 - Ray tells nobody
+            while not await self._living_nodes() - nodes:  # noqa: ASYNC110 - Ray tells nobody
                 await trio.sleep(0.1)
         node.note()
         return node
@@ -133,10 +133,11 @@ class Head:
         assert self.session is not None, "the head was not started"
         return self.session
 
-    async def _living_nodes(self) -> int:
+    async def _living_nodes(self) -> set[str]:
+        """Their ids: Ray counts a lost node among them for a while."""
         async with httpx.AsyncClient(base_url=self.address, timeout=30, trust_env=False) as client:
             summary = (await client.get("/nodes?view=summary")).json()["data"]["summary"]
-        return sum(node["raylet"]["state"] == "ALIVE" for node in summary)
+        return {node["raylet"]["nodeId"] for node in summary if node["raylet"]["state"] == "ALIVE"}
 
     def _start_ray(self, *arguments: str, agent_ports: list[int]) -> RaySession:
         assert RAY is not None
