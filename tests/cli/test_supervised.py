@@ -29,7 +29,7 @@ def test_submit_wait_ends_as_the_job_ended(terminal: Any, supervisor: Any) -> No
     assert logs.stdout == f"out\n{terminal.cwd}\n"
     bad = terminal.type("submit", "--wait", "--", "sh", "-c", "exit 7")
     assert bad.returncode == 7
-    assert "exited with status 7" in bad.stdout
+    assert "exit status 7" in bad.stdout
     listed = terminal.json("jobs", "--json")
     assert [one["status"] for one in listed] == ["failed", "completed"]
     shown = terminal.json("show", job["job_id"], "--json")
