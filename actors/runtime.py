@@ -22,6 +22,7 @@ import trio
 from sqlalchemy import Engine
 
 from actors.control.context import Context
+from actors.control.entry_points import EntryPoints
 from actors.control.loop_stalls import LoopStalls
 from actors.control.runtime import Runtime
 from actors.expiry import Expiry
@@ -105,19 +106,17 @@ class RunningRuntime(Runtime):
         self._steps = StepWatch(parts.clock)
         self._store = Store(
             path, executor=TimedExecutor(executor, tallies.commits), now=parts.clock.now, engine=parts.engine,
-            steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1),
-            series_bytes=settings.series.max_bytes,
+            steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1), series_bytes=settings.series.max_bytes,
         )  # fmt: skip
         self.ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
-            rules=configured_rules(settings), sources=parts.sources, queue=settings.queue,
-            notify=settings.notify,
+            rules=configured_rules(settings), sources=parts.sources, queue=settings.queue, notify=settings.notify,
         )  # fmt: skip
         super().__init__(
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
             bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
             kinds={name: one.kind for name, one in settings.providers.items()}, best=settings.series.best,
-            recheck=self.recheck,
+            entry_points=EntryPoints(settings.offered_entry_points()), recheck=self.recheck,
             unhealthy=lambda: (*slow_rounds(self._poller_now), *self.loop_stalls.reasons()),
         )  # fmt: skip
         self._scheduler = self._actor(

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from actors.access.users import SocketUsers
 from actors.api import (
     approvals,
+    entry_points,
     events,
     health,
     jobs,
@@ -41,7 +42,7 @@ _logger = get_logger("actors.api")
 _ALL: list[BaseRoute] = [
     *jobs.ROUTES, *selections.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES,
     *tree.ROUTES, *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
-    *pages.ROUTES, *series.ROUTES, *notifications.ROUTES,
+    *pages.ROUTES, *series.ROUTES, *notifications.ROUTES, *entry_points.ROUTES,
 ]  # fmt: skip
 ROUTES = sorted(_ALL, key=ends_with_name)
 """All routes, each with the permission that its callers need."""

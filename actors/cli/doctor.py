@@ -205,6 +205,8 @@ def restore_findings(restore: Mapping[str, Any]) -> Iterator[Finding]:
     for one in restore["unknown_jobs"]:
         what = f"runs {one['key']} ({one['name']}), which the backup does not know"
         yield Finding(f"provider {one['provider']}", False, what, "it is left alone; end it there if nobody needs it")
+    if (more := restore["unknown_number"] - len(restore["unknown_jobs"])) > 0:
+        yield Finding("providers", False, f"run {more} more jobs which the backup does not know")
     for name, why in restore["not_listed"].items():
         yield Finding(f"provider {name}", True, f"what it runs that the backup does not know is not listed: {why}")
 

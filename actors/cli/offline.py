@@ -21,6 +21,7 @@ from actors.api.guard import asked_by
 from actors.api.naming import NEWEST, newest_header
 from actors.cli.context import Failed, load_settings, os_user, refusal
 from actors.control.context import Context
+from actors.control.entry_points import EntryPoints
 from actors.control.log_beginning import first_lines
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
@@ -72,7 +73,12 @@ async def open_reading(
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
-            yield Reading(context, partial(config_of, settings), settings.series.best)
+            yield Reading(
+                context,
+                partial(config_of, settings),
+                settings.series.best,
+                EntryPoints(settings.offered_entry_points()),
+            )
         finally:
             with trio.CancelScope(shield=True):
                 await store.aclose()

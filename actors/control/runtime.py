@@ -16,6 +16,7 @@ from actors.control.approvals import Approvals
 from actors.control.context import Context
 from actors.control.dead_letters import DeadLetters
 from actors.control.deliveries import Deliveries
+from actors.control.entry_points import EntryPoints
 from actors.control.event_reader import EventReader
 from actors.control.health import HealthCheck
 from actors.control.jobs import Jobs
@@ -50,7 +51,7 @@ class Reading:
     Its ledger refuses to write, so each operation of a subject that would change something is refused.
     """
 
-    def __init__(self, context: Context, config: Config, best: Mapping[str, Goal]) -> None:
+    def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
         self.client_faults = ClientFaults()
         self.config = config
         self.event_reader = EventReader(context.ledger, Bus())
@@ -60,6 +61,7 @@ class Reading:
         self.rules = Rules(context)
         self.notifications = Notifications(context)
         self.series = Series(context, best)
+        self.entry_points = entry_points
         self.log_reader = LogReader(context, self.jobs)
 
 
@@ -68,6 +70,7 @@ class Runtime:
 
     ``recheck``: has the poller ask about a job now. ``unhealthy``: reasons for health that the actors give themselves.
     ``kinds``: of which kind each configured provider is. ``best``: the configured rules for the best values of series.
+    ``entry_points``: what jobs may name in place of a command.
     ``tallies``: what is counted while it runs.
     """
 
@@ -82,6 +85,7 @@ class Runtime:
         retention_days: float,
         kinds: Mapping[str, str],
         best: Mapping[str, Goal],
+        entry_points: EntryPoints,
         recheck: Recheck,
         unhealthy: Callable[[], Iterable[str]],
     ) -> None:
@@ -98,6 +102,7 @@ class Runtime:
         self.rules = Rules(context)
         self.notifications = Notifications(context)
         self.series = Series(context, best)
+        self.entry_points = entry_points
         self.log_reader = LogReader(context, self.jobs, recheck)
         self.deliveries = Deliveries(context, tallies, recheck)
         self.dead_letters = DeadLetters(registry)

@@ -141,8 +141,8 @@ class RestoreDocument(TypedDict):
     """Which runtime this is, and when and of what it was restored; null: never.
 
     ``to_look_up``: by provider, how many jobs it is still to be asked about. ``unknown_jobs``: what providers run that
-    was submitted after the backup was made; ``not_listed``: by provider, why that is not known. ``original_held_by``:
-    the supervisor that runs where the backup was made.
+    was submitted after the backup was made, 1,000 at most, and ``unknown_number`` how many there are; ``not_listed``:
+    by provider, why that is not known. ``original_held_by``: the supervisor that runs where the backup was made.
     """
 
     instance_id: str | None
@@ -152,6 +152,7 @@ class RestoreDocument(TypedDict):
     original_held_by: str | None
     to_look_up: dict[str, int]
     unknown_jobs: list[UnknownJobDocument]
+    unknown_number: int
     not_listed: dict[str, str]
 
 
@@ -165,7 +166,8 @@ def restore_document(view: RestoreView) -> RestoreDocument:
         "original": None if made is None else made.original,
         "original_held_by": view.original_held_by,
         "to_look_up": dict(view.to_look_up),
-        "unknown_jobs": [from_fields(UnknownJobDocument, one) for one in view.unknown_jobs],
+        "unknown_jobs": [from_fields(UnknownJobDocument, one) for one in view.unknown_jobs[: maxima.ROWS]],
+        "unknown_number": len(view.unknown_jobs),
         "not_listed": dict(view.not_listed),
     }
 

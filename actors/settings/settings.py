@@ -81,6 +81,10 @@ class Settings(Sections):
         """Where each provider delivers, by its name; None: it does not."""
         return {name: one.webhook_url for name, one in self.providers.items()}
 
+    def offered_entry_points(self) -> dict[str, Mapping[str, EntryPoint]]:
+        """What each provider can start instead of a command, by its name."""
+        return {name: getattr(one.options, "entry_points", {}) for name, one in self.providers.items()}
+
     def log_notes(self, logger: logging.Logger | None = None) -> None:
         """Log what was noticed while loading."""
         logger = logger or get_logger("actors.settings")

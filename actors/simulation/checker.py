@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from actors.jobs.events import EventType
@@ -93,12 +93,15 @@ class Checker:
         self.refusals.process_ended()
         self._starts.clear()
 
-    def check(self, began: float) -> None:
-        """What must hold now and again; the process of now ``began`` in this second of the world."""
+    def check(self, began: float, called: Collection[str]) -> None:
+        """What must hold now and again; the process of now ``began`` in this second of the world.
+
+        ``called``: providers whose circuit breaker lets all calls pass.
+        """
         self.waits.check(began)
         now = self._world.true_now()
         self._active = [(name, run) for name, run in self._active if not run.timeline.ended(now)]
-        self.cancels.check(self._active, began)
+        self.cancels.check([(name, run) for name, run in self._active if name in called], began)
 
     # Acceptance.
 

@@ -160,7 +160,7 @@ class SimulatedProvider(ScriptedProvider):
         """Look a key up."""
         await self._goes_out("find", key)
         if self._server.on_its_way(key):
-            raise Unavailable("it is too soon to tell")
+            raise Unavailable("it is too soon to tell", reached=True)
         return await self._comes_back(await super().find(key, token))
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:

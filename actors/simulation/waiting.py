@@ -63,7 +63,9 @@ class Waiting:
             self._waits_end()
         self._what_can_run_starts(runtime)
         self._what_was_left_is_asked_about()
-        self._checker.check(self._began)
+        guarded = runtime.providers.guarded
+        called = {name for name, one in guarded.items() if one.breaker.state is BreakerState.CLOSED}
+        self._checker.check(self._began, called)
 
     def _what_was_left_is_asked_about(self) -> None:
         now, before, self._intents = self._world.elapsed(), self._intents, {}

@@ -33,13 +33,13 @@ TESTS = {
     "actors/expiry.py": ("tests/ledger/test_approvals.py",),
 }
 """Unit tests of what has none of its own name."""
-SECONDS = 900
-"""Of the clock, after which a trial has noticed that something does not end."""
+SECONDS = 900.0
+"""Of the clock, for one trial: more than any takes that ends. What takes longer is undecided, and in no figure."""
 
 
 @attrs.frozen
 class Result:
-    """By what a mutant was noticed: ``tests``, ``simulation`` or nothing (""), and how."""
+    """By what a mutant was noticed: ``tests``, ``simulation``, nothing ("") or ``undecided``, and how."""
 
     by: str
     how: str
@@ -47,7 +47,7 @@ class Result:
     @property
     def killed(self) -> bool:
         """Whether it was."""
-        return bool(self.by)
+        return self.by in ("tests", "simulation")
 
 
 def drawn(places: Sequence[str], seed: int, number: int) -> list[Mutant]:
@@ -73,21 +73,21 @@ def unit_tests(file: str) -> list[str]:
     return [one.relative_to(ROOT).as_posix() for one in own or [folder]]
 
 
-def tried(mutant: Mutant, worlds: int, *, simulation_only: bool) -> Result:
+def tried(mutant: Mutant, worlds: int, seconds: float, *, simulation_only: bool) -> Result:
     """What became of it."""
-    if not simulation_only and (how := _noticed(mutant, "tests", *unit_tests(mutant.file))) is not None:
-        return Result("tests", how)
-    if worlds and (how := _noticed(mutant, "worlds", "1", str(worlds))) is not None:
-        return Result("simulation", how)
+    try:
+        if not simulation_only and (how := _noticed(mutant, seconds, "tests", *unit_tests(mutant.file))) is not None:
+            return Result("tests", how)
+        if worlds and (how := _noticed(mutant, seconds, "worlds", "1", str(worlds))) is not None:
+            return Result("simulation", how)
+    except subprocess.TimeoutExpired:
+        return Result("undecided", f"no end within {seconds:g} s")
     return Result("", "")
 
 
-def _noticed(mutant: Mutant, *how: str) -> str | None:
+def _noticed(mutant: Mutant, seconds: float, *how: str) -> str | None:
     command = [sys.executable, str(TRIAL), mutant.file, str(mutant.number), *how]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return "it did not end"
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
     if done.returncode == 0:
         return None
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("FAILED", "ERROR", "world"))]
@@ -131,11 +131,12 @@ class Kept:
 @click.option("--worlds", type=int, default=30, show_default=True, help="Worlds for what the tests let pass.")
 @click.option("--simulation-only", is_flag=True, help="Without the unit tests.")
 @click.option("--minutes", type=float, default=math.inf, help="Begin no more of them after so long.")
+@click.option("--seconds", type=float, default=SECONDS, show_default=True, help="For one trial at the most.")
 @click.option("--workers", type=int, default=1, show_default=True)
 @click.option("--kept", type=click.Path(path_type=Path), default=ROOT / ".mutants.json", help="Results of before.")
 def main(
-    seed: int, number: int, only: str | None, worlds: int, simulation_only: bool, minutes: float, workers: int,
-    kept: Path,
+    seed: int, number: int, only: str | None, worlds: int, simulation_only: bool, minutes: float, seconds: float,
+    workers: int, kept: Path,
 ) -> None:  # fmt: skip
     """Try mutants."""
     click.echo(f"seed {seed}")
@@ -147,13 +148,14 @@ def main(
         found = known.get(key)
         if found is None and time.monotonic() >= end:
             return None
-        return mutant, key, found or tried(mutant, worlds, simulation_only=simulation_only)
+        return mutant, key, found or tried(mutant, worlds, seconds, simulation_only=simulation_only)
 
     with ThreadPoolExecutor(workers) as pool:
         for done in pool.map(one, mutants):
             if done is not None:
                 mutant, key, result = done
-                known.put(key, mutant, result)
+                if result.by != "undecided":
+                    known.put(key, mutant, result)
                 results.append((mutant, result))
                 click.echo(
                     f"{result.by or 'SURVIVES':10} {mutant.file}:{mutant.line} {mutant.text[:90]} | {result.how}"
@@ -162,10 +164,11 @@ def main(
 
 
 def _summary(results: Sequence[tuple[Mutant, Result]], number: int) -> Iterator[str]:
-    yield f"{len(results)} of {number} drawn were tried"
-    yield interval(sum(result.killed for _, result in results), len(results))
-    for kind in sorted({mutant.kind for mutant, _ in results}):
-        there = [result.killed for mutant, result in results if mutant.kind == kind]
+    decided = [(mutant, result) for mutant, result in results if result.by != "undecided"]
+    yield f"{len(results)} of {number} drawn were tried, {len(results) - len(decided)} are undecided"
+    yield interval(sum(result.killed for _, result in decided), len(decided))
+    for kind in sorted({mutant.kind for mutant, _ in decided}):
+        there = [result.killed for mutant, result in decided if mutant.kind == kind]
         yield f"  {kind}: {interval(sum(there), len(there))}"
 
 

@@ -40,7 +40,7 @@ async def cursor_of_tokens(edge: Any) -> str:
 BOUNDED_BY_THEMSELVES = {
     "/api/queue/limits", "/api/providers", "/api/config", "/api/actors", "/api/approvals/rules",
     "/api/actors/dead-letters", "/api/actors/quarantine", "/api/session", "/health", "/api/approvals/rules/{rule_id}",
-    "/api/events/types", "/api/notifications/targets", "/api/queue/activity",
+    "/api/events/types", "/api/notifications/targets", "/api/queue/activity", "/api/restore", "/api/entry-points",
 }  # fmt: skip
 """Lists whose length is that of the configuration, of the tree, of a buffer or has a maximum of its own."""
 

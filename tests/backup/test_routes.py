@@ -32,7 +32,7 @@ async def test_a_runtime_that_was_never_restored_says_who_it_is(autojump_clock, 
     assert len(found.pop("instance_id")) == 32
     assert found == {
         "restored_at": None, "began_at": None, "original": None, "original_held_by": None, "to_look_up": {},
-        "unknown_jobs": [], "not_listed": {},
+        "unknown_jobs": [], "unknown_number": 0, "not_listed": {},
     }  # fmt: skip
 
 

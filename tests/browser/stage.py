@@ -32,9 +32,21 @@ PATIENCE = 30_000.0
 """Milliseconds after which something that never shows has failed; what shows, shows within a second or two."""
 expect.set_options(timeout=PATIENCE)
 _CONFIG = """
-http: {{port: {http}}}
+http: {{port: {http}, requests_per_minute: 6000}}
 feed: {{enabled: true, port: {feed}}}
 limits: {{total: 20, per_user: 20}}
+entry_points:
+  training:
+    command:
+      [python, -c, "import sys; print(sys.argv[1:])", "--epochs={{epochs}}", "--rate={{rate}}", "--tag={{tag}}",
+       "--optimizer={{optimizer}}", "--fast={{fast}}"]
+    params:
+      epochs: {{type: int, min: 1, max: 100}}
+      rate: {{type: float, default: 0.1}}
+      tag: {{default: none}}
+      optimizer: {{choices: [adam, sgd], default: adam}}
+      fast: {{type: bool, default: false}}
+  plain: {{command: ["true"]}}
 providers: {{local: {{cpus: 4, gpus: 2}}, there: {{kind: scripted}}}}
 """
 

@@ -37,7 +37,7 @@ def places(stage: Stage, served: Served) -> Iterator[dict[str, str]]:
     job = sweep[0]["job_id"]
     yield {
         "jobs": "jobs", "a job": f"jobs/{job}", "one that waits": f"jobs/{waiting['job_id']}", "queue": "queue",
-        "devices": "devices",
+        "devices": "devices", "submit": "submit?entry_point=training", "again": f"submit?again={job}",
         "group": "group/sweep?user=ana", "approvals": "approvals", "events": "events", "actors": "actors",
         "health": "health", "signed out": "", "reference": "/api/reference",
     }  # fmt: skip
@@ -62,14 +62,28 @@ def shown(page: Page, name: str) -> None:
         expect(main.get_by_role("link", name="run-0.1", exact=True)).to_be_visible()
     elif name == "queue":
         expect(main.get_by_role("meter").first).to_be_visible()
+    elif name == "submit":
+        sweep_and_fault(main)
+    elif name == "again":
+        expect(main.get_by_role("region", name="Line for a shell")).to_be_visible()
     elif name == "devices":
         expect(main.get_by_role("img", name="of 4 CPU slots are taken")).to_be_visible()
     elif name == "approvals":
         expect(main.get_by_role("button", name="Approve later")).to_be_visible()
+        main.get_by_role("checkbox", name="Select later").check()
     elif name == "actors":
         expect(main.get_by_text("scheduler")).to_be_visible()
     elif name == "health":
         expect(main.get_by_role("heading", name="local")).to_be_visible()
+
+
+def sweep_and_fault(main: Any) -> None:
+    """The form with the values of a sweep and a refused field."""
+    main.get_by_label("Several values of epochs").check()
+    main.get_by_label("Values of epochs, one a line").fill("1..3")
+    main.get_by_label("tag", exact=True).fill(f"{LONG};")
+    main.get_by_role("button", name="Submit").click()
+    expect(main.get_by_label("tag", exact=True)).to_have_attribute("aria-invalid", "true")
 
 
 def go(page: Page, served: Served, name: str, place: str) -> None:
@@ -93,6 +107,7 @@ def go(page: Page, served: Served, name: str, place: str) -> None:
 def open_everything(page: Page) -> None:
     """What is folded can be wide, too."""
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.evaluate("for (const one of document.querySelectorAll('button.value')) one.click()")  # fields in place
 
 
 def test_nothing_scrolls_sideways(page_of_scheme: Page, served: Served, places: dict[str, str]) -> None:

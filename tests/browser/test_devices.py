@@ -13,12 +13,12 @@ from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of
 
 pytestmark = marks
 MARKUP = "<img src=x onerror=\"document.title='broken in'\">"
-SLEEPING = ["python", "-c", "import time; print('ready', flush=True); time.sleep(1000)"]
+WAITING = ["python", "-c", "import signal; signal.pause()"]
 
 
 def on_this_machine(stage: Stage, name: str, resources: dict[str, int], **fields: Any) -> str:
     """A job that keeps what it got until it is cancelled."""
-    job = stage.submit(name, provider="local", spec=None, command=SLEEPING, resources=resources, **fields)
+    job = stage.submit(name, provider="local", spec=None, command=WAITING, resources=resources, **fields)
     return str(job["job_id"])
 
 

@@ -61,7 +61,7 @@ def test_curves_of_chosen_jobs_are_in_one_plot_and_a_parameter_is_drawn_against_
     curves = group.get_by_role("figure", name="of the chosen jobs")
     expect(curves.get_by_role("listitem")).to_have_count(2)  # what diverged at once has no curve
     assert curves.locator("canvas").evaluate(INK)
-    group.get_by_role("checkbox", name="Draw rate-0.05").uncheck()
+    group.get_by_role("checkbox", name="Draw of-rate-0.05").uncheck()
     expect(curves.get_by_role("listitem")).to_have_count(1)
     group.get_by_label("Metric", exact=True).first.select_option("accuracy")
     expect(group.get_by_role("figure", name="accuracy of the chosen jobs")).to_be_visible()

@@ -124,7 +124,7 @@ def test_everything_is_done_by_keyboard(stage: Stage, page: Page, served: Served
 
 
 def test_each_view_has_its_heading_and_shows_no_fault(page: Page, served: Served) -> None:
-    for view in ("Jobs", "Queue", "Devices", "Approvals", "Events", "Actors", "Health"):
+    for view in ("Jobs", "Submit", "Queue", "Devices", "Approvals", "Events", "Actors", "Health"):
         link = page.get_by_role("link", name=view)
         link.click()
         expect(page.get_by_role("heading", level=1)).to_have_text(view)

@@ -59,6 +59,7 @@ def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Br
         shown = {
             "jobs": "after", f"jobs/{job}": "cancelled", "group/both?user=ana": "after", "queue": "behind",
             "approvals": "asked for later", "events": "job submitted", "actors": "scheduler", "health": "all is well",
+            "devices": "paused meanwhile",
         }  # fmt: skip
         pages = {}
         for place in shown:
@@ -73,6 +74,7 @@ def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Br
         stage.ask("POST", f"/api/jobs/{job}/cancel")
         stage.submit("after", group="both", requires_approval="asked for later")
         stage.submit("behind", start_after="+2h")
+        stage.ask("POST", "/api/queue/pause", json={"provider": "there", "reason": "paused meanwhile"})
         for place, page in pages.items():
             expect(page.locator("#connection")).to_have_text("")
             expect(page.get_by_role("main").get_by_text(shown[place]).first).to_be_visible()

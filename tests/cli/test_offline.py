@@ -26,7 +26,7 @@ READABLE = {
     "/api/jobs", "/api/jobs/{job_id}", "/api/jobs/{job_id}/logs", "/api/jobs/{job_id}/events",
     "/api/jobs/{job_id}/metrics", "/api/queue", "/api/queue/activity", "/api/queue/stats",
     "/api/queue/limits", "/api/queue/{job_id}",
-    "/api/approvals", "/api/approvals/{approval_id}",
+    "/api/approvals", "/api/approvals/{approval_id}", "/api/entry-points",
     "/api/approvals/rules", "/api/approvals/rules/{rule_id:int}", "/api/approvals/rules/dry-run", "/api/events/types",
     "/api/notifications", "/api/notifications/targets", "/api/config", "/api/session", "/api/openapi.json",
     "/api/reference", "/health/live", "/", "/static/{path:path}",

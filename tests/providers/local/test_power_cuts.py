@@ -67,7 +67,7 @@ async def test_the_program_is_let_go_when_that_is_on_the_disk(stage: Stage) -> N
 async def test_a_spec_is_on_the_disk_before_its_name_and_the_names_before_the_answer(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The names are synced while the shim gets ready."""
+    """The names are synced while the shim gets ready. Before the first job, that this folder begins with it."""
     seen: list[str] = []
     fsync, start = os.fsync, Shims.start
 
@@ -84,7 +84,7 @@ async def test_a_spec_is_on_the_disk_before_its_name_and_the_names_before_the_an
         watched.setattr(Shims, "start", started)
         await stage.submit("true", key="job")
         seen.append("answer")
-    assert seen == ["spec", "shim", "job", "jobs", "answer"]
+    assert seen == ["begun", "spec", "shim", "job", "jobs", "answer"]
     await stage.ended("job")
 
 

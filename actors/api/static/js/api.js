@@ -5,6 +5,8 @@ export class Refused extends Error {
     super(problem.detail || problem.title || `the server answered ${status}`);
     this.status = status;
     this.correlationId = problem.correlation_id;
+    this.field = problem.field;
+    this.errors = problem.errors;
   }
 }
 

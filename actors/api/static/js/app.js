@@ -11,11 +11,13 @@ import { healthView } from "./health.js";
 import { jobView } from "./job.js";
 import { jobsView } from "./jobs.js";
 import { Model } from "./model.js";
+import { Notices } from "./notices.js";
 import { queueView } from "./queue.js";
 import { may, signedInAs } from "./rights.js";
 import { signInView, signOut, whoAmI } from "./session.js";
+import { submitView } from "./submit.js";
 
-const VIEWS = { jobs: jobsView, queue: queueView, devices: devicesView, approvals: approvalsView, events: eventsView, actors: actorsView, health: healthView };
+const VIEWS = { jobs: jobsView, submit: submitView, queue: queueView, devices: devicesView, approvals: approvalsView, events: eventsView, actors: actorsView, health: healthView };
 const main = document.getElementById("main");
 const nav = document.querySelector("nav");
 const who = document.getElementById("who");
@@ -27,6 +29,10 @@ let signedIn = false;
 let lastTrue = null;
 
 const model = new Model({ onChange: changed, onState: connectionIs, onMissed: () => view?.refresh?.(), onFault: (error) => { fault.textContent = error.message; } });
+const notices = new Notices(model);
+model.onAny = (event) => notices.note(event);
+model.live.stays = () => notices.on;
+document.getElementById("notices").append(notices.node);
 
 function changed() {
   view?.update();
@@ -92,6 +98,7 @@ function route(focus = true) {
 
 function askToSignIn(refused) {
   signedIn = false;
+  notices.signedOut();
   model.forget();
   nav.hidden = who.hidden = true;
   connection.textContent = "";
@@ -107,6 +114,7 @@ async function begin() {
   nav.querySelector("[href='#/actors']").hidden = !may("lead");
   who.querySelector("span").textContent = `${session.user_id} (${session.level}${session.sees === "own" ? ", sees own jobs" : ""})`;
   model.forget();
+  notices.signedIn(session.user_id);
   model.live.open();
   return route(false);
 }

@@ -1,94 +1,95 @@
-// Requests that wait for a decision, and the buttons that decide them.
+// Requests that wait for a decision: who asks for what, by which rule, at which cost; decided one by one or several at once.
 
-import { getPages, post } from "./api.js";
-import { button, cell, el, keyed, table, announce } from "./dom.js";
-import { jobName, jobPath, remaining } from "./format.js";
-import { allowed, may } from "./rights.js";
+import { get, getPages, post } from "./api.js";
+import { alsoRuns } from "./also_runs.js";
+import { decisionOf, hasReason, mayDecide, reasonField } from "./decide.js";
+import { announce, button, cell, el, keyed, table } from "./dom.js";
+import { jobName, jobPath, needs, owner, remaining } from "./format.js";
+import { sentence, setText } from "./in_place.js";
+import { may } from "./rights.js";
 
 const MOST = 500; // that one request fetches or decides
+const ONE_BY_ONE = 20; // jobs that are asked for by themselves at once
+
+function runs(job) {
+  if (job.command) return job.command.join(" ");
+  const given = Object.entries(job.params ?? {}).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`);
+  return [job.entry_point ?? `a job of ${job.provider}`, ...(job.entry_point ? given : [])].join(" ");
+}
 
 export function approvalsView(model) {
-  const list = table("Requests that wait for a decision", ["Job", "Why", "Needs", "Expires in", "Decision"]);
+  const list = table("Requests that wait for a decision", ["", "Job", "User", "Cost", "What it runs", "Why", "Needs", "Expires in", "Decision"]);
   const none = el("p", { class: "quiet" }, "Nothing waits for a decision.");
-  const all = el("p", { class: "actions" });
-  const more = button("Show more requests", () => { pages += 1; refresh().catch((error) => model.fault(error)); });
+  const more = button("Show more requests", () => { pages += 1; reread(); });
+  const chosen = new Set();
+  const several = severalOf(() => deciding(), () => { chosen.clear(); reread(); });
+  const rules = new Map();
   let requests = null;
   let pages = 1;
   let seen = null;
   let events = null;
 
-  async function decided(word, asking) {
-    try {
-      await asking();
-      announce(word);
-      await refresh();
-    } catch (error) {
-      model.fault(error);
-      refresh().catch(() => {});
-    }
+  const reread = () => refresh().catch((error) => model.fault(error));
+  const deciding = () => (requests ?? []).filter((request) => mayDecide(request) && chosen.has(request.approval_id));
+
+  function choose(request, on) {
+    if (on) chosen.add(request.approval_id);
+    else chosen.delete(request.approval_id);
+    several.show();
   }
 
-  const decide = (request, verdict, word, body) => decided(word, () => post(`/api/approvals/${encodeURIComponent(request.approval_id)}/${verdict}`, body));
-
-  function reject(request, reason, name) {
-    reason.setAttribute("aria-invalid", reason.value.trim() === "");
-    if (reason.value.trim()) return decide(request, "reject", `Rejected ${name}`, { reason: reason.value.trim() });
-    announce("A reason is needed: it is shown to the job's user");
-    return reason.focus();
+  function row({ request, name, job, rule }) {
+    const box = mayDecide(request) ? el("input", { type: "checkbox", "aria-label": `Select ${name}`, checked: chosen.has(request.approval_id), onchange: (event) => choose(request, event.target.checked) }) : "";
+    return el("tr", {}, cell("", box, "choose"), el("th", { scope: "row" }, el("a", { href: jobPath(request.job_id) }, name)),
+      cell("User", job && [job.owner, alsoRuns(job.user, request.job_id)], "user"), cell("Cost", job?.cost, "number"),
+      cell("Runs", job && [el("code", {}, job.runs), " ", el("span", { class: "quiet" }, job.needs)], "wide"),
+      cell("", [request.reason, rule ? el("span", { class: "quiet" }, ` (rule ${rule})`) : ""], "wide"), cell("Needs", request.required_level),
+      cell("Expires in", remaining(request.expires_at), "number"), cell("", el("span", { class: "actions" }, decisionOf(request, name, reread))));
   }
 
-  function approveAll(mine) {
-    if (!confirm(`Approve ${mine.length} requests?`)) return;
-    decided(`Approved ${mine.length}`, async () => {
-      const refused = [];
-      for (let at = 0; at < mine.length; at += MOST) {
-        const ids = mine.slice(at, at + MOST).map((one) => one.approval_id);
-        const answer = await post("/api/approvals/bulk", { decision: "approve", approval_ids: ids });
-        refused.push(...answer.results.filter((one) => !one.decided));
-      }
-      if (refused.length) throw new Error(`${refused.length} were not approved: ${refused[0].problem}`);
-    });
-  }
-
-  function answers(request, name) {
-    if (!may("lead") || !may(request.required_level)) {
-      const own = may("researcher") && !may("lead") ? button("Take back", () => decide(request, "cancel", `Took back ${name}`), "", `Take back ${name}`) : "";
-      return [allowed(may("lead") ? request.required_level : "lead", "Deciding"), " ", own];
-    }
-    const reason = el("input", { "aria-label": `Reason for rejecting ${name}`, placeholder: "Reason", autocomplete: "off", required: true });
-    return [button("Approve", () => decide(request, "approve", `Approved ${name}`), "main", `Approve ${name}`), reason,
-      button("Reject", () => reject(request, reason, name), "danger", `Reject ${name}`)];
-  }
-
-  function row({ request, name }) {
-    return el("tr", {}, el("th", { scope: "row" }, el("a", { href: jobPath(request.job_id) }, name)),
-      cell("", request.reason, "wide"), cell("Needs", request.required_level),
-      cell("Expires in", remaining(request.expires_at), "number"),
-      cell("", el("span", { class: "actions" }, answers(request, name))));
+  function described(request) {
+    const job = model.jobs.get(request.job_id);
+    const rule = request.rule_id === null ? "" : (rules.get(request.rule_id) ?? `number ${request.rule_id}`);
+    if (!job) return { request, name: request.job_id, job: null, rule };
+    const cost = job.estimated_cost === null ? "not said" : `$${job.estimated_cost.toFixed(2)}`;
+    return { request, name: jobName(job), rule, job: { user: job.user_id, owner: owner(job), cost, runs: runs(job), needs: needs(job.resources) } };
   }
 
   function show() {
     if (!requests) return;
-    const named = requests.map((request) => {
-      const job = model.jobs.get(request.job_id);
-      return { request, name: job ? jobName(job) : request.job_id };
-    });
-    const mine = requests.filter((request) => may("lead") && may(request.required_level));
     none.hidden = requests.length > 0;
     list.node.hidden = requests.length === 0;
-    keyed(list.body, named, (one) => one.request.approval_id, row);
-    keyed(all, mine.length > 1 ? [mine] : [], () => "all", () => button(`Approve all ${mine.length}`, () => approveAll(mine)));
+    keyed(list.body, requests.map(described), (one) => one.request.approval_id, row);
+    several.show();
+  }
+
+  function chooseAll() {
+    for (const request of requests ?? []) if (mayDecide(request)) chosen.add(request.approval_id);
+    for (const box of list.body.querySelectorAll("input[type=checkbox]")) box.checked = true;
+    several.show();
+  }
+
+  const missing = () => requests.filter((request) => !model.jobs.has(request.job_id));
+
+  async function lookUp() {
+    await model.load("status=pending&limit=100");
+    for (const request of missing().slice(0, ONE_BY_ONE)) await model.fetch(request.job_id);
+    if (may("lead") && requests.some((request) => request.rule_id !== null && !rules.has(request.rule_id))) {
+      for (const rule of (await get("/api/approvals/rules")).rules) rules.set(rule.rule_id, rule.name);
+    }
+    show();
   }
 
   async function refresh() {
     const answer = await getPages(`/api/approvals?status=pending&limit=${MOST}`, "approvals", pages);
     requests = answer.approvals;
+    const ids = new Set(requests.map((request) => request.approval_id));
+    for (const one of chosen) if (!ids.has(one)) chosen.delete(one);
     more.hidden = answer.next === null;
-    if (requests.some((request) => !model.jobs.has(request.job_id))) model.pace.ask(names, 5_000);
+    every.hidden = requests.filter(mayDecide).length < 2;
+    if (missing().length || requests.some((request) => request.rule_id !== null && !rules.has(request.rule_id))) model.pace.ask(lookUp, 5_000);
     show();
   }
-
-  const names = () => model.load("status=pending&limit=100");
 
   function update() {
     if (model.version === seen) return;
@@ -98,5 +99,48 @@ export function approvalsView(model) {
     show();
   }
 
-  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, more, all), update, refresh: () => (requests ? model.pace.ask(refresh) : refresh().catch((error) => model.fault(error))) };
+  const every = button("Select all", chooseAll);
+  every.hidden = more.hidden = true;
+  return { node: el("div", {}, el("h1", {}, "Approvals"), none, several.node, list.node, el("p", { class: "actions" }, every, more)), update, refresh: () => (requests ? model.pace.ask(refresh) : reread()) };
+}
+
+// The bar for the chosen requests: `chosen()` has them, `decided()` is called after all were answered.
+function severalOf(chosen, decided) {
+  const count = el("span", { role: "status" });
+  const said = el("p", { class: "bad", role: "alert", id: "several-said" });
+  const reason = reasonField("Reason for rejecting the selected requests", "several-said");
+  const bar = el("div", { class: "actions", role: "group", "aria-label": "Selected requests" }, count, button("Approve selected", () => decide("approve"), "main"), reason,
+    button("Reject selected", () => hasReason(reason) && decide("reject"), "danger"));
+  let busy = false;
+
+  async function decide(decision) {
+    if (busy) return;
+    busy = true;
+    said.textContent = "";
+    const ids = chosen().map((request) => request.approval_id);
+    const body = { decision, ...(decision === "reject" ? { reason: reason.value.trim() } : {}) };
+    const refused = [];
+    try {
+      for (let at = 0; at < ids.length; at += MOST) {
+        const answer = await post("/api/approvals/bulk", { ...body, approval_ids: ids.slice(at, at + MOST) });
+        refused.push(...answer.results.filter((one) => !one.decided));
+      }
+      announce(`${decision === "approve" ? "Approved" : "Rejected"} ${ids.length - refused.length}`);
+      if (refused.length) said.textContent = `${refused.length} of ${ids.length} were not decided: ${[...new Set(refused.map((one) => one.problem))].slice(0, 3).join("; ")}`;
+    } catch (error) {
+      said.textContent = sentence(error);
+    }
+    busy = false;
+    reason.value = "";
+    decided();
+  }
+
+  function show() {
+    const number = chosen().length;
+    bar.hidden = number === 0;
+    setText(count, number === 1 ? "1 request selected." : `${number} requests selected.`);
+  }
+
+  bar.hidden = true;
+  return { node: el("div", { class: "bulk" }, bar, said), show };
 }

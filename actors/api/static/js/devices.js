@@ -28,8 +28,8 @@ export function withoutHolder({ nameless, unknown, free }) {
   return `not known: of those without a job ${free} ${free === 1 ? "is" : "are"} free`;
 }
 
-function held(job) {
-  return [el("td", { "data-label": "Job" }, el("a", { href: jobPath(job.job_id) }, jobName(job)), job.uncertain ? [" ", state("uncertain", "uncertain")] : ""),
+function whose(job) {
+  return [el("td", { "data-label": "Job", class: "wide" }, el("a", { href: jobPath(job.job_id) }, jobName(job)), job.uncertain ? [" ", state("uncertain", "uncertain")] : ""),
     cell("User", owner(job), "user"), cell("Since", job.started_at ? [moment(job.started_at), el("span", { class: "quiet" }, " (", running(job.started_at), ")")] : "is starting")];
 }
 
@@ -46,7 +46,7 @@ function strip(taken, all) {
 }
 
 function slotRows(provider, jobs) {
-  const mine = jobs.filter((job) => job.resources.cpus > 0);
+  const mine = jobs.filter((job) => job.resources.cpus > 0).sort((a, b) => (a.job_id < b.job_id ? -1 : 1));
   const others = provider.in_use.cpus - mine.reduce((all, job) => all + job.resources.cpus, 0);
   const rows = mine.map((job) => ({ key: job.job_id, slots: job.resources.cpus, job }));
   if (others > 0) rows.push({ key: "others", slots: others, words: "jobs that you do not see or that are starting" });
@@ -54,7 +54,8 @@ function slotRows(provider, jobs) {
   return rows;
 }
 
-// The slots of one provider, which stay while the view is shown.
+// The slots of one provider, which stay while the view is shown. `show` is given the provider, and the answer that lists the
+// jobs that run there as `held` where that has come.
 function slotsOf(name) {
   const gpus = table(`GPUs of ${name}`, ["GPU", "Job", "User", "Since"]);
   const cpus = table(`CPU slots of ${name}`, ["CPU slots", "Job", "User", "Since"]);
@@ -62,53 +63,74 @@ function slotsOf(name) {
   const drawn = el("p");
   const left = el("p", { class: "quiet" });
 
-  function show(provider, { jobs, next }) {
+  const node = el("section", { hidden: true }, el("h2", {}, name), gpus.node, none, cpus.node, drawn, left);
+
+  function show(provider, held) {
+    node.hidden = !held;
+    if (!held) return;
+    const { jobs, next } = held;
     const found = gpuRows(provider.devices, jobs, provider.in_use.gpus);
     const words = withoutHolder(found);
     const rows = [
       ...found.named.flatMap(({ device, jobs: holders }) => (holders.length ? holders : [null]).map((job) => ({ key: `${device} ${job?.job_id}`, first: device, job, words }))),
       ...found.nameless.map((job) => ({ key: job.job_id, first: `${plural(job.resources.gpus, "GPU")}; which, it has not reported yet`, job })),
     ];
-    keyed(gpus.body, rows, (row) => row.key, (row) => el("tr", {}, header(row.first), row.job ? held(row.job) : noJob(row.words)));
+    keyed(gpus.body, rows, (row) => row.key, (row) => el("tr", {}, header(row.first), row.job ? whose(row.job) : noJob(row.words)));
     gpus.node.hidden = rows.length === 0;
     none.textContent = provider.devices.length === 0 ? `${name} has no GPUs.` : "";
     const { cpus: all } = provider.capacity ?? {};
     keyed(drawn, Number.isInteger(all) && all > 0 ? [[provider.in_use.cpus, all]] : [], () => "slots", ([taken, most]) => strip(taken, most));
-    keyed(cpus.body, slotRows(provider, jobs), (row) => row.key, (row) => el("tr", {}, header(plural(row.slots, "slot")), row.job ? held(row.job) : noJob(row.words)));
+    keyed(cpus.body, slotRows(provider, jobs), (row) => row.key, (row) => el("tr", {}, header(plural(row.slots, "slot")), row.job ? whose(row.job) : noJob(row.words)));
     left.textContent = next === null ? "" : `Only ${jobs.length} of the jobs that run here are listed.`;
   }
 
-  return { node: el("section", {}, el("h2", {}, name), gpus.node, none, cpus.node, drawn, left), show };
+  return { node, show };
 }
 
 function amount(what, used, all) {
-  const shown = what === "memory" ? (bytes) => needs({ cpus: 0, gpus: 0, memory: bytes }) || "0 MiB" : String;
+  const shown = what === "Memory" ? (bytes) => needs({ cpus: 0, gpus: 0, memory: bytes }) || "0 MiB" : String;
   if (!Number.isInteger(all)) return [shown(used), " ", el("span", { class: "quiet" }, "not limited here")];
   return [all > 0 ? gauge("meter", `${what}: ${shown(used)} of ${shown(all)}`, used, all) : "", " ", `${shown(used)} of ${shown(all)}`];
 }
 
 function capacity(provider) {
   const { name, kind, in_use: used, capacity: all, gate } = provider;
-  const cells = [["cpus", "CPUs"], ["gpus", "GPUs"], ["memory", "memory"]].map(([field, word]) => cell(word, all ? amount(word, used[field], all[field]) : "not known", "number"));
+  const cells = [["cpus", "CPUs"], ["gpus", "GPUs"], ["memory", "Memory"]].map(([field, word]) => cell(word, all ? amount(word, used[field], all[field]) : "not known", "number"));
   return el("tr", {}, header(name), cell("Kind", kind ?? ""), cell("Jobs", used.jobs, "number"), cells, cell("Dispatching", gate ?? "yes", "wide"));
 }
 
 export function devicesView(model) {
   const list = table("What the providers have, and what jobs of all users hold of it", ["Provider", "Kind", "Jobs", "CPUs", "GPUs", "Memory", "Dispatching"]);
   const slots = el("div");
-  const sections = new Map();
+  const parts = new Map(); // by the name of a provider
+  let providers = [];
   let seen = null;
 
-  async function read() {
-    const { providers } = await get("/api/providers");
+  function show() {
     const named = providers.filter((one) => one.devices !== null);
-    const held = await Promise.all(named.map((one) => getPages(`/api/jobs?${new URLSearchParams([["provider", one.name], ["status", "uploading"], ["status", "queued"], ["status", "running"], ["limit", 500]])}`, "jobs", PAGES)));
-    keyed(slots, named.map((one) => one.name), (name) => name, (name) => {
-      sections.set(name, slotsOf(name));
-      return sections.get(name).node;
-    });
-    named.forEach((one, at) => sections.get(one.name).show(one, held[at]));
+    keyed(slots, named.map((one) => one.name), (name) => name, (name) => part(name).node);
+    for (const one of named) part(one.name).show(one, part(one.name).held);
     keyed(list.body, providers, (one) => one.name, capacity);
+  }
+
+  // What is shown of one provider, and how the jobs that run there are asked for: one request in its turn.
+  function part(name) {
+    if (!parts.has(name)) {
+      const query = new URLSearchParams([["provider", name], ["status", "uploading"], ["status", "queued"], ["status", "running"], ["limit", 500]]);
+      const made = { ...slotsOf(name), held: null, read: async () => { made.held = await getPages(`/api/jobs?${query}`, "jobs", PAGES); show(); } };
+      parts.set(name, made);
+    }
+    return parts.get(name);
+  }
+
+  async function read() {
+    ({ providers } = await get("/api/providers"));
+    show();
+    for (const { devices, name } of providers) {
+      if (devices === null) continue;
+      if (part(name).held === null) await part(name).read(); // the view was opened just now
+      else model.pace.ask(part(name).read, EVERY);
+    }
   }
 
   function update() {

@@ -1,6 +1,7 @@
 // What can be done to one job, and settling one of which nobody knows whether it runs.
 
 import { post } from "./api.js";
+import { decisionOf } from "./decide.js";
 import { announce, button, el } from "./dom.js";
 import { ended, jobName, jobPath } from "./format.js";
 import { allowed, may } from "./rights.js";
@@ -19,13 +20,16 @@ export function actionsOf(model, jobId) {
     }
   }
 
+  const changes = (job, word) => el("a", { href: `#/submit?${new URLSearchParams({ again: job.job_id })}` }, word);
+
   function actions(job) {
     // Commands come from the machine itself alone: over the network such a retry is refused to everybody.
-    if (ended(job) && job.command) return el("span", { class: "quiet" }, `It was a command; on its machine it runs again with: greenroom retry ${job.job_id}`);
-    if (ended(job)) return allowed("researcher", "Running it again", button("Run again", () => act("Asked again", "retry")));
+    if (ended(job) && job.command) return [el("span", { class: "quiet" }, `It was a command; on its machine it runs again with: greenroom retry ${job.job_id}`), changes(job, "Line for a shell")];
+    if (ended(job)) return allowed("researcher", "Running it again", [button("Run again", () => act("Asked again", "retry")), job.entry_point ? changes(job, "Again with changes") : ""]);
     if (job.cancel_requested_at) return el("span", { class: "quiet" }, `${job.cancel_requested_by ?? "somebody"} asked to cancel it`);
+    const asked = job.approval?.status === "pending" ? el("span", { class: "actions" }, decisionOf(job.approval, jobName(job), () => model.fetch(job.job_id).catch((error) => model.fault(error)))) : "";
     const cancel = () => confirm(`Cancel ${jobName(job)}?`) && act("Cancel requested", "cancel");
-    return allowed("researcher", "Cancelling", button("Cancel", cancel, "danger"));
+    return [asked, allowed("researcher", "Cancelling", button("Cancel", cancel, "danger"))];
   }
 
   function uncertain(job) {

@@ -18,6 +18,7 @@ export class Live {
     this.again = null;
     this.watch = null;
     this.unseen = null;
+    this.stays = () => false; // whether a hidden page keeps its connection
     document.addEventListener("visibilitychange", () => this.seen(!document.hidden));
     window.addEventListener("online", () => this.source && this.open());
     window.addEventListener("offline", () => this.source && this.onState("disconnected"));
@@ -78,7 +79,7 @@ export class Live {
 
   seen(now) {
     clearTimeout(this.unseen);
-    if (!now && this.source) {
+    if (!now && this.source && !this.stays()) {
       this.unseen = setTimeout(() => {
         this.close();
         this.unseen = "closed";

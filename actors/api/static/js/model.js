@@ -22,6 +22,7 @@ export class Model {
     this.onFault = onFault;
     this.onMissed = onMissed;
     this.onEvent = null; // of the view that is shown
+    this.onAny = null;
     this.draw = oncePerFrame(onChange);
     this.pace = new Pace((error) => this.fault(error));
     this.lookAtActivity = async () => { this.activity = await get("/api/queue/activity"); this.changed(); };
@@ -79,6 +80,7 @@ export class Model {
     if (job && event.type === "job_progress") this.jobs.set(event.job_id, advanced(job, event));
     else this.pace.ask(this.lookAtActivity, ACTIVITY);
     this.onEvent?.(event);
+    this.onAny?.(event);
     this.changed();
   }
 

@@ -91,7 +91,8 @@ export function queueView(model) {
     show();
     if (first) return;
     model.pace.ask(readRunning, RUNNING);
-    model.pace.ask(readBounds, BOUNDS);
+    model.pace.ask(readLimits, BOUNDS);
+    model.pace.ask(readProviders, BOUNDS);
   }
 
   async function readRunning() {
@@ -99,10 +100,13 @@ export function queueView(model) {
     show();
   }
 
-  async function readBounds() {
-    const [found, all] = await Promise.all([get("/api/queue/limits"), get("/api/providers")]);
-    limit = found.limits;
-    providers = all.providers.map((one) => one.name);
+  async function readLimits() {
+    limit = (await get("/api/queue/limits")).limits;
+    show();
+  }
+
+  async function readProviders() {
+    providers = (await get("/api/providers")).providers.map((one) => one.name);
     show();
   }
 
@@ -114,7 +118,7 @@ export function queueView(model) {
     model.pace.ask(read);
   }
 
-  const all = () => Promise.all([read(), readRunning(), readBounds()]).catch((error) => model.fault(error));
+  const all = () => Promise.all([read(), readRunning(), readLimits(), readProviders()]).catch((error) => model.fault(error));
   const node = el("div", {}, el("h1", {}, "Queue"), summary, next, gates.node, used.node, limits.node, reserved, handed.node, list.node, more);
   return { node, update, refresh: () => (queue ? model.pace.ask(read) : all()) };
 }

@@ -37,8 +37,7 @@ function priorityOf(job, changed) {
 function rowOf(job, changed) {
   const place = cell("Place", "", "number");
   const since = cell("Waits", "", "number");
-  const starts = el("span");
-  const times = el("span", { class: "quiet" });
+  const starts = cell("Starts in about", "", "number starts");
   const why = cell("", "", "wide");
   const priority = priorityOf(job, changed);
   let queued = null;
@@ -47,14 +46,14 @@ function rowOf(job, changed) {
     setText(place, now.position === null ? "" : String(now.position + 1));
     if (queued !== now.queued_at) since.replaceChildren(running(now.queued_at));
     queued = now.queued_at;
-    setText(starts, span(now.estimate_seconds));
-    setText(times, between(now.estimated_start));
+    const words = [span(now.estimate_seconds), between(now.estimated_start)].filter(Boolean).join(", ");
+    setText(starts, words);
     setText(why, `${now.reason ?? ""}${now.setting ? ` (${now.setting})` : ""}`);
     priority.update(now);
   }
 
   const node = el("tr", {}, place, el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job))), cell("User", owner(job), "user"),
-    cell("Priority", priority.node), since, cell("Starts in about", [starts, " ", times], "number starts"), why);
+    cell("Priority", priority.node), since, starts, why);
   return { node, update };
 }
 
