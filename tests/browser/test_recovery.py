@@ -59,7 +59,7 @@ def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Br
         shown = {
             "jobs": "after", f"jobs/{job}": "cancelled", "group/both?user=ana": "after", "queue": "behind",
             "approvals": "asked for later", "events": "job submitted", "actors": "scheduler", "health": "all is well",
-            "devices": "paused meanwhile",
+            "devices": "paused meanwhile", "submit": "Entry point",
         }  # fmt: skip
         pages = {}
         for place in shown:

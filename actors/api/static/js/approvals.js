@@ -18,7 +18,7 @@ function runs(job) {
 }
 
 export function approvalsView(model) {
-  const list = table("Requests that wait for a decision", ["", "Job", "User", "Cost", "What it runs", "Why", "Needs", "Expires in", "Decision"]);
+  const list = table("Requests that wait for a decision", ["Select", "Job", "User", "Cost", "What it runs", "Why", "Needs", "Expires in", "Decision"]);
   const none = el("p", { class: "quiet" }, "Nothing waits for a decision.");
   const more = button("Show more requests", () => { pages += 1; reread(); });
   const chosen = new Set();
