@@ -15,6 +15,7 @@ from actors.documents.approvals import (
     DecisionDocument,
     DecisionsDocument,
     approval_document,
+    listed_approval_document,
 )
 from actors.jobs.records import ApprovalRequest
 from actors.jobs.refusal import Refused
@@ -26,7 +27,8 @@ async def listing(call: Call[Nothing, ApprovalsQuery]) -> ApprovalsDocument:
     found = await call.reading.approvals.page(
         statuses=asked.status, limit=asked.limit, cursor=asked.cursor, user_id=peer.only_user, caller=peer.name
     )
-    return page_document(ApprovalsDocument, "approvals", found, approval_document)
+    jobs = await call.reading.approvals.jobs_of(found)
+    return page_document(ApprovalsDocument, "approvals", found, partial(listed_approval_document, jobs=jobs))
 
 
 async def showing(call: Call[Nothing, Nothing]) -> ApprovalDocument:

@@ -27,7 +27,7 @@ from actors.store.state_directory import LOCK, StateDirectoryError, hold
 from logconf import get_logger
 
 MODE = 0o750
-_ANOTHER = "give socket.directory another"
+_ANOTHER = "set socket.directory to another place"
 _logger = get_logger("actors.api.shared_directory")
 
 

@@ -132,7 +132,9 @@ class StateDirectory(SocketAddress):
         self._directory = directory
 
     def _not_permitted(self) -> Failed:
-        return Failed(f"{self.path} is another user's")
+        return Failed(
+            f"{self.path} is another user's; a supervisor for several users is named by --socket or GREENROOM_SOCKET"
+        )
 
     def _missing(self, error: OSError) -> Failed:
         from actors.store.state_directory import holder

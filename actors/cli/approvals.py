@@ -22,9 +22,9 @@ def approvals(client: Client, as_json: bool, everything: bool, **page: Any) -> N
     found = client.read("api", "approvals", params=given({"status": None if everything else "pending", **page}))
     requests = found["approvals"]
     print_rows(requests, as_json, "No approval is pending.", {
-        "ID": ending("approval_id"), "JOB": ending("job_id"), "STATUS": "status", "REASON": "reason",
-        "LEVEL": "required_level", "REQUESTED": lambda one: ago(one["requested_at"]),
-        "EXPIRES": lambda one: clock(one["expires_at"]),
+        "ID": ending("approval_id"), "JOB": ending("job_id"), "NAME": "config_name", "USER": "user_id",
+        "STATUS": "status", "REASON": "reason", "LEVEL": "required_level",
+        "REQUESTED": lambda one: ago(one["requested_at"]), "EXPIRES": lambda one: clock(one["expires_at"]),
     })  # fmt: skip
     if as_json:
         return

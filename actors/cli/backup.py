@@ -119,3 +119,6 @@ def _print_restored(made: RestoredDirectory) -> None:
         click.echo(f"    ln -s {plain(made.original_providers)} {plain(target)}")
     named = f"GREENROOM_HOME={plain(made.directory)} " if "GREENROOM_HOME" in os.environ else ""
     click.echo(f"Start it with: {named}greenroom run --config {plain(made.configuration)}")
+    home = f"GREENROOM_HOME={plain(made.directory)}"
+    click.echo(f"Then look at what was found:  {home} greenroom queue")
+    click.echo(f"and let waiting jobs start:   {home} greenroom queue resume --all")

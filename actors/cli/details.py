@@ -113,10 +113,13 @@ def _approval(job: Any) -> list[str]:
 
 
 def _handle(job: Any) -> list[str]:
-    """The provider's handle, with which an uncertain job is settled."""
+    """The provider's handle, with which an uncertain job is settled; of other jobs the id that their provider shows."""
     handed = job["submission"]
-    if not job["uncertain"] or handed is None or not handed["handle"]:
+    if handed is None or not handed["handle"]:
         return []
+    if not job["uncertain"]:
+        own = handed["handle"].get("id")
+        return [] if own is None else [plain(f"id {own} at {job['provider']}")]
     import orjson
 
     return [plain(f"handle {orjson.dumps(handed['handle']).decode()}")]

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from actors.cli import address
+from actors.cli.context import BadInput
 from actors.cli.exit_statuses import ExitStatus
 
 _COMMANDS = {
@@ -68,6 +69,8 @@ class LazyGroup(click.Group):
         """Insert the default command if none was named."""
         first = address.leading(args)
         rest = args[first:]
+        if rest and rest[0].partition("=")[0] == "--token":
+            raise BadInput("there is no option --token, as others could see it; --token-file names its file")
         if not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "-h", "--version")):
             args = [*args[:first], _DEFAULT, *rest]
         return super().parse_args(ctx, args)

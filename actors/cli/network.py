@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from actors.cli.context import BadInput, Failed, TryLater
 from actors.cli.tables import plain
-from actors.store.ownership import secret_fault
+from actors.store.ownership import is_ours, secret_fault
 
 if TYPE_CHECKING:
     from actors.cli.transport import Received
@@ -117,7 +117,9 @@ def read_token(file: str | None, source: str) -> str:
             if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
                 raise BadInput(f"{source}: {path} is no regular file")
             if (fault := secret_fault(found)) is not None:
-                raise BadInput(f"{source}: {path}: {fault}; chmod 600 it")
+                raise BadInput(
+                    f"{source}: {path}: {fault}; {'chmod 600 it' if is_ours(found) else 'use one of your own'}"
+                )
             os.set_blocking(descriptor, True)
             content = opened.read(_LONGEST_TOKEN + 1)
     except OSError as error:

@@ -31,8 +31,7 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
 
 def _print_queue(found: Any) -> None:
     counts = counts_text({status: number for status, number in found["counts"].items() if status != "running"})
-    if found["paused"]:
-        click.echo(f"{plain(found['paused'])} ({program()} queue resume --all)")
+    _print_paused(found)
     click.echo(f"{headline(found)}. Running {found['running']}{counts and f'; {counts}'}.")
     _print_closed(found)
     for kept in found["reservations"]:
@@ -52,7 +51,9 @@ def _print_queue(found: Any) -> None:
         })  # fmt: skip
 
 
-_with_all = click.option("--all", "everything", is_flag=True, help="The whole queue; so it is without PROVIDER.")
+_with_all = click.option(
+    "--all", "everything", is_flag=True, help="The whole queue. This is the default without PROVIDER."
+)
 
 
 def _check_one(provider: str | None, everything: bool) -> None:
@@ -66,7 +67,7 @@ def _check_one(provider: str | None, everything: bool) -> None:
 @click.option("--reason", help="Reason; shown for every job that waits.")
 @with_client
 def pause(client: Client, as_json: bool, provider: str | None, everything: bool, reason: str | None) -> None:
-    """Stop submitting jobs to PROVIDER, or with --all to all providers.
+    """Stop submitting jobs to PROVIDER, or to all without it.
 
     The pause lasts until `queue resume`, over restarts, too. Jobs that the provider already has continue.
     """
@@ -78,7 +79,14 @@ def pause(client: Client, as_json: bool, provider: str | None, everything: bool,
 
 def _print_changed(found: Any, provider: str | None, done: str) -> None:
     click.echo(f"{'queue' if provider is None else f'provider {plain(provider)}'} {done}")
+    if provider is not None:
+        _print_paused(found)
     _print_closed(found)
+
+
+def _print_paused(found: Any) -> None:
+    if found["paused"]:
+        click.echo(f"{plain(found['paused'])} ({program()} queue resume --all)")
 
 
 def _print_closed(found: Any) -> None:
@@ -93,7 +101,7 @@ def _print_closed(found: Any) -> None:
 def resume(client: Client, as_json: bool, provider: str | None, everything: bool) -> None:
     """Submit jobs to a paused or closed PROVIDER again.
 
-    With --all: end the pause of the whole queue.
+    Without PROVIDER: end the pause of the whole queue.
     """
     _check_one(provider, everything)
     body = given({"provider": provider}) or {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from actors.jobs.pages import Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.views import EVERYTHING, Viewer
 from actors.ledger import Ledger, approvals, listing, naming, queries
 from actors.ledger.page_request import PageRequest
+from actors.store import names
 
 
 class Approvals:
@@ -29,6 +30,10 @@ class Approvals:
         """A page of approval requests, newest first, as :meth:`Jobs.page` has it; ``user_id``: of this user's jobs."""
         request = PageRequest(limit, cursor, caller)
         return await self._ledger.read(listing.approvals_page, request, statuses, user_id)
+
+    async def jobs_of(self, requests: Iterable[ApprovalRequest]) -> Mapping[str, names.Called]:
+        """The name and the user of each request's job, by the job's id."""
+        return await self._ledger.read(names.of_ids, [one.job_id for one in requests])
 
     async def get(self, approval_id: str) -> ApprovalRequest:
         """One request."""

@@ -8,7 +8,7 @@ import attrs
 
 from actors.jobs.records import Capacity
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.jobs.suggestions import did_you_mean
+from actors.jobs.suggestions import guess_of_configured
 from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.queries import DecisionContext
@@ -39,6 +39,6 @@ class Context:
         """The provider of this name. Raises :class:`Refused` where it is not configured."""
         found = self.providers.get(name)
         if found is None:
-            guess = did_you_mean(name[:80], self.providers)
+            guess = guess_of_configured(name[:80], self.providers, "providers")
             raise Refused(f"there is no provider {name!r:.80}{guess}", RefusalKind.NOT_FOUND, "provider")
         return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypedDict
 
 from actors.documents.common import Moment, from_fields
 from actors.jobs.records import ApprovalRequest
+from actors.store.names import Called
 
 
 class ApprovalDocument(TypedDict):
@@ -29,10 +31,24 @@ def approval_document(request: ApprovalRequest) -> ApprovalDocument:
     return from_fields(ApprovalDocument, request)
 
 
+class ListedApprovalDocument(ApprovalDocument):
+    """An approval request with the name and the user of its job; both are null where the job was just removed."""
+
+    config_name: str | None
+    user_id: str | None
+
+
+def listed_approval_document(request: ApprovalRequest, jobs: Mapping[str, Called]) -> ListedApprovalDocument:
+    """An approval request of a list; ``jobs`` has the jobs of the list by id."""
+    job = jobs.get(request.job_id)
+    name, user = (None, None) if job is None else (job.name, job.user_id)
+    return from_fields(ListedApprovalDocument, request, config_name=name, user_id=user)
+
+
 class ApprovalsDocument(TypedDict):
     """A page of approval requests, newest first. ``next`` goes into ``cursor`` for the page after; null: the last."""
 
-    approvals: list[ApprovalDocument]
+    approvals: list[ListedApprovalDocument]
     next: str | None
 
 

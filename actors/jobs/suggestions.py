@@ -21,6 +21,13 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     return guess(wrong, names) or (f"; known are {', '.join(names)}" if 0 < len(names) <= 12 else "")
 
 
+def guess_of_configured(wrong: str, known: Iterable[str], section: str) -> str:
+    """:func:`guess`, or else where more may be added: in ``section`` of the configuration."""
+    names = list(known)
+    listed = f"known are {', '.join(names)}; " if 0 < len(names) <= 12 else ""
+    return guess(wrong, names) or f"; {listed}others are added in section {section} of the supervisor's configuration"
+
+
 def one_letter_apart(one: str, other: str) -> bool:
     """Whether one letter added, left out or changed, or two neighbours swapped, makes ``one`` the ``other``."""
     short, long = sorted((one, other), key=len)

@@ -65,6 +65,8 @@ def find_approval(connection: Connection, text: str, viewer: Viewer = EVERYTHING
         meant = [one.approval_id for one in own if one.status is ApprovalStatus.PENDING]
         if meant := meant or [one.approval_id for one in own]:
             return max(meant) if newest and of_one_name else only(text, meant, "approval request")
+    if of_name(connection, text, viewer) or _of_part(connection, text, viewer):
+        raise Refused(f"job {text!r:.80} has no approval request", RefusalKind.NOT_FOUND)
     more = f": the end of an id must have {LEAST_OF_ID} characters or more" if len(text) < LEAST_OF_ID else ""
     raise Refused(f"there is no approval request {text!r:.80}{more}", RefusalKind.NOT_FOUND)
 

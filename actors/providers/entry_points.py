@@ -17,7 +17,7 @@ import attrs
 
 from actors.jobs import maxima
 from actors.jobs.approval_rules import compiled
-from actors.jobs.suggestions import did_you_mean
+from actors.jobs.suggestions import did_you_mean, guess_of_configured
 from actors.providers.errors import Invalid
 from actors.validation import Wrong, plain_value, values
 
@@ -158,7 +158,8 @@ class EntryPoint:
 def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:
     """The entry point of that name. Raises :class:`Invalid` with a guess where the name is nearly right."""
     if name not in entry_points:
-        raise Invalid(f"entry_point {name!r:.80} is not configured{did_you_mean(name[:80], entry_points)}")
+        near = guess_of_configured(name[:80], entry_points, "entry_points")
+        raise Invalid(f"entry_point {name!r:.80} is not configured{near}")
     return entry_points[name]
 
 

@@ -41,6 +41,13 @@ async def test_many_are_decided_each_for_itself(edge: Any) -> None:
     assert results[0]["approval"]["decided_by"] == "ana"
 
 
+async def test_a_list_says_whose_job_waits_and_how_it_is_called(edge: Any) -> None:
+    job = await edge.submit(config_name="dear")
+    (listed,) = (await edge.http.get("/api/approvals")).json()["approvals"]
+    assert (listed["config_name"], listed["user_id"]) == ("dear", job["user_id"])
+    assert listed["job_id"] == job["job_id"]
+
+
 async def test_many_are_rejected_with_one_reason(edge: Any) -> None:
     jobs = [await edge.submit(config_name="dear") for _ in range(2)]
     asked = {"decision": "reject", "approval_ids": [job["job_id"] for job in jobs], "reason": "closed for the week"}

@@ -96,7 +96,7 @@ def test_a_second_supervisor_is_refused_and_names_the_first(place: Path) -> None
     with usable_directory(options(path), place / "state").held():
         message = refused(path)
     assert message.startswith(f"{path} is held by the supervisor with pid {os.getpid()}, started ")
-    assert message.endswith("; give socket.directory another")
+    assert message.endswith("; set socket.directory to another place")
 
 
 def _link(path: Path) -> None:

@@ -31,6 +31,7 @@ def test_from_backup_to_a_restored_supervisor(terminal, supervisor, request):
     new = terminal.home.parent / "new"
     assert f"ln -s {terminal.home}/providers {new}/providers" in restored.stdout
     assert f"GREENROOM_HOME={new} greenroom run --config {new}/greenroom.yaml" in restored.stdout
+    assert f"GREENROOM_HOME={new} greenroom queue resume --all" in restored.stdout
     (new / "providers").symlink_to(terminal.home / "providers")
     terminal.environment["GREENROOM_HOME"] = str(new)
     process = terminal.start("run", "--config", str(new / "greenroom.yaml"))

@@ -140,6 +140,8 @@ def test_a_socket_is_named_by_itself_by_its_directory_or_by_the_place_that_says_
             "--socket is for commands that ask a supervisor; config is for this machine",
         ),
         (("jobs", "--token-file", "token"), "--token-file is for --url; on this machine no token is needed"),
+        (("--url", URL, "--token", "gr_a", "jobs"), "there is no option --token, as others could see it; --token-file"),
+        (("--token=gr_a", "jobs"), "there is no option --token, as others could see it; --token-file names its file"),
         (("jobs", "--insecure"), "--insecure is for --url; on this machine no token is needed"),
         (("jobs", "--url", URL), "greenroom: a URL needs a token: name its file with --token-file or"),
         (("jobs", "--url", "wss://lab", "--token-file", "token"), "an event feed is for `watch` only"),

@@ -30,6 +30,8 @@ def test_a_change_of_priority_and_of_a_pause_is_told(terminal: Any, supervisor: 
     assert terminal.type("prioritise", "a", "40").stdout.endswith(" a: pending, priority 40\n")
     assert terminal.type("queue", "resume", "local").stdout == "provider local resumed\n"
     terminal.type("queue", "pause")
+    still = "provider local resumed\nthe queue is paused: paused by "
+    assert terminal.type("queue", "resume", "local").stdout.startswith(still)
     assert terminal.type("queue", "resume").stdout == "queue resumed\n"
 
 

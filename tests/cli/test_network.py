@@ -84,7 +84,7 @@ def test_a_token_file_of_somebody_else_is_refused(token_file: Path, monkeypatch:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 4711)
     if os.getuid() == 0:
         os.chown(token_file, 4712, 4712)
-    with pytest.raises(BadInput, match="it belongs to the user with uid"):
+    with pytest.raises(BadInput, match=r"it belongs to the user with uid .*; use one of your own"):
         read_token(str(token_file), "--token-file")
 
 

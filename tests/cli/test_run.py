@@ -35,7 +35,7 @@ def test_a_file_is_run_to_its_end_and_summed_up(terminal: Any, job_file: Any) ->
     assert "In a second terminal" in done.stdout
     assert "dear" in done.stdout
     assert "is approved by bo" in done.stdout
-    assert "bad failed: exited with status 3: broken" in done.stdout
+    assert "bad failed: exit status 3: broken" in done.stdout
     assert "3 jobs: 2 completed, 1 failed" in done.stdout
     assert "0.5" in done.stdout
     (line,) = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("jq ")]

@@ -28,6 +28,13 @@ def test_numbers_have_four_digits(capsys: pytest.CaptureFixture[str], terminal: 
     assert re.search(r"result: +a b 2\n", shown)
 
 
+def test_the_id_at_the_provider_is_shown(capsys: pytest.CaptureFixture[str], terminal: Any, supervisor: Any) -> None:
+    job = terminal.json("submit", "--json", "--", "true")
+    job = terminal.json("show", "--json", job["job_id"])
+    print_details(job | {"provider": "slurm", "submission": {"handle": {"id": 814}}})
+    assert re.search(r"submission: +id 814 at slurm\n", capsys.readouterr().out)
+
+
 def test_the_attempt_is_counted_as_the_program_counts_it(terminal: Any, supervisor: Any) -> None:
     script = "exit $((GREENROOM_ATTEMPT == 1 ? 75 : 0))"
     rerun = ("--rerun", "1", "--rerun-on", "exit:75", "--rerun-delay", "0.1s")

@@ -29,7 +29,7 @@ def test_submit_wait_ends_as_the_job_ended(terminal: Any, supervisor: Any) -> No
     assert logs.stdout == f"out\n{terminal.cwd}\n"
     bad = terminal.type("submit", "--wait", "--", "sh", "-c", "exit 7")
     assert bad.returncode == 7
-    assert "exited with status 7" in bad.stdout
+    assert "exit status 7" in bad.stdout
     listed = terminal.json("jobs", "--json")
     assert [one["status"] for one in listed] == ["failed", "completed"]
     shown = terminal.json("show", job["job_id"], "--json")
@@ -58,7 +58,9 @@ def test_who_waits_can_be_seen_changed_approved_and_cancelled(terminal: Any, sup
     assert "it is dear" in reasons["dear"][0]
     table = terminal.type("queue").stdout
     assert "it is dear" in table
-    assert dear["approval"]["approval_id"][-12:] in terminal.type("approvals").stdout
+    listed = terminal.type("approvals").stdout
+    assert dear["approval"]["approval_id"][-12:] in listed
+    assert listed.split()[:5] == ["ID", "JOB", "NAME", "USER", "STATUS"]
 
     assert terminal.json("prioritise", waiting["job_id"], "50", "--json")["priority"] == 50
     assert terminal.json("approve", dear["job_id"], "--json")["decided_by"] == ME

@@ -173,7 +173,7 @@ def test_what_else_there_is_to_say_of_a_job() -> None:
     assert note(job(reason="waiting for 2 GPUs, 1 free")) == "waiting for 2 GPUs, 1 free"
     assert "greenroom settle" in note(job(uncertain={"since": ago(1), "reason": "answer lost"}))
     assert note(job(status="running", progress={"step": 2, "total": 9, "loss": 0.51234})) == "2/9  loss 0.5123"
-    assert note(job(status="failed", error_message="exited with status 1")) == "exited with status 1"
+    assert note(job(status="failed", error_message="exit status 1")) == "exit status 1"
     assert metrics({"loss": "nan", "accuracy": 0.5}) == "accuracy 0.5"
 
 

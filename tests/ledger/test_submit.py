@@ -69,6 +69,7 @@ async def test_another_environment_of_the_submitter_is_no_other_content(autojump
     ("fields", "message", "field"),
     [
         ({"provider": "script"}, "there is no provider 'script'; did you mean scripted?", "provider"),
+        ({"provider": "slurm"}, "known are scripted; others are added in section providers of the", "provider"),
         ({"user_id": ""}, "user_id: say for whom the job is", "user_id"),
         ({"priority_override": 51}, "priority_override must be from 0 to 50, not 51", "priority_override"),
         ({"max_attempts": 0}, "max_attempts must be 1 or more", "max_attempts"),
@@ -125,6 +126,14 @@ async def test_a_job_is_found_by_an_unambiguous_part_of_its_id(autojump_clock, w
             await runtime.jobs.get(jobs[0].job_id[:5])
         with pytest.raises(Refused, match="there is no job 'zzz'"):
             await runtime.jobs.get("zzz")
+
+
+async def test_a_job_without_an_approval_request_is_not_said_to_be_missing(autojump_clock, world):
+    async with world.open(limits=Limits(total=0)) as runtime:
+        job = await world.submit(config_name="tiny")
+        for asked in ("tiny", job.job_id, job.job_id[-6:]):
+            with pytest.raises(Refused, match=f"job '{asked}' has no approval request"):
+                await runtime.approve(asked, by="bo")
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])

@@ -51,7 +51,7 @@ def end_message(record: Mapping[str, Any], last_line: str = "") -> str:
     number, code = record.get("signal"), record.get("code")
     reason_given = f": {last_line}" if last_line else ""
     if number is None:
-        return f"exited with status {code}{_oom_note(record)}{reason_given}"
+        return f"exit status {code}{_oom_note(record)}{reason_given}"
     name = f"killed by signal {number} ({_signal_name(number)})"
     if record.get("killed_after_grace") and number == signal.SIGKILL:
         return f"{name} after the grace time"

@@ -122,7 +122,7 @@ def counts(group: int | None, machine: int) -> dict[str, int | None]:
         ),
         (
             {"code": 1, "oom_kills": [counts(0, 0), counts(1, 1)]},
-            "exited with status 1 after the kernel ended a process of its control group for want of memory: last words",
+            "exit status 1 after the kernel ended a process of its control group for want of memory: last words",
         ),
         (
             {"signal": 15, "told_to_stop": True},

@@ -61,6 +61,7 @@ def test_an_entry_point_gives_argv_folder_and_environment() -> None:
         ({"command": ("a",), "max_runtime": 0.0}, "max_runtime must be more than 0"),
         ({"command": ("a",), "max_runtime": float("nan")}, "max_runtime must be more than 0"),
         ({"command": ("a",), "resources": Resources(gpus=-1)}, "resources.gpus must be 0 or more"),
+        ({"entry_point": "xyz"}, "known are train; others are added in section entry_points of the supervisor's"),
         ({"entry_point": "trian"}, "'trian' is not configured; did you mean train?"),
     ],
 )

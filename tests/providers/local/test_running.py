@@ -42,7 +42,7 @@ async def test_a_job_that_fails_says_its_status_and_its_last_words(stage: Stage)
     assert (seen.phase, seen.exit_code, seen.error) == (
         Phase.FAILED,
         3,
-        "exited with status 3: CUDA is gone",
+        "exit status 3: CUDA is gone",
     )
 
 
