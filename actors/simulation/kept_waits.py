@@ -65,6 +65,7 @@ class KeptWaits:
             until = wait.began + wait.least
             text = f"{job_id} is tried at {now}, it was to wait until {until}"
             self._world.require(now >= until - TOLERANCE, wait.rule, text)
+            del self._waits[job_id]  # it is over: what follows from this try is another one
 
     def saw(self, event: Event) -> None:
         """An event was published: a wait begins to count when the job is back in the queue."""

@@ -167,7 +167,10 @@ class SimulatedProvider(ScriptedProvider):
         """Look at many."""
         await self._goes_out("observe", next(iter(handles)) if len(handles) == 1 else "")
         known = {key: _by_run(handle) for key, handle in handles.items()}
-        return await self._comes_back(await super().observe_many(known))
+        view = await self._comes_back(await super().observe_many(known))
+        if isinstance(view, View):  # a fault may answer with something else
+            self._server.world.note(self._server.checker.cancels.shown, view)
+        return view
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for an end."""

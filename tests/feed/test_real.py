@@ -40,14 +40,21 @@ def lines(process: subprocess.Popen[str], stream: str) -> Iterator[str]:
 
 @pytest.mark.parts
 def test_a_supervisor_is_watched_through_its_feed(tmp_path: Path, environ: dict[str, str]) -> None:
-    """With the token of the state directory; every event from the first on, then the end in words."""
+    """Every event from the first on, then the end in words."""
     config = tmp_path / "app.yaml"
     config.write_text(CONFIG)
     with greenroom("run", config=config, environ=environ) as supervisor:
         try:
             records = (json.loads(line) for line in lines(supervisor, "stdout"))
             port = next(one["extra"]["port"] for one in records if one["message"] == "Event feed is ready")
-            words = ("watch", "--url", f"ws://127.0.0.1:{port}", "--after", "0", "--json")
+            made = greenroom(
+                "token", "create", "--user", "ana", "--level", "admin", "--json", config=config, environ=environ
+            )
+            secret = tmp_path / "token"
+            secret.touch(0o600)
+            secret.write_text(json.loads(made.communicate(timeout=60)[0])["token"])
+            where = ("--url", f"ws://127.0.0.1:{port}", "--token-file", str(secret))
+            words = ("watch", *where, "--after", "0", "--json")
             with greenroom(*words, config=config, environ=environ) as watching:
                 try:
                     assert next(lines(watching, "stderr")).startswith("Connected")

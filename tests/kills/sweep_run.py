@@ -180,7 +180,7 @@ def _approvals(views: list[JobView], approvals: list[ApprovalRequest]) -> Iterat
 
 def _told(views: list[JobView], events: list[Event]) -> Iterator[str]:
     faults: list[str] = []
-    replay = Replay(lambda rule, how: faults.append(f"{rule}: {how}"))
+    replay = Replay(lambda holds, rule, how: None if holds else faults.append(f"{rule}: {how}"))
     for event in events:
         replay.feed(event)
     yield from faults

@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +301,8 @@ async def test_zygotes_killed_again_and_again_cost_no_job(stage: Stage) -> None:
         while True:
             forking = stage.provider._jobs.shims._zygote
             if forking is not None and forking._ready and is_alive(forking._pid):
-                os.kill(forking._pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(forking._pid, signal.SIGKILL)
             await trio.lowlevel.checkpoint()
     for key in keys:
         await runs_once(stage, key)

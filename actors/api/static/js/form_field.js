@@ -25,7 +25,7 @@ export function formField({ paths, label, hint = "", make }) {
 }
 
 export const WHOLE = /^[+-]?\d+$/;
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 // What was typed as the server takes it. What is no number, or none that JavaScript can hold exactly, stays a text, which the
 // server then refuses in its own words.
