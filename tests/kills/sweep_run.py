@@ -186,7 +186,7 @@ def _told(views: list[JobView], events: list[Event]) -> Iterator[str]:
     yield from faults
     for view in views:
         told = replay.jobs.get(view.job.job_id)
-        if told is None or (told.job, told.entry) != (view.job.status, view.entry.status):
+        if told is None or told.state != (view.job.status, view.entry.status):
             yield f"the replay of events equals the table: {told}, {view.job.status}, {view.entry.status}"
 
 
