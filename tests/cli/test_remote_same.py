@@ -96,7 +96,7 @@ class Same:
         for folder in self.folders:
             text = text.replace(folder, "FOLDER")
         text = re.sub(r"\b[0-9a-hjkmnp-tv-z]{26}\b", lambda found: self._id(found[0][-12:]), text)
-        text = re.sub(r"\b(?=[a-z]*\d)[0-9a-hjkmnp-tv-z]{12}\b", lambda found: self._id(found[0]), text)
+        text = re.sub(r"\b[0-9a-hjkmnp-tv-z]{12}\b", lambda found: self._id(found[0]), text)
         text = re.sub(r"\b[0-9a-f]{32}\b", "CORRELATION", text)
         text = re.sub(r"\bgr_\S{20,}?(?=[\s\"]|$)", "TOKEN", text)
         text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?|\b\d\d:\d\d:\d\d\b", "TIME", text)
