@@ -10,13 +10,14 @@ configuration's own text does, or where the configuration lists this value among
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 import attrs
 
 from actors.jobs import maxima
 from actors.jobs.approval_rules import compiled
+from actors.jobs.records import JobRequest
 from actors.jobs.suggestions import did_you_mean, guess_of_configured
 from actors.providers.errors import Invalid
 from actors.validation import Wrong, plain_value, values
@@ -161,6 +162,14 @@ def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> Entry
         near = guess_of_configured(name[:80], entry_points, "entry_points")
         raise Invalid(f"entry_point {name!r:.80} is not configured{near}")
     return entry_points[name]
+
+
+def entry_point_faults(request: JobRequest, entry: EntryPoint, of_commands: Collection[str]) -> list[str]:
+    """What is wrong with a request for ``entry`` that gives what only a command may: keys of ``spec``, a directory."""
+    given = [f"spec.{name}" for name in of_commands if name in request.spec]
+    if request.cwd is not None and request.cwd != entry.cwd:
+        given.append("cwd")
+    return [f"{name} belongs to a command; an entry point has that of the configuration" for name in given]
 
 
 def _places(argument: str) -> list[str]:

@@ -19,7 +19,7 @@ from actors.jobs.records import Capacity, JobRequest
 from actors.jobs.request_texts import first_not_utf8
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
-from actors.providers.entry_points import EntryPoint
+from actors.providers.entry_points import entry_point_faults
 from actors.providers.errors import Invalid
 from actors.providers.programs import Program, program_of, resource_faults
 from actors.providers.ray.options import RayOptions
@@ -71,7 +71,7 @@ def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
     faults: list[str] = []
     program = program_of(request, options.entry_points, faults)
     if program.entry is not None:
-        faults += _entry_point_faults(request, program.entry)
+        faults += entry_point_faults(request, program.entry, _OF_COMMANDS)
     faults += environment_faults(program.env, "env")
     if (spec := read_spec(request.spec, RaySpec, faults)) is not None:
         faults += runtime_env_faults(spec.runtime_env, "spec.runtime_env")
@@ -142,17 +142,6 @@ def entrypoint(argv: tuple[str, ...], cwd: str | None, max_runtime: float | None
         argv = ("timeout", "--foreground", f"--kill-after={stop_wait}", f"{max_runtime:g}", *argv)
     line = f"exec {shlex.join(argv)}"
     return line if cwd is None else f"cd {shlex.quote(cwd)} && {line}"
-
-
-def _entry_point_faults(request: JobRequest, entry: EntryPoint) -> list[str]:
-    faults = [
-        f"spec.{name} belongs to a command; an entry point has that of the configuration"
-        for name in _OF_COMMANDS
-        if name in request.spec
-    ]
-    if request.cwd is not None and request.cwd != entry.cwd:
-        faults.append("cwd belongs to a command; an entry point has that of the configuration")
-    return faults
 
 
 def _inherited(request: JobRequest) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
 from actors.jobs.request_texts import first_not_utf8
 from actors.providers import job_variables
 from actors.providers.base import Prepared
-from actors.providers.entry_points import EntryPoint
+from actors.providers.entry_points import entry_point_faults
 from actors.providers.errors import Invalid
 from actors.providers.programs import Program, program_of, resource_faults
 from actors.providers.slurm.options import IS_NAME, SlurmOptions
@@ -70,7 +70,7 @@ def prepare_request(request: JobRequest, options: SlurmOptions) -> Prepared:
     faults: list[str] = []
     program = program_of(request, options.entry_points, faults)
     if program.entry is not None:
-        faults += _entry_point_faults(request, program.entry)
+        faults += entry_point_faults(request, program.entry, _OF_COMMANDS)
     faults += _environment_faults(program.env)
     spec = read_spec(request.spec, SlurmSpec, faults)
     faults += resource_faults(request, Capacity(), "")
@@ -120,17 +120,6 @@ def job_name(name: str | None) -> str:
 def _minutes(seconds: float) -> str:
     """Slurm's limits are whole minutes: the next one."""
     return str(max(1, math.ceil(seconds / 60)))
-
-
-def _entry_point_faults(request: JobRequest, entry: EntryPoint) -> list[str]:
-    faults = [
-        f"spec.{name} belongs to a command; an entry point has that of the configuration"
-        for name in _OF_COMMANDS
-        if name in request.spec
-    ]
-    if request.cwd is not None and request.cwd != entry.cwd:
-        faults.append("cwd belongs to a command; an entry point has that of the configuration")
-    return faults
 
 
 def _environment_faults(env: Mapping[str, str]) -> list[str]:
