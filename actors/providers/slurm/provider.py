@@ -165,12 +165,7 @@ class SlurmProvider(NoDeliveries):
             if any(job.state in WAITING | RUNNING for job in shown):
                 raise Conflict(f"Slurm job {shown[0].job_id} has not ended")
         await self._outputs.remove(key)
-        try:
-            await self._threads.run(self._records.remove, key)
-        except OSError as error:
-            raise ProviderError(
-                f"{self._records.directory}: the records of {key} cannot be removed: {error}"
-            ) from error
+        await self._remove_records(key)
 
     async def stored_bytes(self, key: str, handle: Handle) -> int | None:
         """What the job's directory takes, in bytes."""
