@@ -23,7 +23,7 @@ def training() -> JobRequest:
     """Up to twice more, if an attempt is interrupted; never because the program itself failed."""
     return JobRequest(
         provider="local",
-        command=(sys.executable, str(TRAIN), "--epochs", "40", "--hidden", "8"),
+        command=(sys.executable, str(TRAIN), "--epochs", "200", "--hidden", "8"),
         user_id="ana",
         config_name="digits",
         rerun=Rerun(times=2, on=("interrupted",), delay=0.5),
@@ -56,7 +56,7 @@ async def main(state_dir: Path) -> None:
                 f"attempt {attempt.attempt} {attempt.status}",
                 "from its checkpoint" if resumed else "from the beginning",
             )
-        print(job.status.value, (job.progress or {}).get("step"), "of 40 epochs")
+        print(job.status.value, (job.progress or {}).get("step"), "of 200 epochs")
 
 
 if __name__ == "__main__":

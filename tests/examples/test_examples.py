@@ -62,7 +62,7 @@ def test_an_interrupted_training_goes_on_from_its_checkpoint(tmp_path: Path) -> 
     assert run("06_interrupted_training.py", tmp_path) == [
         "attempt 1 interrupted from the beginning",
         "attempt 2 completed from its checkpoint",
-        "completed 40 of 40 epochs",
+        "completed 200 of 200 epochs",
     ]
     assert list(tmp_path.iterdir()) == []
 
