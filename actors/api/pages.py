@@ -1,6 +1,6 @@
 """The dashboard: one page, its sheet and its modules, as they lie in ``static``; nothing is built or fetched.
 
-A page names its files below ``/static/VERSION/``, where ``VERSION`` is made from the content of all of them, and modules
+A page names its files below ``/static/VERSION/``, where ``VERSION`` is made from the content of all of them; modules
 import each other by relative paths. So a browser keeps them for a year, asks for the page alone on the next visit, and
 asks for all of them once after an upgrade. A page that was opened before an upgrade still finds its files; those, and
 files that are asked for without a version, are to be checked by their ``ETag`` each time.
