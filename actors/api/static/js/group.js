@@ -127,19 +127,20 @@ export function groupView(model, name, asked) {
     if (!found) sort = firstSort(columns, picked);
     found = true;
     note.textContent = answer.next === null ? "" : `The first ${jobs.length} jobs.`;
-    await readCurves();
+    if (series.size === 0) await readCurves(AT_FIRST);
+    else model.pace.ask(readCurves);
     draw();
   }
 
-  // The series of one job that has none yet, or whose last value changed since; the others in later turns.
-  async function readCurves() {
+  // The series of jobs that have none yet, or whose last value changed since: at first of some, then of one in each turn.
+  async function readCurves(number = 1) {
     const state = (jobId) => { const job = jobs.find((one) => one.job_id === jobId); return job && JSON.stringify([job.status, job.metrics]); };
     const missing = drawn().filter((jobId) => state(jobId) && series.get(jobId)?.state !== state(jobId));
-    for (const jobId of missing.slice(0, AT_FIRST)) {
+    for (const jobId of missing.slice(0, number)) {
       const answer = await get(`/api/jobs/${encodeURIComponent(jobId)}/metrics?points=${POINTS}`);
       series.set(jobId, { state: state(jobId), series: answer.series });
     }
-    if (missing.length > AT_FIRST) model.pace.ask(readCurves);
+    if (missing.length > number) model.pace.ask(readCurves);
     draw();
   }
 
