@@ -60,20 +60,18 @@ def chosen(jobs: Sequence[SlurmJob], known: Known) -> SlurmJob | None:
     return min(jobs, key=lambda job: (_RANK.get(job.state, len(_RANK)), job.job_id), default=None)
 
 
+@attrs.define(eq=False)
 class Finder:
     """Answers for one cluster. ``absent_after``: seconds."""
 
-    def __init__(
-        self, cluster: Cluster, records: Records, threads: DiskThreads, absent_after: float, now: Callable[[], datetime]
-    ) -> None:
-        self._cluster = cluster
-        self._records = records
-        self._threads = threads
-        self._absent_after = absent_after
-        self._now = now
-        self._since: datetime | None = None
-        self._missed_at: dict[str, float] = {}
-        self._gone_at: dict[str, float] = {}
+    _cluster: Cluster
+    _records: Records
+    _threads: DiskThreads
+    _absent_after: float
+    _now: Callable[[], datetime]
+    _since: datetime | None = attrs.field(default=None, init=False)
+    _missed_at: dict[str, float] = attrs.field(factory=dict, init=False)
+    _gone_at: dict[str, float] = attrs.field(factory=dict, init=False)
 
     async def ready(self) -> datetime:
         """Make our directory where it is missing; since when it is ours. Raises :class:`Unavailable`."""
