@@ -18,7 +18,7 @@ from actors.jobs.records import Phase
 from actors.providers.local import zygote
 from actors.providers.local.launching import SHIM
 from actors.providers.local.shim.system import start_ticks
-from tests.providers.local.stage import Stage, is_alive, until
+from tests.providers.local.stage import PATIENCE, Stage, is_alive, until
 from tests.providers.local.zygotes import ONCE, WAITS, pid_of, runs_once
 
 
@@ -27,7 +27,7 @@ async def test_a_zygote_ends_with_its_supervisor_killed_hard(stage: Stage) -> No
     script = f"""
 import os, signal, trio
 from pathlib import Path
-from tests.providers.local.stage import Stage, ready_zygote
+from tests.providers.local.stage import PATIENCE, Stage, ready_zygote
 async def main():
     stage = Stage(Path({str(stage.root)!r}))
     print(ready_zygote(stage.provider), flush=True)
@@ -79,8 +79,10 @@ def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         script = tmp_path / "strange.py"
         script.write_text(STRANGE.format(folder=str(SHIM.parents[1]), what=what))
         monkeypatch.setattr(zygote, "SHIM", script)
+        if "SIGSTOP" in what:  # nobody answers; else an answer may take its time
+            monkeypatch.setattr(zygote, "ANSWER_SECONDS", 0.5)
 
-    monkeypatch.setattr(zygote, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(zygote, "ANSWER_SECONDS", PATIENCE)
     return make
 
 
