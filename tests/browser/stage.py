@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from tests.api.supervised import ROOT, Served
+from tests.ports import free_ports
 
 try:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
@@ -51,13 +51,6 @@ providers: {{local: {{cpus: 4, gpus: 2}}, there: {{kind: scripted}}}}
 """
 
 
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
 @attrs.frozen
 class Stage:
     """A configuration with ports that stay, and the state directory that outlives its supervisors."""
@@ -68,7 +61,7 @@ class Stage:
 
     @classmethod
     def set_up(cls, folder: Path) -> Stage:
-        config, ports = folder / "app.yaml", (free_port(), free_port())
+        config, ports = folder / "app.yaml", free_ports(2)
         config.write_text(_CONFIG.format(http=ports[0], feed=ports[1]))
         return cls(config, folder / "state", ports[1])
 
