@@ -22,13 +22,26 @@ try:
 except ImportError:
     pytest.skip("playwright is missing: pip install -e '.[parts]', as .ci/run does", allow_module_level=True)
 
-__all__ = ["PATIENCE", "Browser", "Page", "Route", "Stage", "at", "chromium", "expect", "marks", "page_of", "row"]
+__all__ = [
+    "PATIENCE",
+    "Browser",
+    "Page",
+    "Route",
+    "Stage",
+    "at",
+    "chromium",
+    "expect",
+    "inked",
+    "marks",
+    "page_of",
+    "row",
+]
 CHROMIUM = os.environ.get("GREENROOM_TEST_CHROMIUM") or shutil.which("chromium")
 marks = [
     pytest.mark.parts,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt-get install chromium, as .ci/run does"),
 ]
-PATIENCE = 30_000.0
+PATIENCE = 60_000.0
 """Milliseconds after which something that never shows has failed; what shows, shows within a second or two."""
 expect.set_options(timeout=PATIENCE)
 _CONFIG = """
@@ -68,7 +81,7 @@ class Stage:
     def ask(self, method: str, path: str, **fields: Any) -> Any:
         """As the operator, through the Unix socket, where commands are taken."""
         transport = httpx.HTTPTransport(uds=str(self.state / "greenroom.sock"))
-        with httpx.Client(transport=transport, base_url="http://greenroom", timeout=30) as client:
+        with httpx.Client(transport=transport, base_url="http://greenroom", timeout=60) as client:
             return client.request(method, path, **fields).raise_for_status().json()
 
     def submit(self, name: str, **fields: Any) -> Any:
@@ -85,7 +98,7 @@ class Stage:
         """Wait until the job has ended: the stream of its output ends then."""
         transport = httpx.HTTPTransport(uds=str(self.state / "greenroom.sock"))
         with (
-            httpx.Client(transport=transport, base_url="http://greenroom", timeout=30) as client,
+            httpx.Client(transport=transport, base_url="http://greenroom", timeout=60) as client,
             client.stream("GET", f"/api/jobs/{job_id}/logs/stream") as stream,
         ):
             for _ in stream.iter_lines():
@@ -96,10 +109,11 @@ class Stage:
         made: str = self.ask("POST", "/api/session/code")["link"]
         return made
 
-    def events(self, after: int) -> list[int]:
-        """The numbers of the rows of events after one."""
+    def events(self, after: int, job_id: str = "%") -> list[int]:
+        """The numbers of the rows of events after one: of all of them, or of those of a job."""
+        asked = "SELECT seq FROM events WHERE seq > ? AND coalesce(job_id, '') LIKE ? ORDER BY seq"
         with closing(sqlite3.connect(f"file:{self.state / 'greenroom.db'}?mode=ro", uri=True)) as rows:
-            return [seq for (seq,) in rows.execute("SELECT seq FROM events WHERE seq > ? ORDER BY seq", (after,))]
+            return [seq for (seq,) in rows.execute(asked, (after, job_id))]
 
 
 @contextmanager
@@ -138,6 +152,14 @@ def _is_fault(message: ConsoleMessage) -> bool:
 def at(served: Served, place: str) -> str:
     """The address of a view of the page."""
     return f"{served.address}/#/{place}"
+
+
+INK = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(part => part)"
+
+
+def inked(figure: Any) -> None:
+    """Wait until something is drawn in the plot of a figure: it is drawn in a frame, not when its data come."""
+    figure.page.wait_for_function(INK, arg=figure.locator("canvas").element_handle())
 
 
 def row(page: Page, name: str) -> Any:

@@ -82,11 +82,11 @@ def multiply(stage: Stage, number: int) -> None:
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Served]]:
     """A supervisor of a hundred thousand jobs, the newest of which waits."""
     stage = Stage.set_up(tmp_path_factory.mktemp("many"))
-    with serving(stage.config, stage.state, 120):
+    with serving(stage.config, stage.state):
         stage.ask("POST", "/api/queue/pause", json={})
         stage.submit("the-newest")
     multiply(stage, MANY)
-    with serving(stage.config, stage.state, 600) as served:
+    with serving(stage.config, stage.state) as served:
         yield stage, served
 
 
@@ -156,7 +156,7 @@ def test_ten_thousand_events_are_one_rendering_a_frame_and_one_request_a_second(
 ) -> None:
     """Ten thousand jobs are submitted at once while the list is open."""
     stage = stage_of_its_own
-    with serving(stage.config, stage.state, 120), page_of(browser) as page:
+    with serving(stage.config, stage.state), page_of(browser) as page:
         page.add_init_script(WATCHED)
         stage.ask("POST", "/api/queue/pause", json={})
         page.goto(stage.link())
@@ -175,7 +175,7 @@ def test_ten_thousand_events_are_one_rendering_a_frame_and_one_request_a_second(
 def test_many_events_cost_few_requests(stage_of_its_own: Stage, browser: Browser) -> None:
     """Forty jobs come and go: the page keeps far below its token's rate, and shows them all in the end."""
     stage = stage_of_its_own
-    with serving(stage.config, stage.state, 120), page_of(browser) as page:
+    with serving(stage.config, stage.state), page_of(browser) as page:
         page.goto(stage.link())
         page.get_by_role("navigation").wait_for()
         statuses: list[int] = []
