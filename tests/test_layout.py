@@ -45,7 +45,7 @@ BROAD_EXCEPT = {
     "actors/net/connections.py": "one connection's crash must not end its server",
     "actors/notifier.py": "one delivery's fault must not end the others",
     "actors/poller/watch.py": "one bad round must not end the watch over the others",
-    "actors/providers/guard.py": "whatever a provider raises is classified",
+    "actors/providers/guarded_calls.py": "whatever a provider raises is classified",
     "actors/simulation": "a killed process and a client may meet anything; what nobody injected is judged",
     "logconf": "a logging call never raises",
     "supervision": "a child's end is judged, never thrown",
