@@ -142,7 +142,10 @@ def limits(client: Client, as_json: bool) -> None:
 @limits.command()
 @with_client
 def show(client: Client, as_json: bool) -> None:
-    """Show the limits in force; `stored` ones were changed at run time."""
+    """Show the limits in force and where each comes from.
+
+    `configured`: from the configuration; `stored`: changed at run time, until `limits reset`.
+    """
     _print_limits(client.read("api", "queue", "limits"), as_json)
 
 

@@ -66,7 +66,7 @@ async def test_all_limits_are_given_back_at_once(edge: Any) -> None:
     for name in ("total", "per_user"):
         await edge.http.put(f"/api/queue/limits/{name}", json={"value": 1})
     limits = (await edge.http.delete("/api/queue/limits")).json()["limits"]
-    assert {one["source"] for one in limits} == {"configured"}
+    assert {one["source"] for one in limits} == {"default"}
     assert (await edge.http.get("/api/queue/limits")).json()["limits"] == limits
 
 
