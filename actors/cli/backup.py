@@ -11,7 +11,7 @@ import click
 from actors.cli.address import is_named
 from actors.cli.context import Failed, load_settings
 from actors.cli.options import with_config, with_json
-from actors.cli.tables import plain, print_json, print_rows
+from actors.cli.tables import ending, plain, print_json, print_rows
 from actors.settings import variable_names
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _print_restored(made: RestoredDirectory) -> None:
     if begun.tokens:
         click.echo("These tokens are valid; revoke those that should not be (greenroom token revoke):")
         rows = [{"id": one.token_id, "name": one.name, "user": one.user_id, "level": one.level} for one in begun.tokens]
-        print_rows(rows, False, "", {"ID": "id", "NAME": "name", "USER": "user", "LEVEL": "level"})
+        print_rows(rows, False, "", {"ID": ending("id"), "NAME": "name", "USER": "user", "LEVEL": "level"})
     if made.original_providers is not None:
         target = made.directory / "providers"
         click.echo("The directories of jobs are still with the original. To go on with them, before the first start:")

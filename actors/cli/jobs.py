@@ -159,7 +159,7 @@ def rm(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> 
 def _print_removed(job: Any) -> None:
     size = "its directory" if job["freed_bytes"] is None else selections.size(job["freed_bytes"])
     keys = f", {job['keys']} idempotency keys" if job["keys"] else ""
-    click.echo(f"{job['job_id']} {selections.called(job)}: removed, {size} freed, {job['events']} events{keys}")
+    click.echo(f"{selections.id_and_name(job)}: removed, {size} freed, {job['events']} events{keys}")
     if job["left_at"] is not None:
         click.echo(
             f"provider {plain(job['left_at'])} is not configured: what it keeps of the job is still there", err=True

@@ -11,7 +11,7 @@ from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.job_text import name_of, reason_of, span_text, standing
 from actors.cli.options import given, with_client, with_pages
-from actors.cli.queue_text import counts_text, headline
+from actors.cli.queue_text import counts_text, headline, running_text
 from actors.cli.tables import ending, plain, print_answer, print_rows
 
 
@@ -32,7 +32,7 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
 def _print_queue(found: Any) -> None:
     counts = counts_text({status: number for status, number in found["counts"].items() if status != "running"})
     _print_paused(found)
-    click.echo(f"{headline(found)}. Running {found['running']}{counts and f'; {counts}'}.")
+    click.echo(f"{headline(found)}. {running_text(found)}{counts and f'; {counts}'}.")
     _print_closed(found)
     for kept in found["reservations"]:
         click.echo(f"Provider {plain(kept['provider'])}: {plain(kept['text'])}")
@@ -86,12 +86,16 @@ def _print_changed(found: Any, provider: str | None, done: str) -> None:
 
 def _print_paused(found: Any) -> None:
     if found["paused"]:
-        click.echo(f"{plain(found['paused'])} ({program()} queue resume --all)")
+        click.echo(f"{_sentence(found['paused'])} ({program()} queue resume --all)")
 
 
 def _print_closed(found: Any) -> None:
     for provider, why in found["closed_providers"].items():
-        click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
+        click.echo(f"{_sentence(why)} ({program()} queue resume {plain(provider)})")
+
+
+def _sentence(why: str) -> str:
+    return plain(why[:1].upper() + why[1:])
 
 
 @queue.command()

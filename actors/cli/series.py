@@ -188,7 +188,10 @@ def print_comparison(rows: list[Any]) -> None:
     """A table of jobs side by side, with what is known of any of them."""
     columns = _columns(rows, "")
     titles = ["JOB", *(title.upper() if title in ("name", "status") else title for title in list(columns)[1:])]
-    cells = ([short(row[0]), *map(_shown, row[1:])] for row in _cells(rows, columns.values()))
+    cells = (
+        [short(job_id), name or short(job_id), *map(_shown, others)]
+        for job_id, name, *others in _cells(rows, columns.values())
+    )
     print_table([plain(title) for title in titles], cells, "There are no jobs.")
 
 

@@ -37,7 +37,7 @@ async def test_the_queue_in_numbers(edge: Any) -> None:
     await edge.http.post("/api/queue/pause", json={})
     await edge.submit()
     found = (await edge.http.get("/api/queue/stats")).json()
-    assert (found["counts"]["pending"], found["paused"]) == (1, "the queue is paused: paused by ana")
+    assert (found["counts"]["pending"], found["paused"]) == (1, "the queue is paused: by ana")
     assert found["oldest_wait_seconds"] >= 0
 
 

@@ -251,6 +251,12 @@ def test_events_are_read_from_a_stream() -> None:
         ),
         ({"type": "approval_granted", "by": "bo"}, "small is approved by bo"),
         ({"type": "job_progress", "progress": {"step": 1, "total": 2}}, "small progress 1/2"),
+        ({"type": "job_progress", "progress": {"phase": "warm-up", "reward": 3.25}}, "small progress reward 3.25"),
+        ({"type": "job_progress", "progress": {"phase": "warm-up"}}, "small progress reported"),
+        (
+            {"type": "provider_paused", "job_id": None, "provider": "ray", "by": "bo", "reason": "by bo"},
+            "small provider ray is paused by bo",
+        ),
         ({"type": "something_new"}, "small something new"),
     ],
 )
@@ -289,6 +295,8 @@ def test_the_picture_shows_bars_reasons_and_troubled_actors() -> None:
     board.queue = {
         "counts": {"pending": 2},
         "summary": "All blocked",
+        "running": 0,
+        "at_providers": [],
         "closed_providers": {"ray": "provider ray is paused"},
     }
     assert queue_line(board) == "queue   2 pending. All blocked; provider ray is paused"
