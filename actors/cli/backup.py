@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def backup(file: Path, force: bool, as_json: bool, config: str | None) -> None:
     """Write a backup of the database, the configuration and the keys to FILE.
 
-    Jobs may run meanwhile. The directories and the output of jobs are not in it.
+    Jobs may run meanwhile. The backup has no directories and no output of jobs.
     """
     from actors.backup.errors import BackupError
     from actors.backup.taking import take
@@ -70,12 +70,12 @@ def _print_taken(taken: Taken) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--into", required=True, metavar="DIR", type=click.Path(path_type=Path), help="New state directory.")
-@click.option("--original-stopped", is_flag=True, help="No supervisor runs where the backup was made.")
+@click.option("--original-stopped", is_flag=True, help="Confirm that no supervisor runs where the backup was made.")
 @with_json
 def restore(file: Path, into: Path, original_stopped: bool, as_json: bool) -> None:
-    """Make a new state directory of the backup in FILE.
+    """Create a new state directory from the backup in FILE.
 
-    Its supervisor starts with the queue paused and asks each provider what has become of the jobs since the backup.
+    Its supervisor starts with the queue paused, and asks each provider how the jobs of the backup continued.
     """
     from actors.backup.errors import BackupError
     from actors.backup.restoring import restore as restore_into

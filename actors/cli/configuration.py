@@ -85,7 +85,7 @@ def show(as_json: bool, config: str | None) -> None:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script of a SHELL.
+    """Print the completion script for a SHELL.
 
     Use it with: eval "$(greenroom completion bash)"
     """

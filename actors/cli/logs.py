@@ -23,14 +23,14 @@ _PAGE_BYTES = 65_536
 @click.argument("job")
 @click.option("-f", "--follow", is_flag=True, help="Continue until the job ends.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Begin with the last N lines.")
-@click.option("--since", metavar="WHEN", help="Begin with what came then: a time, 22:00, or an age such as 10m.")
+@click.option("--since", metavar="WHEN", help="Begin with output from then on: a time, 22:00, or an age such as 10m.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Output of this attempt.  [default: the newest]")
 @with_config
 def logs(job: str, follow: bool, tail: int | None, since: str | None, attempt: int | None, config: str | None) -> None:
     """Print the output of a JOB, byte for byte.
 
-    --since is exact to about a second, in jobs that run for hours to a minute at most: nothing that came since then is
-    left out, and what came just before it may be printed, too. With --follow, if a job runs again, the output of the
+    --since prints all output since that time, and perhaps some from just before it: a second, or up to a minute in
+    jobs that run for hours. With --follow, if a job runs again, the output of the
     next attempt follows; over the network it continues after a lost connection.
     """
     out = sys.stdout.buffer

@@ -21,7 +21,7 @@ from actors.cli.tables import ending, plain, print_answer, print_rows
 def queue(client: Client, as_json: bool, **page: Any) -> None:
     """Show waiting jobs in the order in which they would start.
 
-    Each has the reason why it waits, and the setting that changes that.
+    For each it says why the job waits, and which setting would change that.
     """
     found = client.read("api", "queue", params=given(page))
     print_answer(found, as_json, _print_queue)
@@ -51,9 +51,7 @@ def _print_queue(found: Any) -> None:
         })  # fmt: skip
 
 
-_with_all = click.option(
-    "--all", "everything", is_flag=True, help="The whole queue. This is the default without PROVIDER."
-)
+_with_all = click.option("--all", "everything", is_flag=True, help="The whole queue; this is the default.")
 
 
 def _check_one(provider: str | None, everything: bool) -> None:
@@ -64,12 +62,12 @@ def _check_one(provider: str | None, everything: bool) -> None:
 @queue.command()
 @click.argument("provider", required=False)
 @_with_all
-@click.option("--reason", help="Reason; shown for every job that waits.")
+@click.option("--reason", help="Reason, which is shown for every waiting job.")
 @with_client
 def pause(client: Client, as_json: bool, provider: str | None, everything: bool, reason: str | None) -> None:
-    """Stop submitting jobs to PROVIDER, or to all without it.
+    """Stop submitting jobs to PROVIDER or, without it, to all.
 
-    The pause lasts until `queue resume`, over restarts, too. Jobs that the provider already has continue.
+    The pause lasts until `queue resume`, also over restarts. Jobs that the provider already has continue.
     """
     _check_one(provider, everything)
     body = given({"provider": provider, "reason": reason or None}) or {}
@@ -148,7 +146,7 @@ def limits(client: Client, as_json: bool) -> None:
 def show(client: Client, as_json: bool) -> None:
     """Show the limits in force and where each comes from.
 
-    `configured`: from the configuration; `stored`: changed at run time, until `limits reset`.
+    A limit is a default, `configured`, or `stored`: changed at run time, until `limits reset`.
     """
     _print_limits(client.read("api", "queue", "limits"), as_json)
 
@@ -169,7 +167,7 @@ def set_(client: Client, as_json: bool, name: str, value: int) -> None:
 @click.argument("names", nargs=-1)
 @with_client
 def reset(client: Client, as_json: bool, names: tuple[str, ...]) -> None:
-    """Return to the configured limits: these NAMES, or all."""
+    """Return the limits NAMES, or all limits, to their configured values."""
     found = None
     for path in [[name] for name in names] or [[]]:
         found = client.request("DELETE", "api", "queue", "limits", *path)

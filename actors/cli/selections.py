@@ -25,7 +25,7 @@ with_jobs = click.argument("jobs", nargs=-1, metavar="[JOB]...")
 def with_selection(command: F) -> F:
     """``--name``, ``--group``, ``--status``, ``--user``, ``--dry-run`` and ``--yes``."""
     for option in (
-        click.option("--yes", is_flag=True, help="Do not ask, however many jobs there are."),
+        click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
         click.option("--dry-run", is_flag=True, help="Only show which jobs would be changed."),
         click.option("--user", "user_id", help="Select jobs of this user."),
         click.option("--status", multiple=True, type=_STATUSES, help="Select jobs with this status; repeatable."),

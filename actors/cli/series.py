@@ -26,7 +26,7 @@ _WITH_CSV = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instea
 def metrics(client: Client, as_json: bool, as_csv: bool, job: str) -> None:
     """Show the numbers that a JOB reported over time.
 
-    They come from its progress file: x is the step, or the number of the line.
+    They come from its progress file. Each has an x: the step or, without steps, the number of its line.
     """
     _one_form(as_json, as_csv)
     points = {} if as_json or as_csv else {"points": _CURVE_POINTS}
