@@ -52,11 +52,10 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
 
         filters |= {name: moment(filters[name], f"--{name}") for name in ("since", "until")}
     if everything:
-        filters["limit"] = _MOST_ROWS
-    found = client.read("api", "jobs", params=given(filters))
-    while everything and found["next"]:
-        page = client.read("api", "jobs", params=given({**filters, "cursor": found["next"]}))
-        found = {"jobs": found["jobs"] + page["jobs"], "next": page["next"]}
+        params = given({**filters, "limit": _MOST_ROWS})
+        found = {"jobs": client.all_rows("jobs", "api", "jobs", params=params, of_store=True), "next": None}
+    else:
+        found = client.read("api", "jobs", params=given(filters))
     gpus = {"GPU": gpus_of} if any(map(gpus_of, found["jobs"])) else {}
     print_rows(found["jobs"], as_json, "There are no jobs.", {
         "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", **gpus, "STATUS": standing,

@@ -87,7 +87,8 @@ def compare(client: Client, as_json: bool, as_csv: bool, group: str, sort: str |
     job, name, status, a parameter, a number (loss) or its best value (loss.best).
     """
     _one_form(as_json, as_csv)
-    rows = _all_rows(client, given({"group": group, "user_id": user_id}))
+    params = given({"group": group, "user_id": user_id})
+    rows = client.all_rows("jobs", "api", "compare", params=params, of_store=True)
     if sort is not None:
         rows = _sorted(rows, sort)
     if as_json:
@@ -102,16 +103,6 @@ def compare(client: Client, as_json: bool, as_csv: bool, group: str, sort: str |
 def _one_form(as_json: bool, as_csv: bool) -> None:
     if as_json and as_csv:
         raise click.UsageError("give one of --json and --csv")
-
-
-def _all_rows(client: Client, params: dict[str, Any]) -> list[Any]:
-    """All jobs of the group, page by page."""
-    page = client.read("api", "compare", params=params)
-    rows = list(page["jobs"])
-    while page["next"] is not None:
-        page = client.read("api", "compare", params={**params, "cursor": page["next"]})
-        rows += page["jobs"]
-    return rows
 
 
 Cell = Callable[[Any], Any]

@@ -54,8 +54,8 @@ def list_tokens(client: Client, as_json: bool) -> None:
     With --json one array holds both. An object with a session_id is a session; its token_id is null if it was begun
     with `greenroom open`.
     """
-    tokens = client.request_all("tokens", "api", "tokens")
-    sessions = client.request_all("sessions", "api", "sessions")
+    tokens = client.all_rows("tokens", "api", "tokens")
+    sessions = client.all_rows("sessions", "api", "sessions")
     if as_json:
         print_json([*tokens, *sessions])
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from actors.control.context import Context
+from actors.control.context import Subject
 from actors.jobs import maxima
 from actors.jobs.activity import Activity
 from actors.jobs.options import SEPARATE, Limits
@@ -17,12 +17,8 @@ from actors.ledger.page_request import PageRequest
 from actors.store import queue as queue_rows
 
 
-class Queue:
+class Queue(Subject):
     """The queue of one runtime. A change holds for the next dispatch and after a restart."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._ledger = context.ledger
 
     async def view(
         self, *, limit: int = maxima.ROWS, user_id: str | None = None, cursor: str | None = None, caller: str = ""

@@ -16,7 +16,7 @@ from actors.jobs.series_book import MOST_NAMES
 from actors.providers.abilities import Held, RequestFault
 from actors.providers.base import Absent, Found, Handle, LogChunk, Submitted, Unknowable, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
-from actors.providers.errors import Protocol
+from actors.providers.errors import Protocol, explained_as
 from actors.providers.json_reading import DEEPEST, amount, is_shallow
 
 T = TypeVar("T")
@@ -241,10 +241,8 @@ def checked_object(answer: object, what: str) -> dict[str, Any]:
     if not isinstance(answer, Mapping):
         raise Protocol(f"{what} is {answer!r:.200}, not an object")
     plain = dict(answer)
-    try:
+    with explained_as(Protocol, f"{what} holds what JSON cannot", TypeError):
         orjson.dumps(plain)
-    except TypeError as error:
-        raise Protocol(f"{what} holds what JSON cannot: {error}") from error
     return plain
 
 

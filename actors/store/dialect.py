@@ -196,7 +196,7 @@ def constant(value: StrEnum) -> ColumnElement[str]:
     return literal_column(f"'{value.value}'", Text)
 
 
-def holds(column: ColumnElement[Any], part: str, *, any_case: bool = False) -> ColumnElement[bool]:
+def holds(column: ColumnElement[Any], part: str | ColumnElement[str], *, any_case: bool = False) -> ColumnElement[bool]:
     """Whether a text holds ``part``, taken as it is; ``any_case``: A to Z are a to z."""
     if any_case:
         return func.instr(func.lower(column), func.lower(part)) > 0

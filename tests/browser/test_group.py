@@ -9,7 +9,7 @@ import re
 import pytest
 
 from tests.api.supervised import ROOT, Served
-from tests.browser.stage import Page, Stage, at, expect, marks, row
+from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of, row
 
 pytestmark = marks
 INK = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(part => part)"
@@ -55,6 +55,31 @@ def test_parameters_and_metrics_are_sorted_filtered_and_the_best_is_marked(group
     group.get_by_label("Filter").fill("failed")
     expect(group.locator("table.group tbody tr")).to_have_count(1)
     expect(group.locator("caption").first).to_contain_text("1 of 3 jobs")
+
+
+def test_what_is_chosen_stands_in_the_address(group: Page, browser: Browser, stage: Stage) -> None:
+    """Order, filter, drawn jobs, plots: who opens the address sees the same."""
+    group.get_by_role("columnheader", name="lr").get_by_role("button").click()
+    group.get_by_role("columnheader", name="lr").get_by_role("button").click()
+    group.get_by_label("Filter").fill("of-rate")
+    group.get_by_role("checkbox", name="Draw of-rate-0.05").uncheck()
+    group.get_by_label("Metric", exact=True).first.select_option("accuracy")
+    group.get_by_label("Metric", exact=True).last.select_option("accuracy")
+    group.get_by_label("Logarithmic parameter").check()
+    address = group.url
+    assert "user=ana" in address
+    with page_of(browser) as other:
+        other.goto(stage.link())
+        other.get_by_role("navigation").wait_for()
+        other.goto(address)
+        expect(other.get_by_role("columnheader", name="lr")).to_have_attribute("aria-sort", "descending")
+        assert order(other) == NAMES[::-1]
+        expect(other.get_by_label("Filter")).to_have_value("of-rate")
+        expect(other.get_by_role("checkbox", name="Draw of-rate-0.05")).not_to_be_checked()
+        expect(other.get_by_role("checkbox", name="Draw of-rate-0.2")).to_be_checked()
+        expect(other.get_by_role("figure", name="accuracy of the chosen jobs")).to_be_visible()
+        expect(other.get_by_role("figure", name="accuracy by lr")).to_be_visible()
+        expect(other.get_by_label("Logarithmic parameter")).to_be_checked()
 
 
 def test_curves_of_chosen_jobs_are_in_one_plot_and_a_parameter_is_drawn_against_a_metric(group: Page) -> None:

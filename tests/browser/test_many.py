@@ -6,7 +6,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,26 +19,6 @@ MANY = 100_000
 PAGE = 50
 MOST_ROWS = 500
 ROWS = "document.querySelectorAll('main tr').length"
-WATCHED = """
-const begun = (window.begun = []);
-const ask = window.fetch;
-window.fetch = (...parts) => { begun.push(performance.now()); return ask(...parts); };
-window.renderings = { most: 0, all: 0 };
-let now = 0;
-addEventListener("DOMContentLoaded", () => {
-  new MutationObserver((changes) => {
-    if (changes.some(({ target }) => target.nodeType === 1 && target.closest("table.jobs"))) now += 1;
-  }).observe(document.body, { subtree: true, childList: true });
-  // Asked for first in each frame, so it runs before what the page asks for.
-  requestAnimationFrame(function frame() {
-    requestAnimationFrame(frame);
-    window.renderings.most = Math.max(window.renderings.most, now);
-    window.renderings.all += now;
-    now = 0;
-  });
-});
-"""
-"""Counts, in the page, when requests begin, and how often the rows are rendered between two frames."""
 
 
 @contextmanager
@@ -149,27 +128,6 @@ def test_an_order_and_a_filter_stand_in_the_address_and_are_asked_of_the_server(
     expect(full.get_by_label("Name, such as")).to_have_value("copy-0999*")
     expect(full.get_by_label("State")).to_have_value("completed")
     expect(full.get_by_role("link", name="the-newest", exact=True)).to_have_count(0)
-
-
-def test_ten_thousand_events_are_one_rendering_a_frame_and_one_request_a_second(
-    stage_of_its_own: Stage, browser: Browser
-) -> None:
-    """Ten thousand jobs are submitted at once while the list is open."""
-    stage = stage_of_its_own
-    with serving(stage.config, stage.state, 120), page_of(browser) as page:
-        page.add_init_script(WATCHED)
-        stage.ask("POST", "/api/queue/pause", json={})
-        page.goto(stage.link())
-        expect(page.get_by_text("0 now.").first).to_be_visible()
-        page.evaluate("begun.length = 0")
-        before = len(stage.events(0))
-        stage.ask("POST", "/api/jobs", json=[JOB] * 10_000)
-        expect(page.get_by_text("10000 now.")).to_be_visible()
-        assert len(stage.events(0)) - before >= 10_000
-        begun, renderings = page.evaluate("begun"), page.evaluate("renderings")
-        gaps = [later - earlier for earlier, later in pairwise(begun)]
-        assert min(gaps) > 990, begun  # milliseconds
-        assert renderings["most"] == 1, renderings
 
 
 def test_many_events_cost_few_requests(stage_of_its_own: Stage, browser: Browser) -> None:

@@ -76,11 +76,12 @@ async def test_a_read_for_a_person_ends_with_its_time(
     on_disk: RunningRuntime, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the statement or a fetch takes long; the connection serves the next reader, and 503 says what to do."""
-    monkeypatch.setattr("actors.store.executor.READ_SECONDS", 0.02)
     caller.set("token:x")
     for _ in range(3):
-        with pytest.raises(ReadTooSlow, match="ask for less") as caught:
-            await on_disk.ledger.store.read(lambda connection: connection.exec_driver_sql(statement).all())
+        with monkeypatch.context() as short:
+            short.setattr("actors.store.executor.READ_SECONDS", 0.02)
+            with pytest.raises(ReadTooSlow, match="ask for less") as caught:
+                await on_disk.ledger.store.read(lambda connection: connection.exec_driver_sql(statement).all())
         assert (await on_disk.jobs.page()) == []
     answer = problem_of(caught.value)
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)

@@ -75,7 +75,7 @@ export function jobView(model, jobId) {
       events = [...events, ...answer.events.filter((event) => event.seq > (events.at(-1)?.seq ?? 0))].slice(-MOST);
       ({ next } = answer);
     }
-    drawTrail();
+    model.changed(); // which draws it with the next frame
   };
 
   const readCurves = () => curves.refresh();

@@ -9,8 +9,6 @@ from actors.store import derived
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 _INSTANT = sa.BigInteger()
 _JOB_ID = sa.String(length=64)
