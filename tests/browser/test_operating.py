@@ -94,7 +94,7 @@ def test_the_queue_is_paused_and_resumed(stage: Stage, page: Page, served: Serve
     """What waits is in its place with the reason, and runs as soon as somebody lets it."""
     page.goto(at(served, "queue"))
     page.get_by_role("button", name="Pause the queue").click()
-    expect(page.get_by_role("main")).to_contain_text("the queue is paused: paused by root")
+    expect(page.get_by_role("main")).to_contain_text("the queue is paused: by root")
     stage.submit("held")
     expect(row(page, "held")).to_contain_text("paused")
     page.get_by_role("button", name="Resume the queue").click()
