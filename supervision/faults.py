@@ -145,7 +145,7 @@ class FaultPlan:
     def decide(self, name: str, subject: str) -> Rule | None:
         """What happens at this passing of a point: the first rule that says so, or nothing."""
         chosen = None
-        if len(self._passed) < _MOST_PASSED:
+        if self.strict and len(self._passed) < _MOST_PASSED:
             self._passed.update(dict.fromkeys((f"{name}:{subject}", name) if subject else (name,)))
         for rule in self.rules:
             if not rule.matches(name, subject):
