@@ -137,7 +137,7 @@ async def test_a_shim_that_its_job_has_stopped_obeys(stage: Stage) -> None:
 
 async def test_a_shim_that_its_job_has_stopped_keeps_the_time(stage: Stage) -> None:
     """The watch lets it go on, so that the deadline holds."""
-    key = await stage.shell("kill -STOP $PPID; touch stopped; exec sleep 1000", max_runtime=1)
+    key = await stage.shell("kill -STOP $PPID; touch stopped; exec sleep 1000", max_runtime=3)
     await stage.wrote(key, "stopped")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stage.provider.watch, lambda key: None)
