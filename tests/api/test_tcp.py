@@ -21,7 +21,7 @@ from actors.net import connections
 from actors.runtime import RunningRuntime
 from supervision import ChildSpec, open_supervisor
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 ANY = HttpOptions(port=0)
 REQUEST = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from actors.cli import network
 from actors.cli.group import cli
 from actors.cli.network import BadInput, checked_url, read_token
+from tests.ports import silent_port
 
 NEEDS = "--url: must be https://HOST\\[:PORT\\], not"
 
@@ -206,9 +207,8 @@ def test_invalid_input_is_exit_status_2_over_the_network_too(token_file: Path) -
 
 
 def test_nobody_listens_and_an_unknown_name_are_one_sentence(token_file: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    status, said = asked(f"http://127.0.0.1:{port}", token_file, "jobs", HTTP_PROXY="http://proxy:3128")
+    with silent_port() as port:
+        status, said = asked(f"http://127.0.0.1:{port}", token_file, "jobs", HTTP_PROXY="http://proxy:3128")
     assert status == 1
     assert said == (
         f"greenroom: nobody listens at http://127.0.0.1:{port} (HTTP_PROXY is not used: Greenroom connects directly)\n"

@@ -135,8 +135,6 @@ def test_a_token_that_was_revoked_is_said_with_its_file(remote: Remote) -> None:
 def test_a_wait_and_a_watch_outlive_a_supervisor_that_is_killed(terminal: Terminal, tmp_path: Path) -> None:
     """It starts again at the same address; the job, which went on, ends then."""
     with serving(terminal, tmp_path / "elsewhere") as remote:
-        config = remote.here.cwd / "greenroom.yaml"
-        config.write_text(config.read_text().replace("port: 0", f"port: {remote.url.rpartition(':')[2]}"))
         watching = remote.there.start("watch", "--json")
         until(watching, "Connected")
         waiting = remote.there.start("submit", "--entry-point", "gate", "--name", "g", "--wait")

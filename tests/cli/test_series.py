@@ -37,7 +37,7 @@ def group(terminal: Any, supervisor: Any) -> None:
         }  # fmt: skip
         code = f"from actors.cli.client import Client; Client().request('POST', 'api', 'jobs', body={body!r})"
         subprocess.run([sys.executable, "-c", code], env=terminal.environment, cwd=terminal.cwd, check=True, timeout=60)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while {job["status"] for job in terminal.json("jobs", "--json")} != {"completed"}:
         assert time.monotonic() < deadline
 
@@ -130,7 +130,7 @@ def test_a_supervisor_that_is_killed_loses_and_doubles_no_number(terminal: Any) 
     try:
         until(first, "Supervisor is ready")
         job = terminal.json("submit", "--json", "--", sys.executable, str(terminal.cwd / "wait.py"))["job_id"]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not terminal.json("metrics", job, "--json")["series"]:
             assert time.monotonic() < deadline
         first.kill()

@@ -16,7 +16,7 @@ import pytest
 from logconf import configure_structured_logging, flush, get_logger
 from logconf.sinks import FileSink
 
-PATIENCE = 30.0  # seconds until a test gives up; none waits for time to pass
+PATIENCE = 60.0  # seconds until a test gives up; none waits for time to pass
 
 
 def messages(path: Path) -> list[str]:

@@ -23,7 +23,7 @@ from actors.store.executor import PEOPLES, PEOPLES_OF_ONE
 from actors.store.long_reads import Turns
 from actors.testing import seeded_sources, virtual_settings
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 async def test_one_caller_never_has_all_readers() -> None:

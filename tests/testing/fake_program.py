@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = Path(__file__).with_name("replicate-openapi-relaxed-v1.json")
@@ -69,19 +70,13 @@ def a_prism(program):
     path = os.environ.get("GREENROOM_TEST_PRISM") or shutil.which("prism")
     if path is None:
         pytest.skip("needs Prism: npm install @stoplight/prism-cli@5.14.2, then GREENROOM_TEST_PRISM=.../.bin/prism")
-    port = free_port()
+    (port,) = free_ports(1)
     argv = [path, "proxy", "-h", "127.0.0.1", "-p", str(port), str(SCHEMA), program.said[0].strip(), "--errors"]
     proxy = Program(argv, "listening on")
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         proxy.end()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def inject(address: str, **fault) -> None:

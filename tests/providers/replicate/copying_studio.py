@@ -75,7 +75,7 @@ class _Hosts(httpx.AsyncBaseTransport):
 async def settled(provider: ReplicateProvider) -> None:
     """Let ``provider`` copy until one job is settled."""
     done = trio.Event()
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(provider.watch, lambda _key: done.set())
             await done.wait()

@@ -81,7 +81,7 @@ async def test_a_copy_that_was_cut_off_leaves_no_half_file_and_goes_on_where_it_
     studio.elsewhere = answer
     first = studio.provider()
     await studio.ended(first, ["https://replicate.delivery/a", "https://replicate.delivery/b"])
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(first.watch, lambda _key: None)
             await cut.wait()
@@ -148,7 +148,7 @@ async def test_a_job_whose_copy_hangs_delays_no_other(studio: Studio) -> None:
     await provider.observe_many(handles)
     done: list[str] = []
     copied = trio.Event()
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(provider.watch, lambda key: (done.append(key), copied.set()))
             await copied.wait()
