@@ -13,6 +13,7 @@ from actors.simulation.audit import audit
 from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.process import Process
+from actors.simulation.rule_changes import change_rules
 from actors.simulation.rules import Rule
 from actors.simulation.shown import judge_shown
 from actors.simulation.target_options import TARGETS
@@ -88,7 +89,7 @@ async def settle(
     world.say("no faults from now on")
     await trio.sleep(1)
     context = Context(runtime.ledger, runtime.providers.guarded, world.clock)
-    world.judging.ask(judge_shown, world, context.for_decision, "without faults")
+    _judge_shown(process, context, "without faults")
     for name in ("scheduler", "poller", "expiry", "notifier"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
     world.scheduler_hangs = False
@@ -105,10 +106,19 @@ async def settle(
         await trio.sleep(ROUND)
         if not _unsettled(world) and not unsent(world):
             break
-    world.judging.ask(judge_shown, world, context.for_decision, "after the end")
+    await change_rules(world, runtime)
+    _judge_shown(process, context, "after the end")
     left, waiting_for = _unsettled(world)[:5], unsent(world)[:5]
     world.note(world.require, not left, Rule.SETTLES, f"jobs, their entries and submissions: {left}")
     world.note(world.require, not waiting_for, Rule.SETTLES, f"notifications, their targets and states: {waiting_for}")
+
+
+def _judge_shown(process: Process, context: Context, moment: str) -> None:
+    """First the rows: what is shown of wrong ones says less."""
+    world = process.world
+    world.judging.ask(audit, world, process.replay)
+    if not world.violations:
+        world.judging.ask(judge_shown, world, context.for_decision, moment)
 
 
 async def enable_targets(runtime: RunningRuntime) -> None:

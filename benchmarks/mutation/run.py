@@ -8,13 +8,14 @@ noticed, ``--kept /dev/null`` everything). The figures come with their confidenc
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import queue
-import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -51,12 +52,16 @@ class Result:
 
 
 def drawn(places: Sequence[str], seed: int, number: int) -> list[Mutant]:
-    """So many mutants of these files and folders, by the seed alone."""
+    """So many mutants of these files and folders, by the seed: the same ones after a change elsewhere."""
     files = [path for place in places for path in _files(ROOT / place)]
-    everything = [mutant for path in files for mutant in mutants_of(path, ROOT)]
-    draw = random.Random(seed)
-    draw.shuffle(everything)
-    return everything[:number]
+    drawn_by: list[tuple[bytes, Mutant]] = []
+    for path in files:
+        seen: Counter[str] = Counter()
+        for mutant in mutants_of(path, ROOT):
+            seen[mutant.text] += 1
+            name = f"{seed} {mutant.file} {mutant.text} {seen[mutant.text]}"
+            drawn_by.append((hashlib.sha256(name.encode()).digest(), mutant))
+    return [mutant for _, mutant in sorted(drawn_by, key=lambda one: one[0])[:number]]
 
 
 def _files(place: Path) -> list[Path]:

@@ -84,6 +84,13 @@ def test_a_seed_draws_the_same_mutants_again():
     assert run.drawn(places, 1, 5) == run.drawn(places, 1, 5) != run.drawn(places, 2, 5)
 
 
+def test_a_change_of_one_line_leaves_the_draw_of_the_others(module, monkeypatch):
+    monkeypatch.setattr(run, "ROOT", module.parent)
+    before = [one.text for one in run.drawn(["module.py"], 1, 99)]
+    module.write_text(SOURCE.replace("LIMIT = 3\n", ""))
+    assert [one.text for one in run.drawn(["module.py"], 1, 99)] == [text for text in before if text != "3 -> 4"]
+
+
 def test_every_module_of_the_places_has_tests_that_are_there():
     for place in places.PLACES:
         for path in run._files(places.ROOT / place):
