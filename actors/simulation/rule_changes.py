@@ -1,4 +1,4 @@
-"""Approval rules changed at run time, after the end of a world: each change is in force, and no other rule is touched."""
+"""Approval rules changed at run time, after the end of a world: each change is in force, no other rule is touched."""
 
 from __future__ import annotations
 

@@ -110,8 +110,8 @@ IN_EVERY_WORLD = frozenset(
     {
         Rule.NO_GAP, Rule.PUBLISHED, Rule.KNOWN_EVENTS, Rule.STATUS_IN_EVENTS, Rule.IN_TABLE, Rule.FINAL, Rule.CAUSED,
         Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
-        Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES, Rule.ENDS_FOLLOWED,
-        Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
+        Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES,
+        Rule.ENDS_FOLLOWED, Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
         Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,
     }
 )  # fmt: skip
