@@ -88,6 +88,7 @@ class Rule(StrEnum):
     ATTEMPTS_SPENT = "only a failed attempt is spent"
     RERUNS = "no more runs than asked"
     NO_RERUN_OF_CANCELLED = "what is asked to end is not run again"
+    DEVICES = "a device is leased once"
     AS_THEY_RAN = "jobs end as they ran"
     NO_ORPHANS = "no orphans"
     SETTLES = "all settles without faults"
