@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from actors.control.context import Context
+from actors.control.context import Subject
 from actors.control.early_checks import early_warnings
 from actors.job_requests.field_types import type_fault
 from actors.job_requests.job_request import with_inherited
@@ -49,12 +49,8 @@ from actors.validation.marked import shown
 from logconf import get_correlation_id, new_correlation_id
 
 
-class Submitting:
+class Submitting(Subject):
     """How jobs are submitted to one runtime."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._ledger = context.ledger
 
     async def submit(self, request: JobRequest, *, check: bool = True) -> Job:
         """Accept one job under the correlation ID of the caller; it is stored when this returns.

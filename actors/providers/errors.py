@@ -6,6 +6,10 @@ provider that is not sure whether its call was accepted must say :class:`Outcome
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from actors.jobs.retry import FailureKind
 
 
@@ -87,3 +91,16 @@ class OutcomeUnknown(ProviderError):
 
 class Protocol(ProviderError):
     """The provider answered in a shape that is not understood; whether it accepted is not known."""
+
+
+@contextmanager
+def explained_as(kind: type[ProviderError], what: str, *causes: type[Exception], **options: Any) -> Iterator[None]:
+    """Raise ``kind``, whose message begins with ``what``, for one of ``causes`` (none: ``OSError``) in the block.
+
+    ``options``: of ``kind``, beside its message.
+    """
+    expected = causes or (OSError,)
+    try:
+        yield
+    except expected as error:
+        raise kind(f"{what}: {error}", **options) from error

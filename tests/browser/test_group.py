@@ -9,10 +9,9 @@ import re
 import pytest
 
 from tests.api.supervised import ROOT, Served
-from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of, row
+from tests.browser.stage import Browser, Page, Stage, at, expect, inked, marks, page_of, row
 
 pytestmark = marks
-INK = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(part => part)"
 NAMES = ["of-rate-0.05", "of-rate-0.2", "of-rate-20"]
 
 
@@ -85,13 +84,13 @@ def test_what_is_chosen_stands_in_the_address(group: Page, browser: Browser, sta
 def test_curves_of_chosen_jobs_are_in_one_plot_and_a_parameter_is_drawn_against_a_metric(group: Page) -> None:
     curves = group.get_by_role("figure", name="of the chosen jobs")
     expect(curves.get_by_role("listitem")).to_have_count(2)  # what diverged at once has no curve
-    assert curves.locator("canvas").evaluate(INK)
+    inked(curves)
     group.get_by_role("checkbox", name="Draw of-rate-0.05").uncheck()
     expect(curves.get_by_role("listitem")).to_have_count(1)
     group.get_by_label("Metric", exact=True).first.select_option("accuracy")
     expect(group.get_by_role("figure", name="accuracy of the chosen jobs")).to_be_visible()
     scatter = group.get_by_role("figure", name=re.compile("by lr"))
-    assert scatter.locator("canvas").evaluate(INK)
+    inked(scatter)
     scatter.get_by_text("Points as a table").click()
     expect(scatter.get_by_role("row")).to_have_count(3)
     group.get_by_label("Logarithmic parameter").check()

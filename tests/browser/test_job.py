@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from tests.api.supervised import Served
-from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of
+from tests.browser.stage import Browser, Page, Stage, at, expect, inked, marks, page_of
 
 pytestmark = marks
-INK = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(part => part)"
 PRINTS = r"""
 import sys
 for number in range(300):
@@ -126,7 +125,7 @@ def test_curves_come_while_a_job_runs_whatever_colours_there_are(
             page.goto(at(served, f"jobs/{job}"))
             loss = page.get_by_role("figure", name="loss", exact=True)
             expect(loss.get_by_role("listitem")).to_have_count(2)
-            assert loss.locator("canvas").evaluate(INK)
+            inked(loss)
             loss.get_by_role("slider").press("Home")
             expect(loss.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile("step 1: .*train.loss 1"))
             page.get_by_label("Logarithmic scale").check()
@@ -134,6 +133,6 @@ def test_curves_come_while_a_job_runs_whatever_colours_there_are(
             page.get_by_label("Smoothing").fill("0.9")
             expect(loss.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile("step 1: .*train.loss 1"))
             page.emulate_media(color_scheme="dark", forced_colors="none")
-            assert loss.locator("canvas").evaluate(INK)
+            inked(loss)
     finally:
         stage.ask("POST", f"/api/jobs/{job}/cancel")

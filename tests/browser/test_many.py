@@ -61,11 +61,11 @@ def multiply(stage: Stage, number: int) -> None:
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Served]]:
     """A supervisor of a hundred thousand jobs, the newest of which waits."""
     stage = Stage.set_up(tmp_path_factory.mktemp("many"))
-    with serving(stage.config, stage.state, 120):
+    with serving(stage.config, stage.state):
         stage.ask("POST", "/api/queue/pause", json={})
         stage.submit("the-newest")
     multiply(stage, MANY)
-    with serving(stage.config, stage.state, 600) as served:
+    with serving(stage.config, stage.state) as served:
         yield stage, served
 
 
@@ -133,7 +133,7 @@ def test_an_order_and_a_filter_stand_in_the_address_and_are_asked_of_the_server(
 def test_many_events_cost_few_requests(stage_of_its_own: Stage, browser: Browser) -> None:
     """Forty jobs come and go: the page keeps far below its token's rate, and shows them all in the end."""
     stage = stage_of_its_own
-    with serving(stage.config, stage.state, 120), page_of(browser) as page:
+    with serving(stage.config, stage.state), page_of(browser) as page:
         page.goto(stage.link())
         page.get_by_role("navigation").wait_for()
         statuses: list[int] = []
