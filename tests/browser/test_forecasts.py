@@ -1,4 +1,4 @@
-"""The Queue page shows what the runtime says of jobs that wait: where they wait, what is kept free for whom, until when."""
+"""The Queue page shows what the runtime says of jobs that wait: where, what is kept free for whom, until when."""
 
 from __future__ import annotations
 
