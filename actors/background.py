@@ -34,7 +34,7 @@ class BackgroundTaskManager:
         self._settings = settings
         self._parts = parts
         self._working_directory = working_directory
-        self._scope: trio.CancelScope | None = None
+        self._scope = trio.CancelScope()
         self._ended: trio.Event | None = None
         self._changing = trio.Lock()
 
@@ -75,12 +75,17 @@ class BackgroundTaskManager:
         return self.runtime is not None and await self.runtime.refresh_polling_state()
 
     async def start(self, nursery: trio.Nursery | None = None) -> None:
-        """Start the runtime and return when it is ready. Raises what kept it from starting."""
+        """Start the runtime and return when it is ready. Raises what kept it from starting.
+
+        A start that is cancelled leaves nothing running.
+        """
         async with self._changing:
+            if self._ended is not None and self._scope.cancel_called:  # by a stop that did not wait for its end
+                await self._ended.wait()
             self._raise_failure()
             if self._ended is not None:
                 return
-            self._ended = trio.Event()
+            self._ended, self._scope = trio.Event(), trio.CancelScope()
             try:
                 if nursery is not None:
                     await nursery.start(self._run)
@@ -91,36 +96,40 @@ class BackgroundTaskManager:
                 raise
 
     async def _start_in_system_task(self) -> None:
-        ready = trio.Event()
+        ended, ready = self._ended, _Ready()
+        assert ended is not None
         trio.lowlevel.spawn_system_task(self._run_contained, ready, name="greenroom", context=fresh_context())
-        await ready.wait()
+        try:
+            await ready.event.wait()
+        except (trio.Cancelled, KeyboardInterrupt):
+            self._scope.cancel()
+            with trio.CancelScope(shield=True):  # a runtime that stops has limits of its own
+                await ended.wait()
+            raise
         self._raise_failure()
 
-    async def _run_contained(self, ready: trio.Event) -> None:
+    async def _run_contained(self, ready: _Ready) -> None:
         """A border: an exception that left a system task would end the host's whole trio run."""
         try:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(self._run)
-                ready.set()
+            await self._run(task_status=ready)
         except BaseException as error:  # noqa: ASYNC103 - kept in `failure` and raised by the next call
             if all(isinstance(one, trio.Cancelled) for one in leaves(error)):  # the host's trio run is over
                 raise
             self.failure = _alone(error)
             _logger.critical("The background tasks have failed", exc_info=self.failure)
         finally:
-            ready.set()
+            ready.event.set()
 
     async def _run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         ended = self._ended
         assert ended is not None
         try:
-            with trio.CancelScope() as self._scope:
+            with self._scope:
                 async with open_runtime(self.settings, self._parts) as self.runtime:
                     task_status.started()
                     await trio.sleep_forever()
         finally:
             self.runtime = None
-            self._scope = None
             self._ended = None
             ended.set()
 
@@ -128,7 +137,7 @@ class BackgroundTaskManager:
         """Stop the runtime and return when nothing of it is left. Raises what it failed of, once."""
         async with self._changing:
             ended = self._ended
-            if ended is not None and self._scope is not None:
+            if ended is not None:
                 self._scope.cancel()
                 await ended.wait()
             self._raise_failure()
@@ -144,6 +153,17 @@ class BackgroundTaskManager:
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
+
+
+class _Ready(trio.TaskStatus[None]):
+    """Sets an event when the runtime is up."""
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+
+    def started(self, value: None = None) -> None:
+        """The runtime is ready."""
+        self.event.set()
 
 
 def _alone(error: BaseException) -> BaseException:

@@ -119,6 +119,8 @@ def _content(file: Path) -> bytes:
 def _left_out(settings: Settings) -> tuple[str, ...]:
     """What a backup never has, in words."""
     found = [f"directories and output of jobs: {settings.state_dir / 'providers'}"]
+    if settings.config_file is None:
+        found.append("a configuration: no file was found; if the supervisor has one, name it with --config")
     with suppress(OSError):
         if (log := settings.state_dir / LOG).exists():
             found.append(f"the log: {log.parent}")

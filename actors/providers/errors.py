@@ -27,9 +27,16 @@ class ProviderError(Exception):
 
 
 class Invalid(ProviderError):
-    """The request itself is wrong; no repetition will help."""
+    """The request itself is wrong; no repetition will help.
+
+    ``faults``: all that is wrong with it, each a sentence that begins with the name of its field.
+    """
 
     kind = FailureKind.INVALID
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 class Auth(ProviderError):

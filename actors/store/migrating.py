@@ -55,14 +55,18 @@ STATEMENTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "0005": _copies_of_requests,
 }
 """Those that run when all has been added, by the revision that a database has afterwards."""
-_CHANGED_INDEXES = {"0004": ("jobs_active", "jobs_by_user"), "0005": ("idempotency_by_age",)}
+_FIRST = {
+    "0004": ("DROP INDEX jobs_active", "DROP INDEX jobs_by_user"),
+    "0005": ("DROP INDEX idempotency_by_age", "ALTER TABLE lanes RENAME COLUMN number TO count"),
+}
+"""Those that run before: what has changed its name or its columns would be taken for something that is there."""
 
 
 def migrate(connection: Connection, before: str) -> None:
     """Bring a database of revision ``before`` to the newest."""
     later = [revision for revision in STATEMENTS if revision > before]
-    for name in [name for revision in later for name in _CHANGED_INDEXES.get(revision, ())]:
-        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+    for statement in [one for revision in later for one in _FIRST.get(revision, ())]:
+        connection.exec_driver_sql(statement)
     _add_what_is_missing(connection)
     for statement in [one for revision in later for one in STATEMENTS[revision]()]:
         connection.exec_driver_sql(statement)

@@ -47,6 +47,48 @@ async def test_starting_and_stopping_twice_is_harmless_and_leaves_no_task(autoju
     assert tasks() == before
 
 
+async def test_the_task_is_gone_when_stop_returns(autojump_clock):
+    """Not only soon afterwards: the host may count its tasks."""
+    before = tasks()
+    manager = a_manager()
+    await manager.start()
+    await manager.stop()
+    assert tasks() == before
+
+
+@pytest.mark.parametrize("steps", [0, 1, 4, 20])
+async def test_a_start_that_is_cancelled_leaves_nothing_running(autojump_clock, steps):
+    """Cancelled before its first step, or after the runtime has begun to start: the next start is a first one."""
+    before = tasks()
+    manager = a_manager()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(manager.start)
+        for _ in range(steps):
+            await trio.lowlevel.checkpoint()
+        was_running = manager.is_running
+        nursery.cancel_scope.cancel()
+    assert manager.is_running is was_running
+    await manager.stop()
+    assert tasks() == before
+    await manager.start()
+    assert manager.is_running
+    await manager.stop()
+
+
+async def test_a_start_after_a_stop_that_was_not_waited_for_starts_anew(autojump_clock):
+    manager = a_manager()
+    await manager.start()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(manager.stop)
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    await manager.start()
+    await trio.sleep(60)
+    assert manager.is_running
+    await manager.stop()
+
+
 async def test_in_a_nursery_it_ends_with_the_host(autojump_clock):
     manager = a_manager()
     async with trio.open_nursery() as nursery:

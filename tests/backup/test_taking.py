@@ -128,6 +128,13 @@ async def test_a_damaged_database_is_no_backup(site, original):
     assert left(site) == set()
 
 
+async def test_without_a_configuration_it_says_so(site, original):
+    """The supervisor may have one that this command does not find: then it must not be missed only when it is lost."""
+    manifest = site.take().manifest
+    assert "greenroom.yaml" not in manifest.members
+    assert any(one.startswith("a configuration: no file was found") for one in manifest.left_out)
+
+
 async def test_configuration_and_key_files_are_in_it_and_one_that_cannot_be_read_is_named(site, original):
     config, key = site.folder / "original" / os.fsdecode(b"m\xffne.yaml"), site.folder / "original" / "hook key"
     config.write_text("# mine\nnotify: {}\n")
@@ -140,6 +147,7 @@ async def test_configuration_and_key_files_are_in_it_and_one_that_cannot_be_read
     taken = take(settings, site.file)
     members = members_of(site.file)
     assert members["greenroom.yaml"] == config.read_bytes()
+    assert "a configuration" not in str(taken.manifest.left_out)
     assert members["keys/1-hook_key"] == b"whsec_abc\n"
     assert taken.manifest.members["keys/1-hook_key"].setting == "notify.targets.ops.eu.secret_file"
     (note,) = taken.notes

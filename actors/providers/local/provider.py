@@ -221,7 +221,7 @@ def prepare_request(request: JobRequest, options: LocalOptions) -> Prepared:
     if request.spec:
         faults.append(f"spec.{next(iter(request.spec))!s:.80} is unknown: this provider takes no spec, use command")
     if faults:
-        raise Invalid("; ".join(faults))
+        raise Invalid(*faults)
     inherited = request.inherited_env
     return Prepared(
         {
