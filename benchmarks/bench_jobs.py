@@ -14,12 +14,8 @@ same rounds: a bare commit of one row in the same file system, and a no-op task 
 
 from __future__ import annotations
 
-import functools
-import gc
 import json
-import logging
 import socket
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -27,17 +23,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import attrs
-import trio
-from common import Figure, arguments, below, ratio, report
+from common import Figure, arguments, below, commit_cost, ratio, report
 
-BATCH = 1_000
-WARM_UP = 50
-"""Jobs before those that are measured."""
+RUNS = Path(__file__).with_name("job_runs.py")
 COMMITS = 200
 """Bare commits or huey tasks of a round."""
 USUAL = {"users": 10, "total": 5}
@@ -47,128 +40,11 @@ REFRESH = 2.0
 PAGES = ("/api/jobs?limit=50", "/api/queue", "/health")
 
 
-# A run, in a process of its own: it takes its options as JSON and prints what it found.
-
-
-async def run_jobs(
-    where: Path, jobs: int, waiting: int, users: int, total: int, watched: bool = False
-) -> dict[str, float]:
-    """Let ``jobs`` of ``waiting`` jobs end; seconds and CPU seconds for each."""
-    from actors.api.socket_file import announced
-    from actors.api.unix import serve_socket
-    from actors.jobs.options import Limits
-    from logconf import configure_structured_logging
-
-    if watched:
-        configure_structured_logging(log_file=where / "log", stream=None)
-    ends = Ends(jobs)
-    async with AsyncExitStack() as stack:
-        runtime = await stack.enter_async_context(opened(where, Limits(total=total)))
-        await until_ended(runtime, WARM_UP, users)
-        await runtime.queue.pause(None, "bench")
-        for first in range(0, waiting, BATCH):
-            some = range(first, min(first + BATCH, waiting))
-            await runtime.jobs.submit_many([request(number, users) for number in some])
-        if watched:
-            nursery = await stack.enter_async_context(trio.open_nursery())
-            await nursery.start(serve_socket, runtime, where)
-            print(announced(where), flush=True)
-            await trio.to_thread.run_sync(sys.stdin.readline)
-        ends.count(runtime)
-        gc.collect()
-        start, cpu = time.perf_counter(), time.process_time()
-        await runtime.queue.resume(None)
-        await ends.reached.wait()
-        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-        await runtime.queue.pause(None, "bench")
-        if watched:
-            nursery.cancel_scope.cancel()
-    return {"seconds": seconds / jobs, "cpu": cpu / jobs}
-
-
-async def run_memory(where: Path, jobs: int) -> dict[str, list[float]]:
-    """Resident MB after each tenth of ``jobs``."""
-    found = []
-    async with opened(where) as runtime:
-        await trio.sleep(0.5)  # until the work after the start is done
-        found.append(resident())
-        for _ in range(10):
-            for first in range(0, jobs // 10, 100):
-                await until_ended(runtime, min(100, jobs // 10 - first), 50)
-            found.append(resident())
-    return {"MB": found}
-
-
-async def until_ended(runtime: Any, jobs: int, users: int) -> None:
-    """Submit jobs and wait for their ends."""
-    ends = Ends(jobs)
-    subscription = ends.count(runtime)
-    await runtime.jobs.submit_many([request(number, users) for number in range(jobs)])
-    await ends.reached.wait()
-    subscription.close()
-
-
-class Ends:
-    """Counts ends, without a mailbox."""
-
-    def __init__(self, missing: int) -> None:
-        self.missing = missing
-        self.reached = trio.Event()
-
-    def count(self, runtime: Any) -> Any:
-        """Begin to count; close what is returned to end it."""
-        from actors.jobs.records import Event
-
-        return runtime.bus.subscribe(Event, where=self._note)
-
-    def _note(self, event: Any) -> bool:
-        if event.type == "job_status_changed" and event.data["status"] == "completed":
-            self.missing -= 1
-            if self.missing == 0:
-                self.reached.set()
-        return False
-
-
-def opened(where: Path, limits: Any = None) -> Any:
-    """An embedded runtime whose jobs end at once."""
-    from actors.jobs import maxima
-    from actors.jobs.options import Limits, QueueOptions
-    from actors.providers.scripted import ScriptedOptions, ScriptedProvider
-    from actors.runtime import Parts, open_runtime
-    from actors.settings import Settings
-
-    settings = Settings.default(state_dir=where, environ={})
-    most = QueueOptions(max_waiting_per_user=10 * maxima.WAITING)
-    settings = attrs.evolve(settings, limits=limits or Limits(), providers={}, queue=most)
-    return open_runtime(settings, Parts(providers=[ScriptedProvider(ScriptedOptions(duration=0))]))
-
-
-def request(number: int, users: int) -> Any:
-    """A job that does nothing."""
-    from actors.jobs.records import JobRequest
-
-    return JobRequest(provider="scripted", command=("true",), user_id=f"user-{number % users}")
-
-
-def resident() -> float:
-    """Resident memory of this process in MB (of 10^6 bytes)."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-# What starts the runs, and what watches them.
-
-
 def child(kind: str, *, watched: bool = False, **options: Any) -> dict[str, Any]:
     """One run in a fresh process and a fresh directory; ``watched``: with readers while it is measured."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        words = [
-            sys.executable,
-            __file__,
-            "--run",
-            kind,
-            json.dumps({"where": folder, **options, **({"watched": True} if watched else {})}),
-        ]
+        given = {"where": folder, **options, **({"watched": True} if watched else {})}
+        words = [sys.executable, str(RUNS), kind, json.dumps(given)]
         process = stack.enter_context(subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         stack.callback(process.kill)
         assert process.stdin is not None
@@ -223,27 +99,6 @@ def refresh_dashboard(path: str, over: threading.Event) -> None:
                     return
 
 
-# The baselines.
-
-
-def bare_commits(folder: Path) -> Callable[[], float]:
-    """Seconds of a bare commit of one row."""
-    connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("CREATE TABLE bench (id INTEGER PRIMARY KEY, data TEXT)")
-
-    def commits() -> float:
-        start = time.perf_counter()
-        for _ in range(COMMITS):
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("INSERT INTO bench (data) VALUES ('one row')")
-            connection.execute("COMMIT")
-        return (time.perf_counter() - start) / COMMITS
-
-    return commits
-
-
 def huey_tasks(folder: Path) -> Callable[[], float] | None:
     """Seconds of a no-op task in huey from queue to end, if it is installed."""
     try:
@@ -282,13 +137,13 @@ def end_to_end(options: Any, folder: Path) -> list[Figure]:
     }
     seconds: dict[str, list[float]] = {name: [] for name in (*variants, "commit", "huey")}
     cpu: dict[str, list[float]] = {name: [] for name in variants}
-    commits, tasks = bare_commits(folder), huey_tasks(folder)
+    tasks = huey_tasks(folder)
     for _ in range(options.rounds):
         for name, variant in variants.items():
-            found = child("jobs", **{"watched": False, **variant})
+            found = child("jobs", **variant)
             seconds[name].append(found["seconds"])
             cpu[name].append(found["cpu"])
-        seconds["commit"].append(commits())
+        seconds["commit"].append(commit_cost(folder, COMMITS))
         if tasks is not None:
             seconds["huey"].append(tasks())
 
@@ -332,13 +187,6 @@ def memory(jobs: int) -> list[Figure]:
 
 def main() -> None:
     """Measure and report."""
-    if "--run" in sys.argv:
-        logging.getLogger().addHandler(logging.NullHandler())  # that the queue is paused is a WARNING
-        kind, given = sys.argv[-2], json.loads(sys.argv[-1])
-        given["where"] = Path(given["where"])
-        run: Callable[..., Any] = {"jobs": run_jobs, "memory": run_memory}[kind]
-        print(json.dumps(trio.run(functools.partial(run, **given))), flush=True)
-        return
     options = arguments(
         __doc__, jobs=(600, "jobs that are measured"), many=(5_000, "jobs that wait in the variant with many"),
         memory=(3_000, "jobs over which memory is looked at; 0: not at all"), rounds=(2, "rounds; 0: none"),

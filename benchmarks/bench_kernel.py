@@ -15,11 +15,8 @@ Every number is the best of several rounds, ours and the peers' in turn, so that
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import logging
-import shutil
-import subprocess
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from time import perf_counter
@@ -28,6 +25,7 @@ from typing import Any
 import attrs
 import trio
 from common import Figure, at_most, report
+from kernel_peers import asyncio_queue, erlang, pykka_actor
 
 from actors.kernel import Actor, ActorRef, Mailbox, actor_spec
 from logconf import get_correlation_id
@@ -77,78 +75,90 @@ class OneSlotFuture:
         trio.lowlevel.reschedule(self.task)
 
 
+class Ends:
+    """An actor that replies, and what it is compared with: channels, and tasks that answer what comes by one."""
+
+    def __init__(self, ref: ActorRef) -> None:
+        self.ref = ref
+        self.send, self.receive = trio.open_memory_channel[Any](2 * BURST)
+        self.ask, self.asked = trio.open_memory_channel[Any](1)
+        self.question, self.questions = trio.open_memory_channel[Any](1)
+        self.reply, self.replies = trio.open_memory_channel[Any](1)
+
+    async def answer_futures(self) -> None:
+        """Set each future to what came with it."""
+        async for message, future in self.asked:
+            future.set(message)
+
+    async def answer_questions(self) -> None:
+        """Send each question back."""
+        async for message in self.questions:
+            await self.reply.send(message)
+
+    async def raw_burst(self, _number: int) -> None:
+        """A burst through a raw memory channel."""
+        for number in range(BURST):
+            self.send.send_nowait(number)
+        await trio.lowlevel.checkpoint()
+        for _ in range(BURST):
+            self.receive.receive_nowait()
+
+    async def cast_burst(self, _number: int) -> None:
+        """A burst of casts, until the actor has taken them all."""
+        for number in range(BURST):
+            self.ref.cast(number)
+        while len(self.ref.mailbox):
+            await trio.lowlevel.checkpoint()
+
+    async def future_call(self, number: int) -> None:
+        """A question with a future in which the answer is put."""
+        future = OneSlotFuture()
+        self.ask.send_nowait((number, future))
+        await future.wait()
+
+    async def actor_call(self, number: int) -> None:
+        """A call."""
+        await self.ref.call(number)
+
+    async def channel_call(self, number: int) -> None:
+        """A question by one channel, the answer by another."""
+        await self.question.send(number)
+        await self.replies.receive()
+
+    async def channel_send(self, number: int) -> None:
+        """One message through a channel, in one task."""
+        await self.send.send(number)
+        await self.receive.receive()
+
+
+def repeated(step: Callable[[int], Awaitable[None]], times: int, messages: int = 1) -> Round:
+    """Microseconds for each message, where each of so many steps has ``messages``."""
+
+    async def run() -> float:
+        start = perf_counter()
+        for number in range(times):
+            await step(number)
+        return (perf_counter() - start) / times / messages * 1e6
+
+    return run
+
+
 async def messages(scale: int) -> dict[str, float]:
     """Microseconds for each kind of message."""
     get_correlation_id()
-    ref = ActorRef("echo", Mailbox(2 * BURST))
-    async with trio.open_nursery() as nursery, open_supervisor([actor_spec(ref, Echo)]):
-        send, receive = trio.open_memory_channel[Any](2 * BURST)
-        ask, asked = trio.open_memory_channel[Any](1)
-        reply_send, reply_receive = trio.open_memory_channel[Any](1)
-
-        @nursery.start_soon
-        async def future_server() -> None:
-            async for message, future in asked:
-                future.set(message)
-
-        question_send, questions = trio.open_memory_channel[Any](1)
-
-        @nursery.start_soon
-        async def channel_server() -> None:
-            async for message in questions:
-                await reply_send.send(message)
-
-        async def raw_burst() -> float:
-            start = perf_counter()
-            for _ in range(scale):
-                for number in range(BURST):
-                    send.send_nowait(number)
-                await trio.lowlevel.checkpoint()
-                for _number in range(BURST):
-                    receive.receive_nowait()
-            return (perf_counter() - start) / scale / BURST * 1e6
-
-        async def cast_burst() -> float:
-            start = perf_counter()
-            for _ in range(scale):
-                for number in range(BURST):
-                    ref.cast(number)
-                while len(ref.mailbox):
-                    await trio.lowlevel.checkpoint()
-            return (perf_counter() - start) / scale / BURST * 1e6
-
-        async def future_call() -> float:
-            start = perf_counter()
-            for number in range(scale * 10):
-                future = OneSlotFuture()
-                ask.send_nowait((number, future))
-                await future.wait()
-            return (perf_counter() - start) / scale / 10 * 1e6
-
-        async def actor_call() -> float:
-            start = perf_counter()
-            for number in range(scale * 10):
-                await ref.call(number)
-            return (perf_counter() - start) / scale / 10 * 1e6
-
-        async def channel_call() -> float:
-            start = perf_counter()
-            for number in range(scale * 10):
-                await question_send.send(number)
-                await reply_receive.receive()
-            return (perf_counter() - start) / scale / 10 * 1e6
-
-        async def channel_send() -> float:
-            start = perf_counter()
-            for number in range(scale * 10):
-                await send.send(number)
-                await receive.receive()
-            return (perf_counter() - start) / scale / 10 * 1e6
-
+    ends = Ends(ActorRef("echo", Mailbox(2 * BURST)))
+    async with trio.open_nursery() as nursery, open_supervisor([actor_spec(ends.ref, Echo)]):
+        nursery.start_soon(ends.answer_futures)
+        nursery.start_soon(ends.answer_questions)
         results = await best(
-            40, raw=raw_burst, cast=cast_burst, future=future_call, call=actor_call, channel_call=channel_call,
-            channel_send=channel_send,
-        )  # fmt: skip
+            40,
+            raw=repeated(ends.raw_burst, scale, BURST),
+            cast=repeated(ends.cast_burst, scale, BURST),
+            future=repeated(ends.future_call, scale * 10),
+            call=repeated(ends.actor_call, scale * 10),
+            channel_call=repeated(ends.channel_call, scale * 10),
+            channel_send=repeated(ends.channel_send, scale * 10),
+        )
         nursery.cancel_scope.cancel()
     return results
 
@@ -231,67 +241,6 @@ async def tree(count: int) -> float:
     return (perf_counter() - start) / count * 1e6
 
 
-# -- Peers
-
-
-def asyncio_queue(scale: int) -> float:
-    """Microseconds for each message through asyncio.Queue, in the same bursts."""
-
-    async def main() -> float:
-        queue: asyncio.Queue[int] = asyncio.Queue()
-        start = perf_counter()
-        for _ in range(scale):
-            for number in range(BURST):
-                queue.put_nowait(number)
-            await asyncio.sleep(0)
-            for _number in range(BURST):
-                queue.get_nowait()
-        return (perf_counter() - start) / scale / BURST * 1e6
-
-    return asyncio.run(main())
-
-
-def pykka_actor(scale: int) -> dict[str, float]:
-    """Pykka's tell and ask, if it is installed."""
-    try:
-        import pykka
-    except ImportError:
-        return {}
-
-    class PykkaEcho(pykka.ThreadingActor):  # type: ignore[misc, unused-ignore]
-        def on_receive(self, message: Any) -> Any:
-            return message
-
-    ref = PykkaEcho.start()
-    start = perf_counter()
-    for number in range(scale * BURST):
-        ref.tell(number)
-    ref.ask(0)
-    tell = (perf_counter() - start) / scale / BURST * 1e6
-    start = perf_counter()
-    for number in range(scale):
-        ref.ask(number)
-    ask = (perf_counter() - start) / scale * 1e6
-    ref.stop()
-    return {"pykka_tell": tell, "pykka_ask": ask}
-
-
-ERLANG = """
-Loop = fun(F) -> receive {P, M} -> P ! M, F(F) end end,
-Pid = spawn(fun() -> Loop(Loop) end), N = 100000,
-{T, _} = timer:tc(fun() -> [begin Pid ! {self(), I}, receive I -> ok end end || I <- lists:seq(1, N)] end),
-io:format("~p", [T / N]), halt().
-"""
-
-
-def erlang() -> dict[str, float]:
-    """A round trip between two Erlang processes, if ``erl`` is installed."""
-    if shutil.which("erl") is None:
-        return {}
-    done = subprocess.run(["erl", "-noshell", "-eval", ERLANG], capture_output=True, text=True, timeout=120, check=True)
-    return {"erlang_call": float(done.stdout)}
-
-
 # -- The report
 
 
@@ -330,8 +279,8 @@ def main() -> None:
     results |= trio.run(idle, count)
     results["tree_100_us"] = min(trio.run(tree, 100) for _ in range(3))
     results["tree_1000_us"] = min(trio.run(tree, 1000) for _ in range(3))
-    results["asyncio_queue"] = min(asyncio_queue(scale) for _ in range(3))
-    results |= pykka_actor(scale)
+    results["asyncio_queue"] = min(asyncio_queue(scale, BURST) for _ in range(3))
+    results |= pykka_actor(scale, BURST)
     results |= erlang()
     report(figures(results), as_json=options.json)
 

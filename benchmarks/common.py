@@ -103,7 +103,7 @@ def commit_cost(folder: Path, commits: int = 200) -> float:
     connection = sqlite3.connect(folder / "commits.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("CREATE TABLE bench (id INTEGER PRIMARY KEY, data TEXT)")
+    connection.execute("CREATE TABLE IF NOT EXISTS bench (id INTEGER PRIMARY KEY, data TEXT)")
     taken = []
     for _ in range(commits):
         start = time.perf_counter()

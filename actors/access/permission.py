@@ -13,7 +13,7 @@ from typing import Literal
 import attrs
 
 Own = Literal["job", "approval", "listing"]
-Rate = Literal["caller", "sign_in", "none"]
+Rate = Literal["caller", "sign_in", "files", "none"]
 
 
 @attrs.frozen
@@ -24,7 +24,8 @@ class Permission:
     jobs are kept to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and counts against the limits
     of streams. ``webhook``: its Host list is ``http.webhook_hosts``. ``rate``: ``caller`` counts requests of each
     token and session, and of each address for the unknown; ``sign_in`` lets a good secret in, however many bad ones its
-    address has sent; ``none`` never refuses for rate.
+    address has sent; ``files``, the page's own, of which one visit takes dozens, are counted apart; ``none`` never
+    refuses for rate.
     """
 
     level: str | None = "admin"
@@ -36,6 +37,7 @@ class Permission:
 
 
 PUBLIC = Permission(None)
+FILES = Permission(None, rate="files")
 NEVER_REFUSED = Permission(None, rate="none")
 VIEWER = Permission("viewer")
 OWN_LISTING = Permission("viewer", own="listing")

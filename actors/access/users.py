@@ -44,6 +44,7 @@ class UserRights:
     teams: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
 
 
+@attrs.define(eq=False)
 class SocketUsers:
     """Callers on the shared socket.
 
@@ -51,14 +52,11 @@ class SocketUsers:
     may submit commands. ``name_of``: the name of a user, None where there is none; it may block, and raise ``OSError``.
     """
 
-    def __init__(
-        self, users: Mapping[str, UserRights], name_of: Callable[[int], str | None], *, commands: bool = False
-    ) -> None:
-        self._users = users
-        self._name_of = name_of
-        self.commands = commands
-        self._names: dict[int, tuple[str | None, float]] = {}
-        self._look_ups = trio.CapacityLimiter(_MOST_LOOK_UPS)
+    _users: Mapping[str, UserRights]
+    _name_of: Callable[[int], str | None]
+    commands: bool = attrs.field(default=False, kw_only=True)
+    _names: dict[int, tuple[str | None, float]] = attrs.field(factory=dict, init=False)
+    _look_ups: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(_MOST_LOOK_UPS), init=False)
 
     async def peer(self, uid: int) -> Peer:
         """The caller that the kernel calls ``uid``. Raises :class:`Refused` where the system has no name for it."""

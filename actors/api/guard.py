@@ -57,6 +57,8 @@ from logconf.asgi import App
 
 LOOK_AGAIN = 30.0
 """Seconds between two checks whether the token or session of an open stream is still valid."""
+FILES_PER_REQUEST = 10
+"""A file of the page costs no read of the store; so many of them may be asked for in place of one other request."""
 _UID = "uid"
 """In a request's state: the number of the user who sends it, on the shared socket."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -85,6 +87,7 @@ class AccessGuard:
         self._hosts = AllowedHosts((options.host, *options.allowed_hosts))
         self._webhook_hosts = AllowedHosts((options.host, *options.allowed_hosts, *options.webhook_hosts))
         self._rates = RateLimiter(options.requests_per_minute)
+        self._file_rates = RateLimiter(options.requests_per_minute * FILES_PER_REQUEST)
         self._streams = StreamLimit(options.max_streams, options.max_streams_per_token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,7 +165,7 @@ class AccessGuard:
                 403, f"this is for the supervisor's own user ({own}) on the socket of its state directory"
             )
         if not peer.has(permission.level):
-            raise HTTPException(403, f"this takes somebody of level {permission.level}, not {peer.level}")
+            raise HTTPException(403, f"this needs level {permission.level}, not {peer.level}")
         return peer
 
     def _check_host_and_origin(self, request: Request, permission: Permission) -> None:
@@ -196,7 +199,7 @@ class AccessGuard:
         if permission.rate == "none":
             return
         key = f"address:{address_of(request, self._options)}" if peer is None else peer.key
-        wait = self._rates.take(key)
+        wait = (self._file_rates if permission.rate == "files" else self._rates).take(key)
         if permission.rate == "sign_in":
             request.scope["state"][SIGN_IN] = SignInRate(self._rates, wait)
         else:

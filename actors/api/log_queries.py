@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import attrs
-from attrs.validators import ge, le, optional
+from attrs.validators import ge, le, matches_re, min_len, optional
 
 from actors.jobs import maxima, maximum
 
@@ -14,7 +15,7 @@ MOST_BYTES = 8 << 20
 MOST_LINES = 1_000_000
 """Of the last lines of an output."""
 
-_CURSOR, _ATTEMPT = maximum.Text(maxima.CURSOR), optional([ge(1), le(999_999)])
+_CURSOR, _TEXT, _ATTEMPT = maximum.Text(maxima.CURSOR), maximum.Text(maxima.NAME), optional([ge(1), le(999_999)])
 
 
 @attrs.frozen
@@ -33,8 +34,22 @@ class LogsQuery:
 
 
 @attrs.frozen
+class LogSearchQuery:
+    """``text``: what to look for, in one line, upper and lower case alike. ``attempt``: in this attempt's output alone.
+    ``limit``: lines that are found, at most.
+    """
+
+    text: str = attrs.field(validator=[min_len(1), _TEXT, matches_re(r"[^\r\n]*")])
+    attempt: int | None = attrs.field(default=None, validator=_ATTEMPT)
+    limit: int = attrs.field(default=maxima.ROWS, validator=[ge(1), le(maxima.ROWS)])
+
+
+@attrs.frozen
 class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
+    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone.
+    ``encoding``: how the events contain output: as ``text``, or as ``base64`` of its bytes.
+    """
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     attempt: int | None = attrs.field(default=None, validator=_ATTEMPT)
+    encoding: Literal["text", "base64"] = "text"

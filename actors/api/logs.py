@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import codecs
+from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
+import attrs
 from starlette.responses import Response
 
 from actors.access.permission import OWN_JOB_STREAM
-from actors.api.log_queries import LogsQuery, LogStreamQuery
+from actors.api.log_queries import LogSearchQuery, LogsQuery, LogStreamQuery
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 from actors.control.log_beginning import Beginning, first_lines
 from actors.control.log_follower import Piece
+from actors.control.log_search import FoundLine, OutputSearch
 from actors.jobs import maxima
 from actors.jobs.refusal import Refused, invalid
 from actors.providers.log_notices import LogNotice, notice
 
 _DIGITS = 19
+_SEARCHED = 16 << 20
+"""Bytes that are searched until the reader is told how far it is."""
 BYTES = "application/octet-stream"
 NEXT_CURSOR = "X-Next-Cursor"
 UNREADABLE = "the output cannot be read any further"
@@ -120,7 +125,7 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
 
     ``notice`` with its ``text``: of ours, as when the output became shorter. ``unreadable`` with its ``detail``, the
     last event: it cannot be read any further. The ``id`` of an event is a cursor: ``Last-Event-ID`` goes on after it.
-    What is no UTF-8 is replaced.
+    What is no UTF-8 is replaced; with ``encoding=base64`` an ``output`` has its bytes as ``base64`` instead.
     """
     runtime, ending = call.runtime, call.ending
     job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id
@@ -136,6 +141,9 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
                 async for data, following in pieces:
                     if isinstance(data, LogNotice):
                         await events.send({"type": "notice", "text": data.text}, "notice", following)
+                    elif call.query.encoding == "base64":
+                        output = {"type": "output", "base64": b64encode(data).decode()}
+                        await events.send(output, "output", following)
                     elif text := decoder.decode(data):
                         await events.send({"type": "output", "text": text}, "output", following)
         except Refused as refusal:
@@ -147,7 +155,49 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     return Streamed(EventStream(ending, produce).run, EVENT_STREAM)
 
 
+async def search(call: Call[Nothing, LogSearchQuery]) -> Streamed:
+    """The lines of a job's output with a text, as server-sent events while it is read to its present end.
+
+    ``found`` with the number of the ``line``, counted from 1 as in the output of this route's job, and the ``text``
+    around the first place in it. ``searched`` with the ``bytes`` that were read so far. The last event is ``end``, with
+    the ``lines`` and ``bytes`` that were read, and whether that is ``all`` of it: not where the limit was reached; or
+    ``unreadable`` with its ``detail``.
+    """
+    asked, runtime = call.query, call.runtime
+    job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id
+    await _check(call, job_id, None, asked.attempt)
+
+    async def produce(events: EventStream) -> None:
+        looking, left, size, shown = OutputSearch(asked.text), asked.limit, 0, 0
+
+        async def send(found: list[FoundLine]) -> None:
+            nonlocal left
+            for one in found[:left]:
+                await events.send({"type": "found", **attrs.asdict(one)}, "found")
+            left -= len(found[:left])
+
+        try:
+            source = runtime.log_reader.read(job_id, attempt=asked.attempt)
+            async with aclosing(source) as pieces:  # type: ignore[type-var]
+                async for data, _cursor in pieces:
+                    size += len(data)
+                    await send(looking.feed(data))
+                    if left == 0:
+                        break
+                    if size - shown >= _SEARCHED:
+                        shown = size
+                        await events.send({"type": "searched", "bytes": size}, "searched")
+        except Refused as refusal:
+            await events.send({"type": "unreadable", "detail": f"{UNREADABLE}: {refusal}"}, "unreadable")
+            return
+        await send(looking.feed(b"", final=True))
+        await events.send({"type": "end", "lines": looking.lines, "bytes": size, "all": left > 0}, "end")
+
+    return Streamed(EventStream(call.ending, produce).run, EVENT_STREAM)
+
+
 ROUTES = [
     route("GET", "/api/jobs/{job_id}/logs", logs, OWN_JOB_STREAM, media=BYTES),
     route("GET", "/api/jobs/{job_id}/logs/stream", stream, OWN_JOB_STREAM, media=EVENT_STREAM, headers=LAST_EVENT_ID),
+    route("GET", "/api/jobs/{job_id}/logs/search", search, OWN_JOB_STREAM, media=EVENT_STREAM),
 ]

@@ -1,8 +1,15 @@
-"""The dashboard: one page, its sheet and its modules, as they lie in ``static``; nothing is built or fetched."""
+"""The dashboard: one page, its sheet and its modules, as they lie in ``static``; nothing is built or fetched.
+
+A page names its files below ``/static/VERSION/``, where ``VERSION`` is made from the content of all of them; modules
+import each other by relative paths. So a browser keeps them for a year, asks for the page alone on the next visit, and
+asks for all of them once after an upgrade. A page that was opened before an upgrade still finds its files; those, and
+files that are asked for without a version, are to be checked by their ``ETag`` each time.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.access.permission import PUBLIC
+from actors.access.permission import FILES, PUBLIC
 from actors.api.route import GuardedRoute
 
 STATIC = Path(__file__).with_name("static")
@@ -22,6 +29,10 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_VERSION = 16
+_VERSIONED = re.compile(rf"(?P<version>[0-9a-f]{{{_VERSION}}})/(?P<path>.*)")
+_CHECKED = "no-cache"
+_FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
 @attrs.frozen
@@ -36,13 +47,31 @@ class StaticFile:
 @cache
 def static_files() -> dict[str, StaticFile]:
     """All files by their path below ``static``. They are few and small, and no path of a request reaches the disk."""
-    found = {}
-    for path in sorted(STATIC.rglob("*")):
-        if path.suffix in _TYPES:
-            content = path.read_bytes()
-            tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-            found[path.relative_to(STATIC).as_posix()] = StaticFile(content, _TYPES[path.suffix], tag)
-    return found
+    found = {path: _read(path) for path in _paths()}
+    before, after = b'"/static/', f'"/static/{version()}/'.encode()
+    return {
+        path: _file(path, content.replace(before, after) if path.endswith(".html") else content)
+        for path, content in found.items()
+    }
+
+
+@cache
+def version() -> str:
+    """Of all files together: it changes when one of them does."""
+    return hashlib.sha256(repr([(path, _read(path)) for path in _paths()]).encode()).hexdigest()[:_VERSION]
+
+
+def _paths() -> list[str]:
+    return sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.suffix in _TYPES)
+
+
+def _read(path: str) -> bytes:
+    return (STATIC / path).read_bytes()
+
+
+def _file(path: str, content: bytes) -> StaticFile:
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return StaticFile(content, _TYPES[path[path.rindex(".") :]], tag)
 
 
 async def page(request: Request) -> Response:
@@ -54,15 +83,18 @@ async def page(request: Request) -> Response:
 async def static(request: Request) -> Response:
     """One of its files. Raises 404 for any other path."""
     await trio.lowlevel.checkpoint()
-    return sent(request, request.path_params["path"])
+    named = _VERSIONED.fullmatch(request.path_params["path"])
+    if named is None:
+        return sent(request, request.path_params["path"])
+    return sent(request, named["path"], _FOR_A_YEAR if named["version"] == version() else _CHECKED)
 
 
-def sent(request: Request, path: str) -> Response:
+def sent(request: Request, path: str, caching: str = _CHECKED) -> Response:
     """The file at ``path`` below ``static``, as an answer. Raises 404 for any other path."""
     file = static_files().get(path)
     if file is None:
         raise HTTPException(404, "there is no such file")
-    headers = {"ETag": file.tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    headers = {"ETag": file.tag, "Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
     if request.headers.get("if-none-match") == file.tag:
         return Response(status_code=304, headers=headers)
     return Response(file.content, media_type=file.media_type, headers=headers)
@@ -70,5 +102,5 @@ def sent(request: Request, path: str) -> Response:
 
 ROUTES = [
     GuardedRoute("GET", "/", page, PUBLIC),
-    GuardedRoute("GET", "/static/{path:path}", static, PUBLIC),
+    GuardedRoute("GET", "/static/{path:path}", static, FILES),
 ]

@@ -61,7 +61,8 @@ def problem_of(error: Exception) -> Response:
     """The answer to a request that raised ``error``; what is none of ours is in the log, under the ID in the answer."""
     match error:
         case Refused():
-            return problem(_STATUS[error.kind], str(error), field=error.field)
+            faults = [Problem(None, field, message) for field, message in error.faults[:_MOST_FAULTS]]
+            return problem(_STATUS[error.kind], str(error), field=error.field, faults=faults)
         case CheckedError():  # all faults, up to a number that a person would read
             shown = error.faults[:_MOST_FAULTS]
             field = shown[0].path if shown and shown[0].path else None

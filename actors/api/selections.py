@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -50,52 +50,40 @@ class SettleSelection(SelectionRequest):
     verdict: Literal["not_run", "failed"]
 
 
-def _selection(body: SelectionRequest) -> Selection:
-    return Selection(body.jobs, body.name, body.group, body.status, body.user_id)
+def _asked(call: Call[Any, Any]) -> dict[str, Any]:
+    """Which jobs, who sees them, and how: what is asked of every change."""
+    body = call.body
+    selection = Selection(body.jobs, body.name, body.group, body.status, body.user_id)
+    return {"selection": selection, "viewer": call.peer.viewer, "dry_run": body.dry_run, "seconds": SECONDS}
 
 
 async def cancel(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
     """End several jobs, the newest first: of a selection all that have not ended."""
-    outcome = await call.runtime.selections.cancel(
-        _selection(call.body), viewer=call.peer.viewer, by=call.by, level=call.peer.level, dry_run=call.body.dry_run,
-        seconds=SECONDS,
-    )  # fmt: skip
-    return selection_document(outcome)
+    selections = call.runtime.selections
+    return selection_document(await selections.cancel(**_asked(call), by=call.by, level=call.peer.level))
 
 
 async def retry(call: Call[SelectionRequest, SubmitQuery]) -> SelectionDocument:
     """Submit several ended jobs again as new ones of yours: of a selection all that failed or were cancelled."""
-    outcome = await call.runtime.selections.retry(
-        _selection(call.body), viewer=call.peer.viewer, submitter=call.peer.submitter, check=call.query.check,
-        dry_run=call.body.dry_run, seconds=SECONDS,
-    )  # fmt: skip
-    return selection_document(outcome)
+    selections, submitter = call.runtime.selections, call.peer.submitter
+    return selection_document(await selections.retry(**_asked(call), submitter=submitter, check=call.query.check))
 
 
 async def prioritise(call: Call[PrioritySelection, Nothing]) -> SelectionDocument:
     """Override the priority of several waiting jobs, or take it away: of a selection all that wait."""
-    outcome = await call.runtime.selections.prioritise(
-        _selection(call.body), call.body.priority_override, viewer=call.peer.viewer, by=call.by,
-        dry_run=call.body.dry_run, seconds=SECONDS,
-    )  # fmt: skip
-    return selection_document(outcome)
+    selections, override = call.runtime.selections, call.body.priority_override
+    return selection_document(await selections.prioritise(**_asked(call), override=override, by=call.by))
 
 
 async def settle(call: Call[SettleSelection, Nothing]) -> SelectionDocument:
     """Record what became of several uncertain jobs: of a selection all that are uncertain."""
-    outcome = await call.runtime.selections.settle(
-        _selection(call.body), call.body.verdict, viewer=call.peer.viewer, by=call.by, dry_run=call.body.dry_run,
-        seconds=SECONDS,
-    )  # fmt: skip
-    return selection_document(outcome)
+    selections, verdict = call.runtime.selections, call.body.verdict
+    return selection_document(await selections.settle(**_asked(call), verdict=verdict, by=call.by))
 
 
 async def remove_many(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
     """Remove several ended jobs with their directories, events and keys: of a selection all that have ended."""
-    outcome = await call.runtime.selections.remove(
-        _selection(call.body), viewer=call.peer.viewer, by=call.by, dry_run=call.body.dry_run, seconds=SECONDS
-    )
-    return selection_document(outcome)
+    return selection_document(await call.runtime.selections.remove(**_asked(call), by=call.by))
 
 
 async def remove(call: Call[Nothing, Nothing]) -> RemovedDocument:

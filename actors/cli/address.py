@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -24,6 +24,7 @@ from actors.settings import variable_names
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+    from actors.cli.network import NetworkAddress
     from actors.cli.transport import Received
 
 _VARIABLES = {"url": variable_names.URL, "socket": variable_names.SOCKET, "token_file": variable_names.TOKEN_FILE}
@@ -36,47 +37,16 @@ class NoSupervisor(Failed):
     """No supervisor listens on the socket of this state directory, whose rows can be read all the same (C4)."""
 
 
-class Address(Protocol):
-    """Where a supervisor is, and how what goes wrong on the way to it is said."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in messages."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """What goes with each request; ``Host`` is among them."""
-
-    @property
-    def prefix(self) -> str:
-        """What stands before the path of each request."""
-
-    @property
-    def is_network(self) -> bool:
-        """Whether requests arrive over TCP, from which some fields are not accepted (D1)."""
-
-    @property
-    def is_own(self) -> bool:
-        """Whether the supervisor runs as this user, who may do everything there; else levels say what one may."""
-
-    def connect(self) -> socket.socket:
-        """A connection to a server that is trusted. Raises :class:`Failed` and ``OSError``."""
-
-    def check(self, status: int, header: Mapping[str, str], correlation_id: str) -> None:
-        """Raises :class:`Failed` where the answer with these headers is not the supervisor's."""
-
-    def unreachable(self, error: OSError) -> Failed:
-        """Why there is no connection."""
-
-    def silent(self, method: str) -> Failed:
-        """What is said where a request of this ``method`` was not answered in time."""
-
-    def broken(self, method: str, received: Received) -> Failed:
-        """What is said where the answer to it ended early, or was none."""
+Address: TypeAlias = "SocketAddress | NetworkAddress"
+"""Where a supervisor is, and how what goes wrong on the way to it is said."""
 
 
 class SocketAddress:
-    """A Unix socket, named by itself or by its directory. Where nobody listens, nothing is read instead."""
+    """A Unix socket, named by itself or by its directory. Where nobody listens, nothing is read instead.
+
+    ``name``: what it is called in messages. ``headers`` go with each request, ``prefix`` stands before its path.
+    ``is_network``: whether requests arrive over TCP, from which some fields are not accepted (D1).
+    """
 
     headers: Mapping[str, str] = {"Host": "greenroom"}
     prefix = ""
@@ -88,14 +58,17 @@ class SocketAddress:
 
     @property
     def is_own(self) -> bool:
-        """Whether the supervisor runs as this user: it is the owner of its socket's directory."""
+        """Whether the supervisor runs as this user, who may do everything there: its socket's directory is theirs.
+
+        Elsewhere levels say what one may.
+        """
         try:
             return self.path.parent.stat().st_uid == os.geteuid()
         except OSError:  # nobody can listen there
             return True
 
     def connect(self) -> socket.socket:
-        """A connection to a server that is trusted (D7)."""
+        """A connection to a server that is trusted (D7). Raises :class:`Failed` and ``OSError``."""
         return connect(self.path)
 
     def check(self, status: int, header: Mapping[str, str], correlation_id: str) -> None:
@@ -231,24 +204,18 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
 
 def options(*, hidden: bool) -> list[click.Option]:
     """The options that name a supervisor; ``hidden``: not shown by ``--help``."""
+    texts = {
+        "--url": f"Ask the supervisor at https://HOST[:PORT].  [variable: {variable_names.URL}]",
+        "--token-file": f"File with the token for it.  [variable: {variable_names.TOKEN_FILE}]",
+        "--insecure": "Allow http:// to another machine: the token can be read on the way.",
+        "--socket": f"Ask the supervisor on this socket or in this directory.  [variable: {variable_names.SOCKET}]",
+    }
+    kinds: dict[str, Any] = {"--url": {"metavar": "URL"}, "--insecure": {"is_flag": True}}
+    a_path = {"type": click.Path()}
     return [
-        click.Option(
-            ["--url"], metavar="URL", expose_value=False, callback=_keep, hidden=hidden,
-            help=f"Ask the supervisor at https://HOST[:PORT].  [variable: {variable_names.URL}]",
-        ),
-        click.Option(
-            ["--token-file"], type=click.Path(), expose_value=False, callback=_keep, hidden=hidden,
-            help=f"File with the token for it.  [variable: {variable_names.TOKEN_FILE}]",
-        ),
-        click.Option(
-            ["--insecure"], is_flag=True, expose_value=False, callback=_keep, hidden=hidden,
-            help="Allow http:// to another machine: the token can be read on the way.",
-        ),
-        click.Option(
-            ["--socket"], type=click.Path(), expose_value=False, callback=_keep, hidden=hidden,
-            help=f"Ask the supervisor on this socket or in this directory.  [variable: {variable_names.SOCKET}]",
-        ),
-    ]  # fmt: skip
+        click.Option([name], help=text, expose_value=False, callback=_keep, hidden=hidden, **kinds.get(name, a_path))
+        for name, text in texts.items()
+    ]
 
 
 VALUES = ("--url", "--token-file", "--socket")

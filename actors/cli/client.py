@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -64,13 +65,15 @@ class Client:
             self.note_newest(newest)
             return found
 
-    def request_all(self, name: str, *path: str) -> list[Any]:
-        """All rows of the list under ``name``, page by page."""
-        page = self.request("GET", *path)
-        rows = list(page[name])
-        while page["next"] is not None:
-            page = self.request("GET", *path, params={"cursor": page["next"]})
+    def all_rows(self, name: str, *path: str, params: Any = None, of_store: bool = False) -> list[Any]:
+        """All rows of the list under ``name``, page by page. ``of_store``: also where no supervisor runs."""
+        ask = self.read if of_store else partial(self.request, "GET")
+        rows: list[Any] = []
+        place: dict[str, str] | None = {}
+        while place is not None:
+            page = ask(*path, params={**(params or {}), **place})
             rows += page[name]
+            place = {"cursor": page["next"]} if page["next"] else None
         return rows
 
     def inherits(self) -> tuple[str, ...] | None:

@@ -26,7 +26,7 @@ _WITH_CSV = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instea
 def metrics(client: Client, as_json: bool, as_csv: bool, job: str) -> None:
     """Show the numbers that a JOB reported over time.
 
-    They come from its progress file: x is the step, or the number of the line.
+    They come from its progress file. Each has an x: the step or, without steps, the number of its line.
     """
     _one_form(as_json, as_csv)
     points = {} if as_json or as_csv else {"points": _CURVE_POINTS}
@@ -87,7 +87,8 @@ def compare(client: Client, as_json: bool, as_csv: bool, group: str, sort: str |
     job, name, status, a parameter, a number (loss) or its best value (loss.best).
     """
     _one_form(as_json, as_csv)
-    rows = _all_rows(client, given({"group": group, "user_id": user_id}))
+    params = given({"group": group, "user_id": user_id})
+    rows = client.all_rows("jobs", "api", "compare", params=params, of_store=True)
     if sort is not None:
         rows = _sorted(rows, sort)
     if as_json:
@@ -102,16 +103,6 @@ def compare(client: Client, as_json: bool, as_csv: bool, group: str, sort: str |
 def _one_form(as_json: bool, as_csv: bool) -> None:
     if as_json and as_csv:
         raise click.UsageError("give one of --json and --csv")
-
-
-def _all_rows(client: Client, params: dict[str, Any]) -> list[Any]:
-    """All jobs of the group, page by page."""
-    page = client.read("api", "compare", params=params)
-    rows = list(page["jobs"])
-    while page["next"] is not None:
-        page = client.read("api", "compare", params={**params, "cursor": page["next"]})
-        rows += page["jobs"]
-    return rows
 
 
 Cell = Callable[[Any], Any]
@@ -188,7 +179,10 @@ def print_comparison(rows: list[Any]) -> None:
     """A table of jobs side by side, with what is known of any of them."""
     columns = _columns(rows, "")
     titles = ["JOB", *(title.upper() if title in ("name", "status") else title for title in list(columns)[1:])]
-    cells = ([short(row[0]), *map(_shown, row[1:])] for row in _cells(rows, columns.values()))
+    cells = (
+        [short(job_id), name or short(job_id), *map(_shown, others)]
+        for job_id, name, *others in _cells(rows, columns.values())
+    )
     print_table([plain(title) for title in titles], cells, "There are no jobs.")
 
 

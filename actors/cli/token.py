@@ -20,7 +20,7 @@ def token() -> None:
 
 
 @token.command()
-@click.option("--user", "user_id", required=True, help="User it acts as: owner of its jobs, name in its decisions.")
+@click.option("--user", "user_id", required=True, help="User that it acts as; its jobs belong to this user.")
 @click.option("--org", help="Organisation of the jobs that it submits.")
 @click.option("--team", "teams", multiple=True, help="Team that its jobs may name; repeatable.")
 @click.option("--level", type=click.Choice(LEVELS), default="viewer", show_default=True, help="What it permits.")
@@ -32,8 +32,8 @@ def token() -> None:
 def create(client: Client, as_json: bool, org: str | None, **fields: Any) -> None:
     """Create a token and print it, once: only its hash is stored.
 
-    viewer: see one's own jobs. researcher: also submit and cancel them. lead: also see all jobs, and approve up to the
-    lead level. admin: also change limits, rules and tokens.
+    viewer: see your own jobs. researcher: also submit and cancel them. lead: also see all jobs, and approve requests
+    that need level lead or less. admin: also change limits, rules and tokens.
     """
     body = given({**fields, "org_id": org or None})
     print_answer(client.request("POST", "api", "tokens", body=body), as_json, _print_secret)
@@ -54,8 +54,8 @@ def list_tokens(client: Client, as_json: bool) -> None:
     With --json one array holds both. An object with a session_id is a session; its token_id is null if it was begun
     with `greenroom open`.
     """
-    tokens = client.request_all("tokens", "api", "tokens")
-    sessions = client.request_all("sessions", "api", "sessions")
+    tokens = client.all_rows("tokens", "api", "tokens")
+    sessions = client.all_rows("sessions", "api", "sessions")
     if as_json:
         print_json([*tokens, *sessions])
         return

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from actors.control.context import Subject
 from actors.jobs.pages import Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.views import EVERYTHING, Viewer
-from actors.ledger import Ledger, approvals, listing, naming, queries
+from actors.ledger import approvals, listing, naming, queries
 from actors.ledger.page_request import PageRequest
 from actors.store import names
 
 
-class Approvals:
+class Approvals(Subject):
     """The approval requests of one runtime; each is named by its id or by its job's."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
 
     async def page(
         self,

@@ -42,3 +42,11 @@ class Context:
             guess = guess_of_configured(name[:80], self.providers, "providers")
             raise Refused(f"there is no provider {name!r:.80}{guess}", RefusalKind.NOT_FOUND, "provider")
         return found
+
+
+class Subject:
+    """One subject of a runtime, such as its queue: what is offered with a :class:`Context`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ledger = context.ledger

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, Mapping
 import attrs
 import trio
 
-from actors.control.context import Context
+from actors.control.context import Context, Subject
 from actors.control.logs import Recheck
 from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, DeliveryOutcome
 from actors.jobs.refusal import RefusalKind, Refused
@@ -47,12 +47,11 @@ class _Kept:
         return self.size == len(self.content)
 
 
-class Deliveries:
+class Deliveries(Subject):
     """Takes what providers deliver, once; ``tallies`` counts each by what was done, ``recheck`` asks the poller."""
 
     def __init__(self, context: Context, tallies: Tallies, recheck: Recheck) -> None:
-        self._context = context
-        self._ledger = context.ledger
+        super().__init__(context)
         self._tallies = tallies
         self._recheck = recheck
         self._warned_at = -math.inf

@@ -29,24 +29,17 @@ class Health:
     started_at: datetime | None = None
 
 
+@attrs.define(eq=False)
 class HealthCheck:
     """Asks store, tree, providers and targets how they are. ``more``: reasons that the actors give themselves."""
 
-    def __init__(
-        self,
-        context: Context,
-        tree: Tree,
-        providers: Providers,
-        notifications: Notifications,
-        more: Callable[[], Iterable[str]],
-    ) -> None:
-        self._context = context
-        self._tree = tree
-        self._providers = providers
-        self._notifications = notifications
-        self._more = more
-        self._started_at: datetime | None = None
-        self._ready = 0.0
+    _context: Context
+    _tree: Tree
+    _providers: Providers
+    _notifications: Notifications
+    _more: Callable[[], Iterable[str]]
+    _started_at: datetime | None = attrs.field(default=None, init=False)
+    _ready: float = attrs.field(default=0.0, init=False)
 
     def began(self) -> None:
         """The runtime is ready."""

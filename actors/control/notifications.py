@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.control.context import Context
+from actors.control.context import Subject
 from actors.jobs.notifications import Notification, NotificationState
 from actors.jobs.pages import Page
 from actors.jobs.views import TargetView
@@ -10,11 +10,8 @@ from actors.ledger import notifications as verbs
 from actors.ledger.page_request import PageRequest
 
 
-class Notifications:
+class Notifications(Subject):
     """The outbox of one runtime."""
-
-    def __init__(self, context: Context) -> None:
-        self._ledger = context.ledger
 
     async def page(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.control.context import Context
+from actors.control.context import Subject
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import FailureKind
 from actors.ledger import naming
@@ -33,12 +33,8 @@ class RemovedJob:
     left_at: str | None = None
 
 
-class Removing:
+class Removing(Subject):
     """Removes ended jobs of one runtime."""
-
-    def __init__(self, context: Context) -> None:
-        self._ledger = context.ledger
-        self._providers = context.providers
 
     async def remove(self, text: str, *, by: str | None = None) -> RemovedJob:
         """Remove an ended job with its directory, its events and its idempotency keys.
@@ -61,7 +57,7 @@ class Removing:
         self, job_id: str, provider_name: str, handed: tuple[tuple[str, dict[str, object]], ...]
     ) -> tuple[int | None, str | None]:
         """Have its provider remove what it keeps: how many bytes that frees, and who keeps something all the same."""
-        provider = self._providers.get(provider_name)
+        provider = self._context.providers.get(provider_name)
         if provider is None:
             return (None, provider_name) if handed else (0, None)
         total: int | None = 0

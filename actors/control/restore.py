@@ -9,7 +9,7 @@ import attrs
 import trio
 from sqlalchemy import Connection
 
-from actors.control.context import Context
+from actors.control.context import Subject
 from actors.providers.abilities import Held
 from actors.providers.guard import Failure
 from actors.store import names, restored
@@ -43,12 +43,8 @@ class RestoreView:
     original_held_by: str | None = None
 
 
-class Restore:
+class Restore(Subject):
     """The restore of one runtime."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._ledger = context.ledger
 
     async def to_look_up(self) -> dict[str, int]:
         """How many restored jobs each provider is still to be asked about."""

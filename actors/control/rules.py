@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from actors.control.context import Context
+from actors.control.context import Subject
 from actors.jobs.records import ApprovalRule
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import DryRun, RuleView
 from actors.ledger import rules
 
 
-class Rules:
+class Rules(Subject):
     """The approval rules of one runtime. A change holds for the next submission and after a restart."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._ledger = context.ledger
 
     async def all(self) -> list[RuleView]:
         """Every rule that holds, in the order in which rules are tried."""

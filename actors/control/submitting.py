@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
+from itertools import islice
 from typing import Any
 
 import attrs
 
-from actors.control.context import Context
+from actors.control.context import Subject
 from actors.control.early_checks import early_warnings
 from actors.job_requests.field_types import type_fault
 from actors.job_requests.job_request import with_inherited
@@ -40,18 +42,15 @@ from actors.jobs.views import Accepted
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob
 from actors.ledger.new_job import where_of
+from actors.providers.errors import Invalid
 from actors.providers.guard import Failure
 from actors.validation import join
 from actors.validation.marked import shown
 from logconf import get_correlation_id, new_correlation_id
 
 
-class Submitting:
+class Submitting(Subject):
     """How jobs are submitted to one runtime."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._ledger = context.ledger
 
     async def submit(self, request: JobRequest, *, check: bool = True) -> Job:
         """Accept one job under the correlation ID of the caller; it is stored when this returns.
@@ -157,10 +156,12 @@ class Submitting:
     ) -> NewJob:
         """A complete ``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         encoded = request_bytes(request)
-        for field, message in self._faults(request, encoded):
+        if faults := list(islice(self._faults(request, encoded), 1)) or self._provider_faults(request):
             given = ", ".join(f"{name}={value}" for name, value in request.parameters.items())
-            refusal = f"{where_of(position)}{message}{given and f' ({given:.200})'}"
-            raise Refused(refusal, RefusalKind.INVALID, field)
+            given = given and f" ({given:.200})"
+            refusal = f"{where_of(position)}{'; '.join(message for _, message in faults)}{given}"
+            several = [(field or "", f"{message}{given}") for field, message in faults] if len(faults) > 1 else ()
+            raise Refused(refusal, RefusalKind.INVALID, faults[0][0], several)
         return NewJob(request, correlation_id, encoded=encoded, written_name=written_name, position=position)
 
     def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
@@ -171,7 +172,7 @@ class Submitting:
             field, message = too_much
             yield field or None, f"{field}: {message}" if field else message
         try:
-            provider = self._context.provider(request.provider)
+            self._context.provider(request.provider)
         except Refused as error:
             yield "provider", str(error)
             return
@@ -195,9 +196,20 @@ class Submitting:
         if (senseless := rerun_fault(request.rerun)) is not None:
             field = reduce(join, senseless[0], "rerun")
             yield field, f"{field} {senseless[1]}"
-        prepared = provider.prepare(request)
-        if isinstance(prepared, Failure):
-            yield None, prepared.message
+
+    def _provider_faults(self, request: JobRequest) -> list[tuple[str | None, str]]:
+        """The same for all that its provider finds wrong with ``request``."""
+        prepared = self._context.provider(request.provider).prepare(request)
+        if not isinstance(prepared, Failure):
+            return []
+        faults = prepared.cause.faults if isinstance(prepared.cause, Invalid) else (prepared.message,)
+        return [(_field_of(sentence), sentence) for sentence in faults]
+
+
+def _field_of(sentence: str) -> str | None:
+    """The field with whose name ``sentence`` begins, such as ``params.lr``; None: with none of a job request."""
+    name = re.split(r"[\s:]", sentence, maxsplit=1)[0]
+    return name if re.split(r"[.\[]", name)[0] in attrs.fields_dict(JobRequest) else None
 
 
 def _complete(

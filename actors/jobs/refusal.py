@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -16,12 +17,22 @@ class RefusalKind(StrEnum):
 
 
 class Refused(Exception):
-    """What was asked for cannot be done; the message says why and what to change. Nothing was changed."""
+    """What was asked for cannot be done; the message says why and what to change. Nothing was changed.
 
-    def __init__(self, message: str, kind: RefusalKind = RefusalKind.CONFLICT, field: str | None = None) -> None:
+    ``field`` is what to change; ``faults``, where there are several, are all of them: each one's field and sentence.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        kind: RefusalKind = RefusalKind.CONFLICT,
+        field: str | None = None,
+        faults: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.field = field
+        self.faults = tuple(faults)
 
 
 def invalid(field: str, message: str) -> Refused:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
+import attrs
 import trio
 
 from actors.net.client_faults import ClientFaults
@@ -31,6 +32,7 @@ Serve = Callable[[BoundedStream, trio.Event], Awaitable[None]]
 """Serves one connection; the event is set when the server stops."""
 
 
+@attrs.define(eq=False)
 class Connections:
     """The open connections of one server.
 
@@ -40,22 +42,13 @@ class Connections:
     waits for a request is closed, or an unknown client's; where all serve known clients the new one is closed.
     """
 
-    def __init__(
-        self,
-        port: str,
-        faults: ClientFaults,
-        *,
-        most: int | None = None,
-        per_address: int | None = None,
-        address_of: Callable[[trio.socket.SocketType], str] | None = None,
-    ) -> None:
-        self._port = port
-        self._faults = faults
-        self._most = most
-        self._per_address = per_address
-        self._address_of = address_of
-        self._open: dict[BoundedStream, None] = {}
-        self._logged = -math.inf
+    _port: str
+    _faults: ClientFaults
+    _most: int | None = attrs.field(default=None, kw_only=True)
+    _per_address: int | None = attrs.field(default=None, kw_only=True)
+    _address_of: Callable[[trio.socket.SocketType], str] | None = attrs.field(default=None, kw_only=True)
+    _open: dict[BoundedStream, None] = attrs.field(factory=dict, init=False)
+    _logged: float = attrs.field(default=-math.inf, init=False)
 
     async def serve(
         self,

@@ -16,7 +16,7 @@ from actors.jobs.series_book import MOST_NAMES
 from actors.providers.abilities import Held, RequestFault
 from actors.providers.base import Absent, Found, Handle, LogChunk, Submitted, Unknowable, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
-from actors.providers.errors import Protocol
+from actors.providers.errors import Protocol, explained_as
 from actors.providers.json_reading import DEEPEST, amount, is_shallow
 
 T = TypeVar("T")
@@ -46,8 +46,7 @@ def nothing(_answer: object) -> None:
 def checked_capacity(answer: object) -> Capacity:
     """A capacity whose amounts are whole numbers from 0, or None."""
     capacity = of_type(answer, Capacity, "capacity")
-    for name in ("cpus", "gpus", "memory"):
-        there = getattr(capacity, name)
+    for name, there in (("cpus", capacity.cpus), ("gpus", capacity.gpus), ("memory", capacity.memory)):
         if there is not None and (isinstance(there, bool) or not isinstance(there, int) or there < 0):
             raise Protocol(f"capacity.{name} is {there!r}, not a whole number from 0")
     return capacity
@@ -241,10 +240,8 @@ def checked_object(answer: object, what: str) -> dict[str, Any]:
     if not isinstance(answer, Mapping):
         raise Protocol(f"{what} is {answer!r:.200}, not an object")
     plain = dict(answer)
-    try:
+    with explained_as(Protocol, f"{what} holds what JSON cannot", TypeError):
         orjson.dumps(plain)
-    except TypeError as error:
-        raise Protocol(f"{what} holds what JSON cannot: {error}") from error
     return plain
 
 

@@ -135,11 +135,11 @@ class EntryPoint:
             else:
                 values[name] = value
         if faults:
-            raise Invalid("; ".join(faults))
+            raise Invalid(*faults)
         texts = {name: _text(value) for name, value in values.items()}
         finished = [(argument, argument.format_map(texts)) for argument in self.command]
         if faults := [fault for written, made in finished if (fault := self._fault_of(written, made, values))]:
-            raise Invalid("; ".join(faults))
+            raise Invalid(*faults)
         return tuple(made for _, made in finished)
 
     def _fault_of(self, written: str, made: str, values: Mapping[str, Any]) -> str | None:

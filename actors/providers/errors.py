@@ -6,6 +6,10 @@ provider that is not sure whether its call was accepted must say :class:`Outcome
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from actors.jobs.retry import FailureKind
 
 
@@ -23,9 +27,16 @@ class ProviderError(Exception):
 
 
 class Invalid(ProviderError):
-    """The request itself is wrong; no repetition will help."""
+    """The request itself is wrong; no repetition will help.
+
+    ``faults``: all that is wrong with it, each a sentence that begins with the name of its field.
+    """
 
     kind = FailureKind.INVALID
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 class Auth(ProviderError):
@@ -80,3 +91,16 @@ class OutcomeUnknown(ProviderError):
 
 class Protocol(ProviderError):
     """The provider answered in a shape that is not understood; whether it accepted is not known."""
+
+
+@contextmanager
+def explained_as(kind: type[ProviderError], what: str, *causes: type[Exception], **options: Any) -> Iterator[None]:
+    """Raise ``kind``, whose message begins with ``what``, for one of ``causes`` (none: ``OSError``) in the block.
+
+    ``options``: of ``kind``, beside its message.
+    """
+    expected = causes or (OSError,)
+    try:
+        yield
+    except expected as error:
+        raise kind(f"{what}: {error}", **options) from error

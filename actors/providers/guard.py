@@ -1,90 +1,43 @@
-"""The guard around a provider: a deadline for each call, every failure classified, never thrown at an actor.
+"""A provider as the actors see it; :mod:`.guarded_calls` says what every call goes through.
 
-A provider is foreign code that talks to a foreign machine. What it raises, how long it takes and what it returns are
-checked here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
-provider is no crash of theirs. A call's answer is either what the protocol says or a :class:`Failure`.
-
-A call's states, and what can happen between them:
-
-1. *Asked for a permit.* The breaker gives one or refuses at once (``UNAVAILABLE``: surely nothing was sent). From here
-   to the end the permit is held, and freed whatever happens.
-2. *Under way*, until its deadline. It may raise: :mod:`.classify` says what that means. It may not answer in time: then
-   nobody knows what the provider did, so ``submit`` is ``OUTCOME_UNKNOWN`` and all others, which may be repeated, are
-   ``UNAVAILABLE``. It may be cancelled by its caller, whose cancellation passes through alone, even where the provider
-   raised beside it: no answer exists then. Killed here, a ``submit`` has its intent committed and no answer written
-   down, which is settled as every unknown outcome is, by ``find``.
-3. *Answered.* :mod:`.answers` looks at the answer before anybody relies on it; one that makes no sense is a failure
-   like one that was raised. ``submit`` is ``OUTCOME_UNKNOWN`` then, too, since the job may be there.
-4. *Counted.* The breaker hears of it, each call once: a success, a failure of the provider's, of one job's, or nothing
-   where the call was cancelled or says nothing about the provider.
-
-What holds: a submission that may have been accepted never looks like one that was refused; no call waits longer than
-its deadline, except ``follow`` and ``watch``, which have none and go around the breaker, as ``settled`` and ``aclose``
-do, since they must reach the provider also in an outage.
+The calls of what a provider may have beside the protocol (:mod:`.abilities`) come last; without it they answer None.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import trio
 
 from actors.jobs.records import Capacity, JobRequest
-from actors.jobs.retry import FailureKind
 from actors.providers import abilities, answers
 from actors.providers.base import (
     CallDeadlines,
     CancelAck,
-    Capabilities,
     Found,
     Handle,
     Idempotency,
     LogChunk,
     Nudge,
     Prepared,
-    Provider,
     Submitted,
     View,
 )
-from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Permit
-from actors.providers.classify import Blame, Failure, blame, classify, counts_as_success
+from actors.providers.classify import Failure
 from actors.providers.deliveries import Rejected
-from actors.providers.guarded_abilities import AbilityCalls
+from actors.providers.guarded_calls import GuardedCalls
 from actors.providers.guarded_delivery import GuardedDelivery
-from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider"]
 
-T = TypeVar("T")
 
-# Fault points around every call; the subject is the provider's name and the call's: "local.submit".
-PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
-
-
-class GuardedProvider(AbilityCalls):
-    """A provider as the actors see it: the calls of :class:`Provider`, each answering its result or a failure."""
-
-    def __init__(
-        self, provider: Provider, deadlines: CallDeadlines | None = None, breaker: BreakerOptions | None = None
-    ) -> None:
-        self._provider = provider
-        self.breaker = Breaker(provider.name, breaker)
-        self._deadlines = deadlines if deadlines is not None else CallDeadlines()
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self._provider.name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the provider can do."""
-        return self._provider.capabilities
+class GuardedProvider(GuardedCalls):
+    """The calls of :class:`~actors.providers.base.Provider`, each answering its result or a failure."""
 
     @property
     def remarks(self) -> trio.MemoryReceiveChannel[abilities.Remark] | None:
@@ -211,74 +164,39 @@ class GuardedProvider(AbilityCalls):
         seconds = self._deadlines.aclose
         return await self._attempt("aclose", seconds, answers.nothing, self._provider.aclose, shield=True)
 
-    async def _call(
-        self,
-        name: str,
-        checked: Callable[[Any], T],
-        call: Callable[[], Awaitable[Any]],
-        *,
-        about: str | None = None,
-        more_seconds: float = 0.0,
-    ) -> T | Failure:
-        """The one way that every request goes; while the breaker is open, none does.
+    async def stored_bytes(self, key: str, handle: Handle) -> int | None:
+        """What it has on a disk of ours of this job, in bytes; None: nothing is known of it."""
+        if not isinstance(self._provider, abilities.MeasuresOutput):
+            return None
+        measure = partial(self._provider.stored_bytes, key, handle)
+        found = await self._attempt("stored_bytes", self._deadlines.stored_bytes, answers.checked_size, measure)
+        return None if isinstance(found, Failure) else found
 
-        ``about``: the key of the only job that is asked about, None where it is about all of them.
-        """
-        try:
-            permit = self.breaker.admit()
-        except BreakerOpen as refusal:
-            await trio.lowlevel.checkpoint()
-            return Failure(FailureKind.UNAVAILABLE, str(refusal), refusal.retry_after, refusal)
-        try:
-            answer = await self._attempt(name, getattr(self._deadlines, name) + more_seconds, checked, call)
-            if not isinstance(answer, Failure) or counts_as_success(answer):
-                self.breaker.succeeded(permit)
-            else:
-                self._count(name, answer, about, permit)
-            return answer
-        finally:
-            self.breaker.leave(permit)
+    async def settled(self, key: str) -> Failure | None:
+        """Pass on a person's word that nothing of an uncertain job runs any more, where that matters."""
+        if not isinstance(self._provider, abilities.TakesVerdicts):
+            return None
+        settled = partial(self._provider.settled, key)
+        return await self._attempt("settled", self._deadlines.settled, answers.nothing, settled)
 
-    def _count(self, name: str, failure: Failure, about: str | None, permit: Permit) -> None:
-        local = self.capabilities.ends_are_local_events
-        match blame(name, failure, about_one_job=about is not None, local=local):
-            case Blame.PROVIDER:
-                self.breaker.failed(permit, failure.message)
-            case Blame.JOB if about is not None:
-                job = about.rpartition("-")[0] or about  # all attempts of one job are one
-                self.breaker.failed(permit, failure.message, job)
+    async def records_since(self) -> datetime | Failure | None:
+        """Since when it surely knows every job that it accepted; None: it does not say."""
+        if not isinstance(self._provider, abilities.KeepsRecords):
+            return None
+        return await self._call("records_since", answers.checked_moment, self._provider.records_since)
 
-    async def _attempt(
-        self,
-        name: str,
-        seconds: float,
-        checked: Callable[[Any], T],
-        call: Callable[[], Awaitable[Any]],
-        *,
-        shield: bool = False,
-    ) -> T | Failure:
-        subject = f"{self.name}.{name}"
-        with trio.move_on_after(seconds, shield=shield):
-            try:
-                if faults.active is not None:
-                    await faults.async_point(PROVIDER_BEFORE, subject)
-                answer = checked(await call())
-                if faults.active is not None:
-                    await faults.async_point(PROVIDER_AFTER, subject)
-                return answer
-            except Exception as error:  # noqa: BLE001 - the guard: whatever a provider raises is classified
-                return classify(name, error)
-            except BaseExceptionGroup as group:
-                # Cancellation of ours beside failures of the provider's: the failures are part of the group's story,
-                # but only the cancellation may travel on, or a scope above would let the failures through.
-                _, stop = group.split(Exception)
-                assert stop is not None
-                raise stop from group
-        kind = FailureKind.OUTCOME_UNKNOWN if name == "submit" else FailureKind.UNAVAILABLE
-        return Failure(kind, f"{self.name} did not answer {name} within {seconds:g} s")
+    async def held(self) -> list[abilities.Held] | Failure | None:
+        """What it runs for us, known to our rows or not; None: it cannot list that."""
+        if not isinstance(self._provider, abilities.ListsHeld):
+            return None
+        return await self._call("held", answers.checked_held, self._provider.held)
 
-    def _ask(self, name: str, question: Callable[[], T]) -> T | Failure:
-        try:
-            return question()
-        except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
-            return classify(name, error)
+    async def check_requests(
+        self, requests: Sequence[JobRequest]
+    ) -> list[tuple[abilities.RequestFault, ...]] | Failure | None:
+        """What is wrong with each of ``requests``, which were prepared before. None: the provider cannot see that."""
+        if not isinstance(self._provider, abilities.ChecksRequests):
+            return None
+        check = partial(self._provider.check_requests, requests)
+        checked = partial(answers.checked_faults, number=len(requests))
+        return await self._attempt("check_requests", self._deadlines.check_requests, checked, check)

@@ -12,7 +12,7 @@ import attrs
 
 from actors.providers import job_variables
 from actors.providers.disk_threads import DiskThreads
-from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.errors import ProviderError, Unavailable, explained_as
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.outputs import Outputs, last_line, output_url
 from actors.providers.local.shim.files import open_folder, write_plain
@@ -43,10 +43,8 @@ class SharedOutputs:
         if self.root is None:
             return {}
         directory = self.directory(job_id)
-        try:
+        with explained_as(Unavailable, f"{self.setting}: {self.root} cannot be written to"):
             await self._threads.run(_make, directory, parents)
-        except OSError as error:
-            raise Unavailable(f"{self.setting}: {self.root} cannot be written to: {error}") from error
         return {
             job_variables.OUTPUT_DIR: str(directory.output),
             job_variables.PROGRESS_FILE: str(directory.progress),
@@ -77,10 +75,8 @@ class SharedOutputs:
             return
         directory = JobDirectory.of(self.root, job_id)
         self._outputs.forget(job_id)
-        try:
+        with explained_as(ProviderError, f"{self.setting}: {directory.path} cannot be removed"):
             await self._threads.run(directory.remove)
-        except OSError as error:
-            raise ProviderError(f"{self.setting}: {directory.path} cannot be removed: {error}") from error
 
     def _read(self, directory: JobDirectory, *, ended: bool) -> dict[str, Any]:
         found = {

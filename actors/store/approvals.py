@@ -59,16 +59,21 @@ def prolong(connection: Connection, approval_id: str, until: datetime) -> None:
     )
 
 
+_DUE = Prepared(
+    select(approvals).where(_PENDING, approvals.c.expires_at <= bindparam("now")).order_by(approvals.c.expires_at)
+)
+_NEXT = Prepared(select(approvals.c.expires_at).where(_PENDING).order_by(approvals.c.expires_at).limit(1))
+
+
 def due(connection: Connection, now: datetime) -> list[ApprovalRequest]:
     """All open requests whose deadline has come, the oldest deadline first."""
-    query = select(approvals).where(_PENDING, approvals.c.expires_at <= now).order_by(approvals.c.expires_at)
-    return read_all(ApprovalRequest, connection.execute(query))
+    return read_all(ApprovalRequest, _DUE.dicts(connection, now=now))
 
 
 def next_deadline(connection: Connection) -> datetime | None:
     """The earliest deadline of an open request."""
-    query = select(approvals.c.expires_at).where(_PENDING).order_by(approvals.c.expires_at).limit(1)
-    return connection.execute(query).scalar_one_or_none()
+    found = _NEXT.one(connection)
+    return None if found is None else found[0]
 
 
 SIZE = stored_size(approvals.c.reason, approvals.c.decision_reason)

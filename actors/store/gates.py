@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from actors.jobs.bounds import WaitReason
 from actors.store import remembered
-from actors.store.dialect import upsert
+from actors.store.dialect import insert_or_replace
 from actors.store.prepared import Prepared
 from actors.store.schema import provider_gates
 
@@ -43,6 +43,7 @@ class Gate:
 
 
 _GATES = Prepared(select(provider_gates))
+_PUT = Prepared(insert_or_replace(provider_gates, ("provider",)))
 
 
 def read(connection: Connection) -> Mapping[str, Gate]:
@@ -66,5 +67,5 @@ def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[
 
 def put(connection: Connection, gate: Gate) -> None:
     """Write a gate."""
-    connection.execute(upsert(provider_gates, ("provider",), attrs.asdict(gate)))
+    _PUT.run(connection, **attrs.asdict(gate))
     remembered.changed(connection)

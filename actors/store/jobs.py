@@ -246,16 +246,23 @@ _OF_EACH_STATUS = jobs.c.status.in_([constant(status) for status in JobStatus])
 """True of every job: lets the index of a user's jobs find them by their ids."""
 
 
+_OF_USER = jobs.c.user_id == bindparam("user_id")
+_SUBMITTED_SINCE = Prepared(
+    select(func.count()).where(
+        _OF_USER, _OF_EACH_STATUS, jobs.c.job_id >= bindparam("earliest"), jobs.c.created_at > bindparam("since")
+    )
+)
+_ANY = Prepared(select(jobs.c.job_id).where(_OF_USER).limit(1))
+
+
 def submitted_since(connection: Connection, user_id: str, since: datetime) -> int:
     """How many jobs this user submitted after ``since``."""
-    recent = (jobs.c.job_id >= earliest(since)) & (jobs.c.created_at > since)
-    query = select(func.count()).where(jobs.c.user_id == user_id, _OF_EACH_STATUS, recent)
-    return connection.execute(query).scalar_one()
+    return int(_SUBMITTED_SINCE.all(connection, user_id=user_id, earliest=earliest(since), since=since)[0][0])
 
 
 def has_any(connection: Connection, user_id: str) -> bool:
     """Whether this user ever submitted a job."""
-    return connection.execute(select(jobs.c.job_id).where(jobs.c.user_id == user_id).limit(1)).first() is not None
+    return _ANY.one(connection, user_id=user_id) is not None
 
 
 def before(connection: Connection, job: Job, since: datetime) -> tuple[int, bool]:
@@ -266,7 +273,9 @@ def before(connection: Connection, job: Job, since: datetime) -> tuple[int, bool
     return number, connection.execute(select(1).where(earlier).limit(1)).first() is not None
 
 
+_UNCERTAIN = Prepared(select(jobs.c.job_id).where(jobs.c.uncertain_since.is_not(None)).order_by(jobs.c.job_id))
+
+
 def uncertain(connection: Connection) -> list[str]:
     """Ids of active jobs of which it is unknown whether they run; those that ended are no longer uncertain."""
-    query = select(jobs.c.job_id).where(jobs.c.uncertain_since.is_not(None)).order_by(jobs.c.job_id)
-    return list(connection.execute(query).scalars())
+    return [job_id for (job_id,) in _UNCERTAIN.all(connection)]

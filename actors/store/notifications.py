@@ -207,6 +207,9 @@ _WAITING = Prepared(
 )
 
 
+_ENABLED = Prepared(delete_from(notification_targets).where(_same(notification_targets.c.name, "name")))
+
+
 def disabled(connection: Connection) -> dict[str, DisabledTarget]:
     """The targets that are disabled, by name."""
     return {one.name: one for one in read_all(DisabledTarget, _DISABLED.dicts(connection))}
@@ -220,9 +223,7 @@ def disable(connection: Connection, name: str, reason: str, now: datetime) -> bo
 
 def enable(connection: Connection, name: str, now: datetime) -> bool:
     """Enable a target again, and let what waits for it be tried now. False: it was not disabled."""
-    was_disabled = connection.execute(
-        delete_from(notification_targets).where(notification_targets.c.name == name)
-    ).rowcount
+    was_disabled = _ENABLED.run(connection, name=name)
     _FORWARD.run(connection, target=name, at=now)
     return was_disabled == 1
 

@@ -14,7 +14,7 @@ from actors.store.errors import StoreTooNew, StoreUnavailable
 from actors.store.schema import metadata
 
 NEWEST = "0005"
-KNOWN = frozenset({"0001", "0002", "0003", "0004", NEWEST})
+KNOWN = frozenset({"0002", "0003", "0004", NEWEST})
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

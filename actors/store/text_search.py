@@ -172,9 +172,12 @@ _SOME = 2
 """Changed rows, counted by SQLite, from which on a merge has done something."""
 
 
+_MISSING = Prepared(select(func.count()).select_from(_NEXT.limit(bindparam("most")).subquery()))
+
+
 def number_missing(connection: Connection, most: int) -> int:
     """How many ended jobs are not in the index; counts up to ``most``."""
-    return connection.execute(select(func.count()).select_from(_NEXT.limit(most).subquery())).scalar_one()
+    return int(_MISSING.all(connection, most=most)[0][0])
 
 
 def fill(connection: Connection, most: int) -> int:

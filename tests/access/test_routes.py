@@ -75,7 +75,7 @@ async def ask(app: App, method: str, path: str, headers: dict[str, str], body: b
         else:
             content.extend(message.get("body", b""))
 
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             await app(scope, receive, send)
     return Answer(got["status"], got["headers"], bytes(content))

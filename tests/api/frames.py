@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import trio
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that never comes has failed; what comes, comes at once."""
 
 

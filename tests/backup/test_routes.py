@@ -14,7 +14,7 @@ from actors.jobs.options import Limits
 from actors.providers.base import Idempotency
 from actors.providers.scripted import ScriptedOptions
 from actors.testing import request
-from tests.backup.test_look_ups import looked_up
+from tests.backup.look_ups import looked_up
 
 NONE = ScriptedOptions(idempotency=Idempotency.NONE)
 

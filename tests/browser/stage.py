@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,19 +15,33 @@ import httpx
 import pytest
 
 from tests.api.supervised import ROOT, Served
+from tests.ports import free_ports
 
 try:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 except ImportError:
     pytest.skip("playwright is missing: pip install -e '.[parts]', as .ci/run does", allow_module_level=True)
 
-__all__ = ["PATIENCE", "Browser", "Page", "Route", "Stage", "at", "chromium", "expect", "marks", "page_of", "row"]
+__all__ = [
+    "PATIENCE",
+    "Browser",
+    "Page",
+    "Route",
+    "Stage",
+    "at",
+    "chromium",
+    "expect",
+    "inked",
+    "marks",
+    "page_of",
+    "row",
+]
 CHROMIUM = os.environ.get("GREENROOM_TEST_CHROMIUM") or shutil.which("chromium")
 marks = [
     pytest.mark.parts,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt-get install chromium, as .ci/run does"),
 ]
-PATIENCE = 30_000.0
+PATIENCE = 60_000.0
 """Milliseconds after which something that never shows has failed; what shows, shows within a second or two."""
 expect.set_options(timeout=PATIENCE)
 _CONFIG = """
@@ -51,13 +64,6 @@ providers: {{local: {{cpus: 4, gpus: 2}}, there: {{kind: scripted}}}}
 """
 
 
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
 @attrs.frozen
 class Stage:
     """A configuration with ports that stay, and the state directory that outlives its supervisors."""
@@ -68,14 +74,14 @@ class Stage:
 
     @classmethod
     def set_up(cls, folder: Path) -> Stage:
-        config, ports = folder / "app.yaml", (free_port(), free_port())
+        config, ports = folder / "app.yaml", free_ports(2)
         config.write_text(_CONFIG.format(http=ports[0], feed=ports[1]))
         return cls(config, folder / "state", ports[1])
 
     def ask(self, method: str, path: str, **fields: Any) -> Any:
         """As the operator, through the Unix socket, where commands are taken."""
         transport = httpx.HTTPTransport(uds=str(self.state / "greenroom.sock"))
-        with httpx.Client(transport=transport, base_url="http://greenroom", timeout=30) as client:
+        with httpx.Client(transport=transport, base_url="http://greenroom", timeout=60) as client:
             return client.request(method, path, **fields).raise_for_status().json()
 
     def submit(self, name: str, **fields: Any) -> Any:
@@ -92,7 +98,7 @@ class Stage:
         """Wait until the job has ended: the stream of its output ends then."""
         transport = httpx.HTTPTransport(uds=str(self.state / "greenroom.sock"))
         with (
-            httpx.Client(transport=transport, base_url="http://greenroom", timeout=30) as client,
+            httpx.Client(transport=transport, base_url="http://greenroom", timeout=60) as client,
             client.stream("GET", f"/api/jobs/{job_id}/logs/stream") as stream,
         ):
             for _ in stream.iter_lines():
@@ -103,10 +109,11 @@ class Stage:
         made: str = self.ask("POST", "/api/session/code")["link"]
         return made
 
-    def events(self, after: int) -> list[int]:
-        """The numbers of the rows of events after one."""
+    def events(self, after: int, job_id: str = "%") -> list[int]:
+        """The numbers of the rows of events after one: of all of them, or of those of a job."""
+        asked = "SELECT seq FROM events WHERE seq > ? AND coalesce(job_id, '') LIKE ? ORDER BY seq"
         with closing(sqlite3.connect(f"file:{self.state / 'greenroom.db'}?mode=ro", uri=True)) as rows:
-            return [seq for (seq,) in rows.execute("SELECT seq FROM events WHERE seq > ? ORDER BY seq", (after,))]
+            return [seq for (seq,) in rows.execute(asked, (after, job_id))]
 
 
 @contextmanager
@@ -145,6 +152,14 @@ def _is_fault(message: ConsoleMessage) -> bool:
 def at(served: Served, place: str) -> str:
     """The address of a view of the page."""
     return f"{served.address}/#/{place}"
+
+
+INK = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(part => part)"
+
+
+def inked(figure: Any) -> None:
+    """Wait until something is drawn in the plot of a figure: it is drawn in a frame, not when its data come."""
+    figure.page.wait_for_function(INK, arg=figure.locator("canvas").element_handle())
 
 
 def row(page: Page, name: str) -> Any:

@@ -77,7 +77,7 @@ def test_an_event_source_is_told_each_event_once(stage: Stage, page: Page, serve
     page.goto(at(served, "health"))
     seen = page.evaluate(LISTEN, [f"/api/events?after={start}&job_id={job['job_id']}", 4])
     assert [type_ for type_, _ in seen] == ["connection", "job_queued", "job_dispatched", "message"]
-    assert [int(number) for _, number in seen] == [start, *stage.events(start)[:2], int(seen[3][1])]
+    assert [int(number) for _, number in seen] == [start, *stage.events(start, job["job_id"])[:2], int(seen[3][1])]
 
 
 def test_a_web_socket_of_our_page_follows_the_feed(stage: Stage, page: Page, served: Served) -> None:

@@ -106,7 +106,7 @@ def test_what_is_kept_for_whom_is_linked(stage_of_its_own: Stage, browser: Brows
     """A wide job was passed over long enough, so what is free is kept for it."""
     stage = stage_of_its_own
     stage.config.write_text(stage.config.read_text() + "queue: {reserve_after: 0s}\n")
-    with serving(stage.config, stage.state, 120) as served, page_of(browser) as page:
+    with serving(stage.config, stage.state) as served, page_of(browser) as page:
         jobs = [on_this_machine(stage, name, {"cpus": cpus}) for name, cpus in (("runs", 3), ("wide-one", 4))]
         page.goto(stage.link())
         page.goto(at(served, "queue"))

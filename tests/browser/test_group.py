@@ -9,10 +9,9 @@ import re
 import pytest
 
 from tests.api.supervised import ROOT, Served
-from tests.browser.stage import Page, Stage, at, expect, marks, row
+from tests.browser.stage import Browser, Page, Stage, at, expect, inked, marks, page_of, row
 
 pytestmark = marks
-INK = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(part => part)"
 NAMES = ["of-rate-0.05", "of-rate-0.2", "of-rate-20"]
 
 
@@ -57,16 +56,41 @@ def test_parameters_and_metrics_are_sorted_filtered_and_the_best_is_marked(group
     expect(group.locator("caption").first).to_contain_text("1 of 3 jobs")
 
 
+def test_what_is_chosen_stands_in_the_address(group: Page, browser: Browser, stage: Stage) -> None:
+    """Order, filter, drawn jobs, plots: who opens the address sees the same."""
+    group.get_by_role("columnheader", name="lr").get_by_role("button").click()
+    group.get_by_role("columnheader", name="lr").get_by_role("button").click()
+    group.get_by_label("Filter").fill("of-rate")
+    group.get_by_role("checkbox", name="Draw of-rate-0.05").uncheck()
+    group.get_by_label("Metric", exact=True).first.select_option("accuracy")
+    group.get_by_label("Metric", exact=True).last.select_option("accuracy")
+    group.get_by_label("Logarithmic parameter").check()
+    address = group.url
+    assert "user=ana" in address
+    with page_of(browser) as other:
+        other.goto(stage.link())
+        other.get_by_role("navigation").wait_for()
+        other.goto(address)
+        expect(other.get_by_role("columnheader", name="lr")).to_have_attribute("aria-sort", "descending")
+        assert order(other) == NAMES[::-1]
+        expect(other.get_by_label("Filter")).to_have_value("of-rate")
+        expect(other.get_by_role("checkbox", name="Draw of-rate-0.05")).not_to_be_checked()
+        expect(other.get_by_role("checkbox", name="Draw of-rate-0.2")).to_be_checked()
+        expect(other.get_by_role("figure", name="accuracy of the chosen jobs")).to_be_visible()
+        expect(other.get_by_role("figure", name="accuracy by lr")).to_be_visible()
+        expect(other.get_by_label("Logarithmic parameter")).to_be_checked()
+
+
 def test_curves_of_chosen_jobs_are_in_one_plot_and_a_parameter_is_drawn_against_a_metric(group: Page) -> None:
     curves = group.get_by_role("figure", name="of the chosen jobs")
     expect(curves.get_by_role("listitem")).to_have_count(2)  # what diverged at once has no curve
-    assert curves.locator("canvas").evaluate(INK)
+    inked(curves)
     group.get_by_role("checkbox", name="Draw of-rate-0.05").uncheck()
     expect(curves.get_by_role("listitem")).to_have_count(1)
     group.get_by_label("Metric", exact=True).first.select_option("accuracy")
     expect(group.get_by_role("figure", name="accuracy of the chosen jobs")).to_be_visible()
     scatter = group.get_by_role("figure", name=re.compile("by lr"))
-    assert scatter.locator("canvas").evaluate(INK)
+    inked(scatter)
     scatter.get_by_text("Points as a table").click()
     expect(scatter.get_by_role("row")).to_have_count(3)
     group.get_by_label("Logarithmic parameter").check()

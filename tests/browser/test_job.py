@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from tests.api.supervised import Served
-from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of
+from tests.browser.stage import Browser, Page, Stage, at, expect, inked, marks, page_of
 
 pytestmark = marks
-INK = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(part => part)"
 PRINTS = r"""
 import sys
 for number in range(300):
@@ -47,12 +46,36 @@ def test_output_is_searched_followed_and_downloaded(stage: Stage, page: Page, se
     expect(output.locator("mark")).to_have_text("needle")
     expect(page.get_by_label("Follow")).not_to_be_checked()
     page.get_by_label("Search", exact=True).fill("no such words")
-    expect(page.get_by_text("Not found.")).to_be_visible()
+    expect(page.get_by_text("Not found in what is shown.")).to_be_visible()
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download").click()
     content = waiting.value.path().read_bytes()
     assert content.startswith(b"line 0 of the output\n")
     assert (content.count(b"x"), content.count(b"\x07")) == (2_000_000, 1)
+
+
+def test_the_whole_output_is_searched_by_the_server(stage: Stage, page: Page, served: Served) -> None:
+    """What is no longer shown is found there, with the numbers of its lines; marked, and as text."""
+    job = local(stage, "prints-more", PRINTS)
+    stage.ended(job)
+    page.goto(at(served, f"jobs/{job}"))
+    expect(page.get_by_role("region", name="Output")).to_contain_text("the end")
+    found = page.get_by_role("region", name="Lines that were found")
+    search, whole = page.get_by_label("Search", exact=True), page.get_by_role("button", name="Search the whole output")
+    search.fill("LINE 17")
+    expect(page.get_by_text("Not found in what is shown.")).to_be_visible()
+    whole.click()
+    expect(page.get_by_text("11 lines found in 304 lines, 2 MB.")).to_be_visible()
+    expect(found.get_by_role("row", name="18 line 17 of the output", exact=True)).to_be_visible()
+    expect(found.locator("mark").first).to_have_text("line 17")
+    search.fill("needle")
+    expect(found).to_be_hidden()
+    whole.click()
+    expect(page.get_by_text("2 lines found in 304 lines, 2 MB.")).to_be_visible()
+    expect(found).to_contain_text("<U+202E>needle two")
+    search.fill("no such words")
+    whole.click()
+    expect(page.get_by_text("Not found in 304 lines, 2 MB.")).to_be_visible()
 
 
 def test_places_that_are_found_are_gone_through_by_keyboard(stage: Stage, page: Page, served: Served) -> None:
@@ -102,7 +125,7 @@ def test_curves_come_while_a_job_runs_whatever_colours_there_are(
             page.goto(at(served, f"jobs/{job}"))
             loss = page.get_by_role("figure", name="loss", exact=True)
             expect(loss.get_by_role("listitem")).to_have_count(2)
-            assert loss.locator("canvas").evaluate(INK)
+            inked(loss)
             loss.get_by_role("slider").press("Home")
             expect(loss.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile("step 1: .*train.loss 1"))
             page.get_by_label("Logarithmic scale").check()
@@ -110,6 +133,6 @@ def test_curves_come_while_a_job_runs_whatever_colours_there_are(
             page.get_by_label("Smoothing").fill("0.9")
             expect(loss.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile("step 1: .*train.loss 1"))
             page.emulate_media(color_scheme="dark", forced_colors="none")
-            assert loss.locator("canvas").evaluate(INK)
+            inked(loss)
     finally:
         stage.ask("POST", f"/api/jobs/{job}/cancel")

@@ -10,6 +10,15 @@ from tests.api.supervised import Served, serving
 from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of, row
 
 pytestmark = marks
+TWELVE_EPOCHS = """
+import sys
+for epoch in range(1, 13):
+    print(f"epoch {epoch}/12")
+    if epoch == 2:
+        open(sys.argv[1]).read()
+print("done: 12 epochs")
+"""
+"""A training that ends when it is let go on, and not before."""
 
 
 def numbers(page: Page) -> list[int]:
@@ -21,9 +30,12 @@ def test_a_page_outlives_the_supervisor_and_misses_nothing(stage_of_its_own: Sta
     """kill -9 in the middle of work: the page says so, catches up by itself, and has each event once, in order."""
     stage = stage_of_its_own
     with page_of(browser) as page, ExitStack() as supervisors:
-        first = supervisors.enter_context(serving(stage.config, stage.state, 120, kill=True))
+        first = supervisors.enter_context(serving(stage.config, stage.state, kill=True))
         page.goto(stage.link())
-        training = stage.training("outlives", "--epochs", "12")
+        gate = stage.state.with_name("gate")
+        os.mkfifo(gate)
+        command = ["python", "-uc", TWELVE_EPOCHS, str(gate)]
+        training = stage.submit("outlives", provider="local", spec=None, command=command)
         log = page.context.new_page()
         log.goto(at(first, f"jobs/{training['job_id']}"))
         expect(log.get_by_role("region", name="Output")).to_contain_text("epoch 2/12")
@@ -33,16 +45,17 @@ def test_a_page_outlives_the_supervisor_and_misses_nothing(stage_of_its_own: Sta
         said = page.locator("#connection")
         expect(said).to_contain_text("Disconnected: the supervisor does not answer. This is how things stood at")
         expect(said).to_have_attribute("aria-live", "polite")
-        second = supervisors.enter_context(serving(stage.config, stage.state, 120))
+        second = supervisors.enter_context(serving(stage.config, stage.state))
         stage.submit("after")  # before the page asks again, as likely as not
         expect(said).to_have_text("")
+        gate.write_text("")
         for name in ("after", "outlives"):
             expect(page.get_by_role("row").filter(has_text=name).filter(has_text="job is now completed")).to_have_count(
                 1
             )
         seen = numbers(page)[::-1]
         assert seen == stage.events(seen[0] - 1)
-        expect(log.get_by_text("done: held-out accuracy")).to_be_visible()
+        expect(log.get_by_text("done: 12 epochs")).to_be_visible()
         written = log.get_by_role("region", name="Output").inner_text().splitlines()
         epochs = [line.split()[1] for line in written if line.startswith("epoch")]
         assert epochs == [f"{number}/12" for number in range(1, 13)]
@@ -54,7 +67,7 @@ def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Br
     """kill -9 below all of them: each says so, and shows what happened since without a reload."""
     stage = stage_of_its_own
     with ExitStack() as supervisors, ExitStack() as browsers:
-        first = supervisors.enter_context(serving(stage.config, stage.state, 120, kill=True))
+        first = supervisors.enter_context(serving(stage.config, stage.state, kill=True))
         job = stage.submit("waits", group="both", start_after="+2h")["job_id"]
         shown = {
             "jobs": "after", f"jobs/{job}": "cancelled", "group/both?user=ana": "after", "queue": "behind",
@@ -70,7 +83,7 @@ def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Br
         supervisors.close()
         for page in pages.values():
             expect(page.locator("#connection")).to_contain_text("Disconnected: the supervisor does not answer.")
-        supervisors.enter_context(serving(stage.config, stage.state, 120))
+        supervisors.enter_context(serving(stage.config, stage.state))
         stage.ask("POST", f"/api/jobs/{job}/cancel")
         stage.submit("after", group="both", requires_approval="asked for later")
         stage.submit("behind", start_after="+2h")
@@ -101,7 +114,7 @@ def test_a_supervisor_that_stops_says_so(stage_of_its_own: Stage, browser: Brows
     """The goodbye is told apart from a silence; a session that ended meanwhile leads back to the sign-in."""
     stage = stage_of_its_own
     with page_of(browser) as page, ExitStack() as supervisors:
-        served = supervisors.enter_context(serving(stage.config, stage.state, 120))
+        served = supervisors.enter_context(serving(stage.config, stage.state))
         made = served.ask("POST", "/api/tokens", json={"user_id": "bo", "level": "lead"})
         page.goto(served.address)
         page.get_by_label("Token", exact=True).fill(made["token"])
@@ -110,7 +123,7 @@ def test_a_supervisor_that_stops_says_so(stage_of_its_own: Stage, browser: Brows
         supervisors.close()
         expect(page.locator("#connection")).to_contain_text("Disconnected: the supervisor")
         page.route("**/api/**", lambda route: route.abort())  # no request reaches the next supervisor too early
-        again = supervisors.enter_context(serving(stage.config, stage.state, 120))
+        again = supervisors.enter_context(serving(stage.config, stage.state))
         again.ask("DELETE", f"/api/tokens/{made['token_id']}")
         page.unroute("**/api/**")
         expect(page.get_by_role("alert").filter(has_text="The session has ended.")).to_be_visible()

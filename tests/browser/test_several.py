@@ -97,7 +97,7 @@ def test_what_cannot_be_done_is_said_job_by_job(stage: Stage, page: Page, served
 
 def test_a_viewer_is_told_which_level_changes_jobs(stage_of_its_own: Stage, browser: Browser) -> None:
     stage = stage_of_its_own
-    with serving(stage.config, stage.state, 120) as served, page_of(browser) as page:
+    with serving(stage.config, stage.state) as served, page_of(browser) as page:
         made = served.ask("POST", "/api/tokens", json={"user_id": "ana", "level": "viewer"})
         stage.submit("seen")
         page.goto(served.address)

@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 
 from tests.cli.conftest import Terminal, stop, until
+from tests.ports import free_ports
 
 CONFIG = """
 http: {port: 0}
@@ -41,11 +42,14 @@ class Remote:
 
 @contextmanager
 def serving(here: Terminal, elsewhere: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[Remote]:
-    """A supervisor with :data:`CONFIG`, until the block ends. With a ``certificate`` and its key it serves HTTPS."""
+    """A supervisor with :data:`CONFIG`, until the block ends. With a ``certificate`` and its key it serves HTTPS.
+
+    Its port stays: the next supervisor with the same configuration serves there, too.
+    """
     (here.cwd / "train.sh").write_text(PROGRAM)
-    config = CONFIG.replace("FOLDER", str(here.cwd))
+    config = CONFIG.replace("FOLDER", str(here.cwd)).replace("port: 0", f"port: {free_ports(1)[0]}")
     if certificate is not None:
-        config = config.replace("port: 0", "port: 0, tls_certificate: {}, tls_key: {}".format(*certificate))
+        config = config.replace("}\nnotify", ", tls_certificate: {}, tls_key: {}}}\nnotify".format(*certificate))
     (here.cwd / "greenroom.yaml").write_text(config)
     process = here.start("run")
     try:

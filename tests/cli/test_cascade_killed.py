@@ -29,7 +29,7 @@ def ask(database: Path, query: str) -> Any:
 
 def until_left(database: Path, most: int, query: str = _LEFT) -> None:
     """Return when at most so many jobs still wait, or what else ``query`` counts."""
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
     while ask(database, query) > most:
         assert time.monotonic() < ends, f"{query}: {ask(database, query)} are left"
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from actors.cli import network
 from actors.cli.group import cli
 from actors.cli.network import BadInput, checked_url, read_token
+from tests.ports import silent_port
 
 NEEDS = "--url: must be https://HOST\\[:PORT\\], not"
 
@@ -110,6 +111,19 @@ def test_a_token_that_is_no_file_or_is_the_token_itself_is_refused(tmp_path: Pat
         read_token(None, "GREENROOM_TOKEN_FILE")
 
 
+def whole_request(connection: socket.socket) -> bytes:
+    """A request with its body: closed before that is read, the connection would be reset while it is sent."""
+    head, body = b"", b""
+    while not body and (piece := connection.recv(65_536)):
+        head, blank, body = (head + piece).partition(b"\r\n\r\n")
+        if blank:
+            break
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    while len(body) < int(length[1] if length else 0) and (piece := connection.recv(65_536)):
+        body += piece
+    return head + b"\r\n\r\n" + body
+
+
 @contextmanager
 def answering(answers: Sequence[bytes | Callable[[bytes], bytes]]) -> Iterator[tuple[str, list[bytes]]]:
     """A server that gives each connection the next answer and closes it; its address and what it received."""
@@ -123,9 +137,9 @@ def answering(answers: Sequence[bytes | Callable[[bytes], bytes]]) -> Iterator[t
                 except OSError:  # the test has ended
                     return
                 with connection:
-                    head = connection.recv(65_536)
-                    received.append(head)
-                    connection.sendall(answer(head) if callable(answer) else answer)
+                    request = whole_request(connection)
+                    received.append(request)
+                    connection.sendall(answer(request) if callable(answer) else answer)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -172,7 +186,7 @@ ANSWERS: dict[str, tuple[Any, str]] = {
     "other JSON": (greenroom(200, b"[1]"), "seems to run another version of Greenroom"),
     "wrong token": (greenroom(401, b"{}"), r"URL does not accept the token in \S*token: unknown, revoked or expired"),
     "another name": (greenroom(421, b"{}"), r"by the name 127\.0\.0\.1:\d+: add it to http\.allowed_hosts there"),
-    "level": (greenroom(403, b'{"detail": "this takes a lead\\u001b[1m"}'), "this takes a lead.{1,3}1m"),
+    "level": (greenroom(403, b'{"detail": "this needs level lead\\u001b[1m"}'), "this needs level lead.{1,3}1m"),
     "rate": (greenroom(429, BUSY, "Retry-After: 7"), "too many requests; try again in 7 s"),
     "busy": (greenroom(503, BUSY, "Retry-After: 5"), r"too many requests \(correlation ID c\); try again in 5 s"),
     "odd problem": (greenroom(500, b"[]"), r"status 500 \(correlation ID \)"),
@@ -206,9 +220,8 @@ def test_invalid_input_is_exit_status_2_over_the_network_too(token_file: Path) -
 
 
 def test_nobody_listens_and_an_unknown_name_are_one_sentence(token_file: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    status, said = asked(f"http://127.0.0.1:{port}", token_file, "jobs", HTTP_PROXY="http://proxy:3128")
+    with silent_port() as port:
+        status, said = asked(f"http://127.0.0.1:{port}", token_file, "jobs", HTTP_PROXY="http://proxy:3128")
     assert status == 1
     assert said == (
         f"greenroom: nobody listens at http://127.0.0.1:{port} (HTTP_PROXY is not used: Greenroom connects directly)\n"

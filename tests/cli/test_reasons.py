@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,10 +85,7 @@ cli.main(["run"])
 @pytest.fixture
 def hanging(terminal: Any) -> Iterator[subprocess.Popen[str]]:
     """A supervisor whose local provider never comes back from a look at its jobs."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HANGING], cwd=terminal.cwd, env=terminal.environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    process = terminal.python(HANGING)
     until(process, "Supervisor is ready")
     yield process
     if process.poll() is None:

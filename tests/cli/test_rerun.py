@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
 import pytest
+
+from tests.cli.conftest import MOST_SECONDS, until
 
 # The first attempt is interrupted as by a shutdown of the machine, the second one asks to be run again, the third ends.
 SCRIPT = """
@@ -42,10 +45,20 @@ def test_a_job_goes_on_after_an_interruption_and_shows_its_attempts(terminal: An
 
 
 def test_the_output_of_all_attempts_is_followed(terminal: Any, supervisor: Any) -> None:
-    words = ("--rerun", "3", "--rerun-on", "interrupted,exit:75", "--rerun-delay", "3s")
-    job = terminal.json("submit", "--json", *words, "--", "sh", "-c", SCRIPT)
-    followed = terminal.type("logs", "--follow", job["job_id"]).stdout
-    assert re.findall(r"attempt \d begins|of \d$|attempt \d follows", followed, re.MULTILINE) == [
+    """Each attempt ends when its beginning was read."""
+    gated = SCRIPT.replace("[ $GREENROOM_ATTEMPT = 1 ]", "cat gate-$GREENROOM_ATTEMPT\n[ $GREENROOM_ATTEMPT = 1 ]")
+    for attempt in (1, 2, 3):
+        os.mkfifo(terminal.cwd / f"gate-{attempt}")
+    job = terminal.json("submit", "--json", *RERUN, "--", "sh", "-c", gated)
+    following = terminal.start("logs", "--follow", job["job_id"])
+    followed = []
+    for attempt in (1, 2, 3):
+        followed += until(following, f"attempt {attempt} begins")
+        (terminal.cwd / f"gate-{attempt}").write_text("")
+    followed += following.stdout
+    following.wait(MOST_SECONDS)
+    following.stdout.close()
+    assert re.findall(r"attempt \d begins|of \d$|attempt \d follows", "".join(followed), re.MULTILINE) == [
         "attempt 1 begins", "attempt 2 follows", "attempt 2 begins", "of 1",
         "attempt 3 follows", "attempt 3 begins", "of 2",
     ]  # fmt: skip

@@ -182,9 +182,9 @@ def test_a_real_supervisor_says_ready_alive_and_stopping(manager: Manager, tmp_p
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL) as process:
         try:
             assert manager.wait_for("READY", 60)["MAINPID"] == str(process.pid)
-            assert manager.wait_for("WATCHDOG", 30)["STATUS"] == "ok"
+            assert manager.wait_for("WATCHDOG", 60)["STATUS"] == "ok"
             process.send_signal(signal.SIGTERM)
-            assert manager.wait_for("STOPPING", 30)["STOPPING"] == "1"
-            assert process.wait(30) == 0
+            assert manager.wait_for("STOPPING", 60)["STOPPING"] == "1"
+            assert process.wait(60) == 0
         finally:
             process.kill()

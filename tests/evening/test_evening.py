@@ -116,18 +116,15 @@ def evening(terminal: Terminal) -> Iterator[Evening]:
         stop(here.running)
 
 
-def test_an_evening(evening: Evening, job_file: Callable[[str], str]) -> None:
+def a_sweep(evening: Evening, job_file: Callable[[str], str]) -> None:
+    """Ten fine-tunings in one file, and a job that picks the best when all have ended; curves and a comparison."""
     terminal, shown = evening.terminal, evening.shown
-
-    # Ten fine-tunings in one file, and a job that picks the best when all have ended.
     file = job_file(SWEEP)
     assert "10 new" in shown("submit", "--file", file)
     pick = ("--name", "pick", "--after", "group:tune", "--after-mode", "ended", "--", "python3", "pick.py")
     assert "pick" in shown("submit", "--wait", *pick)
     assert shown("logs", "pick") == "of 10 the best is tune-0.50-1\n"
     assert "10 already there (3 failed)" in shown("submit", "--file", file)
-
-    # Curves and a comparison.
     assert "loss" in shown("metrics", "tune-0.50-1")
     rows = {one["name"]: one for one in terminal.json("compare", "tune", "--json")}
     assert rows["tune-0.50-1"]["parameters"] == {"lr": "0.50", "seed": "1"}
@@ -136,43 +133,63 @@ def test_an_evening(evening: Evening, job_file: Callable[[str], str]) -> None:
     assert len(table) == 11
     assert table[0].split()[:5] == ["JOB", "NAME", "STATUS", "lr", "seed"]
 
-    # Three have failed: look why, and try them again.
+
+def failures(evening: Evening) -> None:
+    """Three have failed: look why, and try them again."""
+    shown = evening.shown
     assert evening.statuses("--group", "tune", "--status", "failed") == {"failed": 3}
     assert "the loss is not a number" in shown("show", "tune-2-3")
     assert "3 jobs would be submitted again" in shown("retry", "--group", "tune", "--status", "failed", "--dry-run")
-    assert terminal.type("retry", "--group", "tune", "--status", "failed").returncode == 2
+    assert evening.terminal.type("retry", "--group", "tune", "--status", "failed").returncode == 2
     assert "3 jobs submitted again" in shown("retry", "--group", "tune", "--status", "failed", "--yes")
 
-    # A long training that is interrupted and goes on from its checkpoint.
+
+def an_interruption(evening: Evening) -> None:
+    """A long training that is interrupted and goes on from its checkpoint."""
+    shown = evening.shown
     rerun = ("--rerun", "3", "--rerun-on", "exit:75", "--rerun-delay", "0.1s")
     shown("submit", "--wait", "--name", "long", *rerun, "--", "python3", "long.py")
     assert shown("logs", "--attempt", "1", "long") == "attempt 1 begins at step 0\n"
     assert shown("logs", "long") == "attempt 2 begins at step 50\n"
-    assert len(terminal.json("show", "long", "--json")["attempts"]) == 2
+    assert len(evening.terminal.json("show", "long", "--json")["attempts"]) == 2
 
-    # A chain that waits for the night; then the power fails.
-    os.mkfifo(terminal.cwd / "gate")
-    os.mkfifo(terminal.cwd / "began")
+
+def the_night(evening: Evening) -> None:
+    """A chain that waits for the night; then the power fails."""
+    cwd, shown = evening.terminal.cwd, evening.shown
+    os.mkfifo(cwd / "gate")
+    os.mkfifo(cwd / "began")
     shown("submit", "--name", "gate", "--", "python3", "gate.py")
     shown("submit", "--name", "then", "--after", "gate", "--", "echo", "after the gate")
     shown("submit", "--name", "night", "--start-after", "+9h", "--", "true")
-    assert (terminal.cwd / "began").read_text() == ""  # it runs
+    assert (cwd / "began").read_text() == ""  # it runs
     queue = shown("queue")
     assert "waits for gate (" in queue
     assert "starts at" in queue
     evening.killed()
-    (terminal.cwd / "gate").write_text("")
-    last = ("--name", "last", "--after", "then", "--", "true")
-    shown("submit", "--wait", *last)
+    (cwd / "gate").write_text("")
+    shown("submit", "--wait", "--name", "last", "--after", "then", "--", "true")
     assert shown("logs", "gate") == "through\n"
     assert shown("logs", "then") == "after the gate\n"
 
-    # Messages: each failure singly, the rest as one for the group, again when those that were retried had ended.
-    assert evening.notes() == {"failed": 6, "group_ended": 2}
 
-    # In the morning: nothing is lost, nothing ran twice; what is not needed goes.
+def the_morning(evening: Evening) -> None:
+    """Nothing is lost, nothing ran twice; what is not needed goes.
+
+    Messages: each failure singly, the rest as one for the group, again when those that were retried had ended.
+    """
+    terminal, shown = evening.terminal, evening.shown
+    assert evening.notes() == {"failed": 6, "group_ended": 2}
     assert "cancelled" in shown("cancel", "night")
     assert evening.statuses()["completed"] == 7 + 1 + 1 + 3
     assert terminal.json("show", "gate", "--json")["attempt"] == 0
     assert "removed" in shown("rm", "--group", "tune", "--status", "failed", "--yes")
     assert "failed" not in evening.statuses("--group", "tune")
+
+
+def test_an_evening(evening: Evening, job_file: Callable[[str], str]) -> None:
+    a_sweep(evening, job_file)
+    failures(evening)
+    an_interruption(evening)
+    the_night(evening)
+    the_morning(evening)

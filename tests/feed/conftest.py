@@ -46,7 +46,7 @@ class Seen:
         await self.socket.send_message(orjson.dumps(message).decode())
 
     async def next(self) -> dict[str, Any]:
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             found: dict[str, Any] = orjson.loads(await self.socket.get_message())
         return found
 

@@ -42,7 +42,7 @@ async def test_websockets_of_pypi(runtime: RunningRuntime, feed: FeedServer, sup
             client.send(json.dumps({"type": "subscribe", "after": 0}))
             with contextlib.suppress(ConnectionClosed):
                 while True:
-                    seen.append(json.loads(client.recv(20)))
+                    seen.append(json.loads(client.recv(60)))
                     if seen[-1]["type"] == "limits_changed":
                         trio.from_thread.run_sync(ready.set)
             return client.close_code
@@ -67,7 +67,7 @@ async def test_wscat_of_npm(runtime: RunningRuntime, feed: FeedServer) -> None:
     assert WSCAT is not None
     command = [
         WSCAT, "--connect", f"ws://127.0.0.1:{feed.port}/", "-H", "Authorization: Bearer boss",
-        "-x", '{"type":"subscribe","after":0}', "-w", "2",
+        "-x", '{"type":"subscribe","after":0}', "-w", "5",
     ]  # fmt: skip
     open_end, stdin = socket.socketpair()  # it leaves when its stdin ends
     with open_end, stdin:
@@ -109,8 +109,8 @@ async def test_twenty_that_never_read_beside_one_that_does(runtime: RunningRunti
         url = f"ws://127.0.0.1:{open_feed.port}/"
         with websockets_connect(url, additional_headers=headers, compression=None) as client:
             client.send(json.dumps({"type": "subscribe", "types": ["job_queued"]}))
-            client.recv(20)
-            client.recv(20)
+            client.recv(60)
+            client.recv(60)
             trio.from_thread.run_sync(ready.set)
             while len(numbers) < 10_000:
                 numbers.append(json.loads(client.recv(60))["seq"])

@@ -28,7 +28,7 @@ class Printed:
         self._news = trio.Event()
 
     async def until(self, there: Callable[[list[str]], bool]) -> None:
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while not there(self.lines):
                 await self._news.wait()
 

@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 
 import pytest
 
 from actors.jobs.bounds import ProviderState, WaitReason
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
-from actors.jobs.scheduling import Decision, Head, Lane, Running, decide, explain, global_limit_reached, nothing_may_run
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OPEN = {"local": ProviderState(Capacity())}
-
-
-def ago(minutes: float) -> datetime:
-    return NOW - timedelta(minutes=minutes)
-
-
-def lane(
-    name: str,
-    *,
-    user: str = "ana",
-    org: str | None = None,
-    team: str | None = None,
-    provider: str = "local",
-    needs: Resources = Resources(),  # noqa: B008 - frozen
-    base: int = 10,
-    override: int | None = None,
-    waited: float = 1,
-    seq: int = 0,
-    count: int = 1,
-    blocked: float | None = None,
-) -> Lane:
-    """A lane whose only queued job is ``name``; its id is the sum of the name's characters, so that tests may ask."""
-    since = None if blocked is None else ago(blocked)
-    head = Head(name, ago(waited), seq)
-    return Lane(lane_id(name), user, org, team, provider, needs, base, override, count, head, since)
-
-
-def lane_id(name: str) -> int:
-    return sum(ord(letter) * 31**place for place, letter in enumerate(name))
-
-
-def decided(
-    *lanes: Lane,
-    running: tuple[Running, ...] = (),
-    limits: Limits | None = None,
-    providers: Mapping[str, ProviderState] = OPEN,
-    behind: Mapping[str, Head] | None = None,
-    at_most: int | None = None,
-) -> Decision:
-    following = behind or {}
-    wide = limits or Limits(total=100, per_user=100)
-    return decide(lanes, running, wide, providers, NOW, lambda one: following.get(one.head.job_id), at_most)
-
-
-def names(decision: Decision) -> list[str]:
-    return [pick.head.job_id for pick in decision.picks]
-
-
-def runs(user: str = "ana", *, count: int = 1, needs: Resources = Resources(), org: str | None = None) -> Running:  # noqa: B008 - frozen
-    return Running(user, org, None, "local", needs, count)
-
+from actors.jobs.scheduling import Head, Lane, decide, explain, global_limit_reached, nothing_may_run
+from tests.jobs.lanes import NOW, OPEN, ago, decided, lane, lane_id, names, runs
 
 # Order.
 
@@ -201,114 +147,6 @@ def test_at_most_bounds_the_picks_and_the_rest_is_told_that_others_come_first() 
     decision = decided(lane("a", waited=3), lane("b", waited=2), lane("c", waited=1), at_most=2)
     assert names(decision) == ["a", "b"]
     assert decision.waiting[lane_id("c")].kind == "turn"
-
-
-# Capacity.
-
-TWO_GPUS = {"local": ProviderState(Capacity(cpus=8, gpus=2, memory=64 * 2**30))}
-
-
-def test_an_entry_that_does_not_fit_is_passed_over_with_its_reason() -> None:
-    decision = decided(
-        lane("big", needs=Resources(gpus=2), base=40),
-        lane("small", needs=Resources(gpus=1)),
-        running=(runs("bo", needs=Resources(gpus=1)),),
-        providers=TWO_GPUS,
-    )
-    wait = decision.waiting[lane_id("big")]
-    assert names(decision) == ["small"]
-    assert (wait.reason, wait.setting) == ("waiting for 2 GPUs, 1 free", "providers.local.gpus")
-    assert decision.short_of_resources == {lane_id("big")}
-
-
-def test_everything_that_is_short_is_named() -> None:
-    needs = Resources(cpus=8, gpus=1, memory=48 * 2**30)
-    busy = runs("bo", needs=Resources(cpus=1, gpus=2, memory=2**35))
-    wait = decided(lane("big", needs=needs), running=(busy,), providers=TWO_GPUS).waiting[lane_id("big")]
-    assert wait.reason == "waiting for 8 CPUs, 7 free; 1 GPU, 0 free; 48 GiB of memory, 32 GiB free"
-
-
-@pytest.mark.parametrize(("blocked", "expected"), [(10, ["small"]), (10.01, [])])
-def test_after_more_than_ten_minutes_resources_are_kept_for_who_waits_for_them(
-    blocked: float, expected: list[str]
-) -> None:
-    decision = decided(
-        lane("big", needs=Resources(gpus=2), base=40, blocked=blocked),
-        lane("small", needs=Resources(gpus=1)),
-        running=(runs("bo", needs=Resources(gpus=1)),),
-        providers=TWO_GPUS,
-    )
-    assert names(decision) == expected
-
-
-def test_whom_resources_are_kept_from_is_told_so() -> None:
-    decision = decided(
-        lane("big", needs=Resources(gpus=2), base=40, blocked=11),
-        lane("small", needs=Resources(gpus=1)),
-        running=(runs("bo", needs=Resources(gpus=1)),),
-        providers=TWO_GPUS,
-    )
-    expected = "waiting for 1 GPU, 0 free (some are kept for a job that comes first)"
-    assert decision.waiting[lane_id("small")].reason == expected
-
-
-def test_resources_are_kept_from_lower_ranks_and_from_the_same_provider_only() -> None:
-    providers = {**TWO_GPUS, "ray": ProviderState(Capacity(gpus=1))}
-    decision = decided(
-        lane("above", needs=Resources(gpus=1), base=40),
-        lane("big", needs=Resources(gpus=2), base=30, blocked=11),
-        lane("elsewhere", needs=Resources(gpus=1), provider="ray", base=0),
-        lane("below", needs=Resources(gpus=1), base=0),
-        lane("without-gpu", needs=Resources(cpus=1), base=0),
-        providers=providers,
-    )
-    assert sorted(names(decision)) == ["above", "elsewhere", "without-gpu"]
-
-
-def test_nothing_is_kept_for_the_entry_behind_one_that_waited_and_is_picked() -> None:
-    """The ten minutes are the head's own: who comes after it has not waited for resources yet."""
-    decision = decided(
-        lane("waited", needs=Resources(gpus=2), base=40, count=2, blocked=90),
-        lane("small", needs=Resources(gpus=1)),
-        providers={"local": ProviderState(Capacity(gpus=3))},
-        behind={"waited": Head("behind", ago(0), 9)},
-    )
-    assert names(decision) == ["waited", "small"]
-    assert decision.short_of_resources == {lane_id("waited")}
-
-
-def test_nothing_is_kept_for_what_can_never_run_there() -> None:
-    """Capacity shrank since it was submitted: kept GPUs would stand idle for ever."""
-    decision = decided(
-        lane("huge", needs=Resources(gpus=4), base=40, blocked=600),
-        lane("small", needs=Resources(gpus=2)),
-        providers=TWO_GPUS,
-    )
-    assert names(decision) == ["small"]
-    assert decision.waiting[lane_id("huge")].reason == "provider local has 2 GPUs in all, the job needs 4 GPUs"
-
-
-def test_another_limit_in_between_does_not_begin_the_waiting_for_resources_anew() -> None:
-    """Passed over for 9 minutes, then stopped by its user's limit: what it needs is still not there."""
-    busy = (runs(count=2, needs=Resources(gpus=1)),)
-    big = lane("big", needs=Resources(gpus=2), blocked=9)
-    decision = decided(big, running=busy, limits=Limits(), providers=TWO_GPUS)
-    assert decision.waiting[lane_id("big")].kind == "user"
-    assert decision.short_of_resources == {lane_id("big")}
-
-
-def test_waiting_for_resources_ends_when_they_are_there() -> None:
-    big = lane("big", needs=Resources(gpus=2), blocked=9)
-    decision = decided(big, running=(runs(count=2),), limits=Limits(), providers=TWO_GPUS)
-    assert decision.short_of_resources == frozenset()
-
-
-def test_more_running_than_there_is_leaves_nothing_rather_than_less_than_nothing() -> None:
-    """A machine came back with fewer GPUs; a job without a GPU still fits."""
-    busy = (runs("bo", needs=Resources(cpus=1, gpus=1), count=4),)
-    decision = decided(lane("cpu"), lane("gpu", needs=Resources(gpus=1)), running=busy, providers=TWO_GPUS)
-    assert names(decision) == ["cpu"]
-    assert decision.waiting[lane_id("gpu")].reason == "waiting for 1 GPU, 0 free"
 
 
 # One sentence.

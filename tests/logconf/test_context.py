@@ -202,7 +202,7 @@ def test_carried_calls_may_overlap_and_do_not_see_each_other() -> None:
 
     def work(number: int) -> tuple[str, dict[str, Any]]:
         LogContext(**{f"own{number}": number}).__enter__()
-        barrier.wait(10)
+        barrier.wait(60)
         return get_correlation_id(), fields()
 
     with LogContext(a=1), concurrent.futures.ThreadPoolExecutor(2) as pool:

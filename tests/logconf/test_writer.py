@@ -18,7 +18,7 @@ from logconf.handler import installed_handler
 from logconf.sinks import DescriptorSink, SinkClosed, StreamSink
 from logconf.writer import Writer
 
-PATIENCE = 30.0  # seconds until a test gives up; none waits for time to pass
+PATIENCE = 60.0  # seconds until a test gives up; none waits for time to pass
 
 
 class GatedSink:

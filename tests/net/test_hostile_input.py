@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import attrs
 import pytest
@@ -138,24 +138,37 @@ class Ports:
     token: bytes
     http: int
     feed: int
+    server: HttpServer
     connections: tuple[Connections, ...]
 
-    async def send(self, port: int, content: bytes, *, in_two: bool = True) -> bytes:
-        """Send ``content``, ``in_two`` pieces where it goes on after its first head; what is answered.
+    @asynccontextmanager
+    async def sent(self, port: int, content: bytes, *, in_two: bool = True) -> AsyncIterator[trio.SocketStream]:
+        """A connection on which ``content`` was sent, ``in_two`` pieces where it goes on after its first head.
 
-        It is said in the end that no more comes, and read until the server closes.
+        It is said in the end that no more comes. The server may have closed it before.
         """
-        answer = b""
         with trio.fail_after(PATIENCE), suppress(trio.BrokenResourceError):
             async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-                head, blank, rest = content.replace(TOKEN, self.token).partition(b"\r\n\r\n")
-                for piece in (head + blank, rest) if in_two else (head + blank + rest,):
-                    await stream.send_all(piece)
-                    await trio.testing.wait_all_tasks_blocked(0.005)  # or the feed sees its client leave before it asks
-                await stream.send_eof()
-                async for piece in stream:
-                    answer += piece
+                with suppress(trio.BrokenResourceError):
+                    head, blank, rest = content.replace(TOKEN, self.token).partition(b"\r\n\r\n")
+                    for piece in (head + blank, rest) if in_two else (head + blank + rest,):
+                        await stream.send_all(piece)
+                        # or the feed sees its client leave before it asks
+                        await trio.testing.wait_all_tasks_blocked(0.005)
+                    await stream.send_eof()
+                yield stream
+
+    async def send(self, port: int, content: bytes, *, in_two: bool = True) -> bytes:
+        """Send ``content`` and read until the server closes; what is answered."""
+        answer = b""
+        async with self.sent(port, content, in_two=in_two) as stream:
+            async for piece in stream:
+                answer += piece
         return answer
+
+    def take_time(self) -> None:
+        """From now on no client is too slow: what follows is answered, however busy this machine is."""
+        self.server._config.keep_alive_timeout = PATIENCE
 
     async def done(self) -> None:
         """Return once no connection is left."""
@@ -183,7 +196,7 @@ async def ports(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ports]:
 
         async with listener, open_supervisor([ChildSpec("http", serve), ChildSpec("feed", feed.run)]):
             port = listener.socket.getsockname()[1]
-            yield Ports(runtime, secret.encode(), port, feed.port, (http._connections, feed._connections))
+            yield Ports(runtime, secret.encode(), port, feed.port, http, (http._connections, feed._connections))
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -196,6 +209,7 @@ def loud(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def still_served(ports: Ports) -> None:
+    ports.take_time()
     answer = await ports.send(ports.http, get(b"/api/session", b"Connection: close", b"Authorization: Bearer " + TOKEN))
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b'"connected"' in await ports.send(ports.feed, SIGNED_IN + frame(8, b"\x03\xe8"))
@@ -255,9 +269,11 @@ async def test_nothing_that_comes_of_changed_bytes_is_loud(ports: Ports, caplog:
     ],
 )  # fmt: skip
 async def test_what_is_refused_is_counted(ports: Ports, port: str, name: str, reason: str) -> None:
-    await ports.send(ports.http if port == "http" else ports.feed, INPUTS[name], in_two=port == "feed")
-    await ports.done()
-    assert ports.runtime.client_faults.counts[port, reason] > 0
+    if reason != "no request":  # which is known when the time for one is over
+        ports.take_time()
+    async with ports.sent(ports.http if port == "http" else ports.feed, INPUTS[name], in_two=port == "feed"):
+        while not ports.runtime.client_faults.counts[port, reason]:
+            await trio.testing.wait_all_tasks_blocked(0.001)
     line = f'greenroom_client_faults_total{{port="{port}",reason="{reason}"}} '
     assert line in (await ports.runtime.metrics.scrape()).decode()
 
@@ -272,6 +288,7 @@ async def test_a_fault_of_our_own_is_an_error_with_its_traceback(
 
     monkeypatch.setattr("actors.api.session.session_document", broken)
     monkeypatch.setattr("actors.feed.server.FeedServer._counted", broken)
+    ports.take_time()
     await ports.send(ports.http, get(b"/api/session", b"Connection: close", b"Authorization: Bearer " + TOKEN))
     await ports.send(ports.feed, SIGNED_IN)
     await ports.done()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +17,7 @@ from actors.jobs.notifications import Notification, NotificationState
 from actors.jobs.notify_options import NotificationTarget, NotificationType
 from actors.notification_targets import webhook
 from actors.notification_targets.sending import sender
+from tests.ports import silent_port
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER = "whsec_" + base64.b64encode(b"x" * 24).decode()
@@ -161,9 +161,8 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(server, monkeypatc
 
 
 async def test_no_server_there(server):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        target = NotificationTarget(url=f"http://127.0.0.1:{unused.getsockname()[1]}/hook?key=hidden")
+    with silent_port() as port:
+        target = NotificationTarget(url=f"http://127.0.0.1:{port}/hook?key=hidden")
         outcome = await sent(server, target)
     assert outcome.failure.startswith("cannot be reached")
     assert not outcome.final

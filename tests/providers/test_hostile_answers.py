@@ -30,7 +30,7 @@ from actors.providers.ray.cluster import _MOST_JOBS
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.providers.replicate.api import MOST_BYTES_OF_ONE
 from actors.testing.fake_replicate import TOKEN
-from tests.providers.test_blame import CALLS, IDS, PREPARED, REMOTES
+from tests.providers.provider_calls import CALLS, IDS, PREPARED, REMOTES
 
 ROOT = Path(__file__).resolve().parents[2]
 PIECE = b"x" * (1 << 20)

@@ -12,6 +12,7 @@ import trio
 from actors.http_client import TransportOptions
 from actors.providers import errors
 from actors.providers.http import ProviderClient
+from tests.ports import silent_port
 
 Serve = Callable[[trio.SocketStream], Awaitable[None]]
 
@@ -92,13 +93,11 @@ async def test_an_answer_that_never_comes_is_unknown_for_a_submission():
 
 
 async def test_nobody_listening_is_surely_not_accepted():
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listeners[0].socket.getsockname()[1]
-    await listeners[0].aclose()
-    client = ProviderClient("cloud", f"http://127.0.0.1:{port}")
-    with pytest.raises(errors.Unavailable, match="cannot be reached"):
-        await client.request("POST", "/jobs", json={})
-    await client.aclose()
+    with silent_port() as port:
+        client = ProviderClient("cloud", f"http://127.0.0.1:{port}")
+        with pytest.raises(errors.Unavailable, match="cannot be reached"):
+            await client.request("POST", "/jobs", json={})
+        await client.aclose()
 
 
 async def test_a_deadline_that_passes_while_connecting_is_surely_not_accepted():

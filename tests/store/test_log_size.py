@@ -113,7 +113,7 @@ async def test_it_works_in_a_thread_of_its_own_never_in_the_event_loop_or_the_wr
     await store.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.keep_log_small)
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             await looked.wait()
         nursery.cancel_scope.cancel()
     assert ran

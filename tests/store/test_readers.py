@@ -23,7 +23,7 @@ from actors.store.executor import PEOPLES, PEOPLES_OF_ONE
 from actors.store.long_reads import Turns
 from actors.testing import seeded_sources, virtual_settings
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 async def test_one_caller_never_has_all_readers() -> None:
@@ -76,11 +76,12 @@ async def test_a_read_for_a_person_ends_with_its_time(
     on_disk: RunningRuntime, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the statement or a fetch takes long; the connection serves the next reader, and 503 says what to do."""
-    monkeypatch.setattr("actors.store.executor.READ_SECONDS", 0.02)
     caller.set("token:x")
     for _ in range(3):
-        with pytest.raises(ReadTooSlow, match="ask for less") as caught:
-            await on_disk.ledger.store.read(lambda connection: connection.exec_driver_sql(statement).all())
+        with monkeypatch.context() as short:
+            short.setattr("actors.store.executor.READ_SECONDS", 0.02)
+            with pytest.raises(ReadTooSlow, match="ask for less") as caught:
+                await on_disk.ledger.store.read(lambda connection: connection.exec_driver_sql(statement).all())
         assert (await on_disk.jobs.page()) == []
     answer = problem_of(caught.value)
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
@@ -114,11 +115,12 @@ async def test_a_request_reads_as_whoever_made_it(on_disk: RunningRuntime, monke
         for headers in (one, one, other):
             seen.clear()
             assert (await web.get("/api/queue", headers=headers)).status_code == 200
-            keys.append(seen[-1])
+            (key,) = set(seen) - {None}  # the runtime reads for itself meanwhile
+            keys.append(key)
     assert keys[0] == keys[1] != keys[2]
-    assert None not in keys
+    seen.clear()
     await on_disk.jobs.page()
-    assert seen[-1] is None
+    assert set(seen) == {None}
 
 
 def test_long_reads_take_turns_in_the_order_in_which_they_came() -> None:

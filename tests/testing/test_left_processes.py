@@ -35,7 +35,7 @@ def test_a_process_is_known_by_what_it_carries_of_the_run(tmp_path, carried_by):
             (found,) = left
             assert found.pid == process.pid
             end([found])
-            assert process.wait(30) == -signal.SIGKILL
+            assert process.wait(60) == -signal.SIGKILL
             assert left_by([mark]) == []
         finally:
             process.kill()

@@ -13,7 +13,7 @@ from typing import Any
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, View
-from actors.providers.errors import Conflict, OutcomeUnknown, Unavailable
+from actors.providers.errors import Conflict, OutcomeUnknown, Unavailable, explained_as
 from actors.providers.local.beginning import note_beginning
 from actors.providers.local.capacity import Lease, leased
 from actors.providers.local.directory import JobDirectory, job_directories, read_record
@@ -78,10 +78,8 @@ class LocalJobs:
             if placed:
                 self._begin(directory, lease)
         if placed:
-            try:
+            with explained_as(OutcomeUnknown, "the job was started, and its directory cannot be synced"):
                 directory.sync_names()  # while the shim gets ready, which opens no gate before its own note is synced
-            except OSError as error:
-                raise OutcomeUnknown(f"the job was started, and its directory cannot be synced: {error}") from error
         return not placed
 
     @contextmanager

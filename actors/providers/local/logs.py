@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from actors.providers.base import LogChunk
 from actors.providers.disk_threads import DiskThreads
-from actors.providers.errors import ProviderError
+from actors.providers.errors import ProviderError, explained_as
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.shim.files import NotPlain
 from actors.providers.log_notices import notice, offset_of, shortened
@@ -57,11 +57,9 @@ def _piece(directory: JobDirectory, offset: int, end: int) -> LogChunk | None:
 
 @contextmanager
 def _opened(directory: JobDirectory) -> Iterator[int]:
-    try:
-        with directory.opened_file(directory.log) as fd:
-            yield fd
-    except NotPlain as error:
-        raise ProviderError(f"the output of job {directory.key} cannot be read: {error}") from error
+    what = f"the output of job {directory.key} cannot be read"
+    with explained_as(ProviderError, what, NotPlain), directory.opened_file(directory.log) as fd:
+        yield fd
 
 
 def _hole(fd: int, offset: int, end: int) -> int:

@@ -28,7 +28,7 @@ from actors.providers.base import (
 from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.disk_usage import bytes_below
-from actors.providers.errors import Invalid, ProviderError, Unavailable
+from actors.providers.errors import Invalid, ProviderError, Unavailable, explained_as
 from actors.providers.local.beginning import beginning
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
@@ -97,10 +97,8 @@ class LocalProvider(NoDeliveries):
 
     async def check(self) -> Mapping[str, Any]:
         """What there is, and whether jobs can be written down. Raises :class:`Unavailable`."""
-        try:
+        with explained_as(Unavailable, f"{self._jobs.folder} cannot be used"):
             usage = await self._threads.run(shutil.disk_usage, self._jobs.folder)
-        except OSError as error:
-            raise Unavailable(f"{self._jobs.folder} cannot be used: {error}") from error
         if not os.access(self._jobs.folder, os.W_OK | os.X_OK):
             raise Unavailable(f"{self._jobs.folder} is not writable")
         return {
@@ -149,10 +147,8 @@ class LocalProvider(NoDeliveries):
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Write the intent, then SIGTERM to the shim, which ends the job's processes. Repetition changes nothing."""
         directory = self._directory(key)
-        try:
+        with explained_as(Unavailable, "the cancel request cannot be written down"):
             ack = await self._threads.run(self._jobs.cancel, directory)
-        except OSError as error:
-            raise Unavailable(f"the cancel request cannot be written down: {error}") from error
         self._watch.nudge(key)
         return ack
 
@@ -163,10 +159,8 @@ class LocalProvider(NoDeliveries):
 
     async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
         """Where the last lines, or what came since then, begin: for the times a second apart, later a minute."""
-        try:
+        with explained_as(ProviderError, f"the output of job {key} cannot be read", NotPlain):
             place = await self._threads.run(log_place, self._directory(key), lines, since)
-        except NotPlain as error:
-            raise ProviderError(f"the output of job {key} cannot be read: {error}") from error
         return None if place is None else str(place)
 
     async def forget(self, key: str, handle: Handle) -> None:
@@ -179,10 +173,8 @@ class LocalProvider(NoDeliveries):
 
     async def settled(self, key: str) -> None:
         """Believe that nothing of a lost job runs any more: its devices are free. Raises :class:`Unavailable`."""
-        try:
+        with explained_as(Unavailable, "the verdict cannot be written down"):
             await self._threads.run(self._jobs.settle, self._directory(key))
-        except OSError as error:
-            raise Unavailable(f"the verdict cannot be written down: {error}") from error
 
     async def watch(self, nudge: Nudge) -> None:
         """Run until cancelled: nudge at every end, start, new progress. Adopts what runs already."""
@@ -205,10 +197,8 @@ class LocalProvider(NoDeliveries):
 
     async def _observe(self, directory: JobDirectory) -> Observation | None:
         self._jobs.shims.collect()
-        try:
+        with explained_as(ProviderError, f"the files of job {directory.key} cannot be read", OSError, ValueError):
             observation = await self._threads.run(self._jobs.observation, directory)
-        except (OSError, ValueError) as error:
-            raise ProviderError(f"the files of job {directory.key} cannot be read: {error}") from error
         self._watch.seen(directory.key, observation)
         return observation
 
@@ -231,7 +221,7 @@ def prepare_request(request: JobRequest, options: LocalOptions) -> Prepared:
     if request.spec:
         faults.append(f"spec.{next(iter(request.spec))!s:.80} is unknown: this provider takes no spec, use command")
     if faults:
-        raise Invalid("; ".join(faults))
+        raise Invalid(*faults)
     inherited = request.inherited_env
     return Prepared(
         {

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import attrs
 
-from actors.providers.errors import Invalid
+from actors.providers.errors import Invalid, explained_as
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip: the name depends on the content alone
 _MOST_FILES = 50_000
@@ -47,14 +47,14 @@ def pack(directory: Path, exclude: Sequence[str], most_bytes: int) -> Package:
     if not place.is_dir():
         raise Invalid(f"cwd: {directory} is no directory on this machine")
     digest, packed = hashlib.sha256(), io.BytesIO()
-    try:
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, path in _files(place, exclude):
-                _add(archive, digest, name, path, most_bytes)
-                if packed.tell() > most_bytes:
-                    raise Invalid(_too_large(directory, most_bytes))
-    except OSError as error:
-        raise Invalid(f"cwd: {directory} cannot be uploaded: {error}") from error
+    with (
+        explained_as(Invalid, f"cwd: {directory} cannot be uploaded"),
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, path in _files(place, exclude):
+            _add(archive, digest, name, path, most_bytes)
+            if packed.tell() > most_bytes:
+                raise Invalid(_too_large(directory, most_bytes))
     return Package(f"_ray_pkg_{digest.hexdigest()[:32]}.zip", packed.getvalue())
 
 

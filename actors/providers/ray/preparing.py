@@ -85,7 +85,7 @@ def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
     faults += resource_faults(request, capacity, "the provider is configured to have")
     faults += _encoding_faults(request, program)
     if faults or spec is None:
-        raise Invalid("; ".join(faults))
+        raise Invalid(*faults)
     return Prepared(_body(request, spec, options, program))
 
 

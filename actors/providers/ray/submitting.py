@@ -85,10 +85,10 @@ class Submitter:
 
     async def _existing(self, job_id: str, token: str) -> Existing:
         """Our job under this id. Raises :class:`errors.OutcomeUnknown` where that could not be asked."""
-        try:
+        with errors.explained_as(
+            errors.OutcomeUnknown, f"whether job {job_id} was accepted is not known", errors.ProviderError
+        ):
             found = await self._cluster.job(job_id)
-        except errors.ProviderError as error:
-            raise errors.OutcomeUnknown(f"whether job {job_id} was accepted is not known: {error}") from error
         if found is None:
             return None
         if not is_ours(found, token):

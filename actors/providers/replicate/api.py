@@ -13,7 +13,7 @@ import attrs
 import httpx
 import trio
 
-from actors.providers.errors import Auth, Conflict, Forbidden, Invalid, NotFound, Protocol
+from actors.providers.errors import Auth, Conflict, Forbidden, Invalid, NotFound, Protocol, explained_as
 from actors.providers.http import MOST_BYTES, Answer, ProviderClient
 from actors.providers.http_errors import date_of
 from actors.providers.rates import Rate
@@ -131,10 +131,8 @@ class ReplicateApi:
     async def create(self, path: str, body: Mapping[str, Any], cancel_after: str | None) -> Mapping[str, Any]:
         """Start a job. Raises :class:`Invalid` where there is no such model or destination."""
         headers = {} if cancel_after is None else {"Cancel-After": cancel_after}
-        try:
+        with explained_as(Invalid, "Replicate has no such model, version, deployment or destination", NotFound):
             answer = await self._ask("POST", path, json=body, headers=headers, bucket=CREATE, repeatable=False)
-        except NotFound as error:
-            raise Invalid(f"Replicate has no such model, version, deployment or destination: {error}") from error
         return answer.object()
 
     async def get(self, kind: str, job_id: str) -> Mapping[str, Any]:

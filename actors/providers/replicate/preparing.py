@@ -78,7 +78,7 @@ def prepare_request(request: JobRequest, options: ReplicateOptions) -> Prepared:
     path, body = ("", {}) if spec is None else _creation(spec, kind, options, faults)
     cancel_after = _deadline(request, kind, options, faults)
     if faults:
-        raise Invalid("; ".join(faults))
+        raise Invalid(*faults)
     return Prepared({"kind": kind, "path": path, "json": body, "cancel_after": cancel_after})
 
 

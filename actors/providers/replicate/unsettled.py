@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 import trio
 
-from actors.providers.errors import Unavailable
+from actors.providers.errors import Unavailable, explained_as
 from actors.providers.replicate.key_files import KeyFiles, is_file_name
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
 from actors.providers.replicate.reading import moment
@@ -50,10 +50,8 @@ class UnsettledFiles:
             self._settled.discard(key)
             if self._there is not None:
                 self._there.add(key)
-            try:
+            with explained_as(Unavailable, "a submission cannot be written down before it is made"):
                 await trio.to_thread.run_sync(self._files.write, key, {"kind": unsettled.kinds[0], "began": began})
-            except OSError as error:
-                raise Unavailable(f"a submission cannot be written down before it is made: {error}") from error
 
     async def read(self, key: str) -> Unsettled | None:
         """What an earlier process wrote; None where it wrote nothing. Raises :class:`Unavailable`."""

@@ -102,7 +102,7 @@ def _read(spec: Any) -> Script:
     faults: list[str] = []
     script = read_spec(spec, Script, faults, converter=_SCRIPTS)
     if script is None:
-        raise Invalid("; ".join(faults))
+        raise Invalid(*faults)
     return script
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 import trio
 
-from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.errors import ProviderError, Unavailable, explained_as
 from actors.providers.slurm.accounting import ending_of
 from actors.providers.slurm.commands import PROGRAMS, Answer, Commands, CommandTooSlow
 from actors.providers.slurm.refusals import query_failure
@@ -142,10 +142,8 @@ class Cluster:
         return answer
 
     async def _run(self, program: str, *arguments: str) -> Answer:
-        try:
+        with explained_as(Unavailable, self.name, CommandTooSlow, reached=True):
             return await self.commands.run(program, *arguments)
-        except CommandTooSlow as error:
-            raise Unavailable(f"{self.name}: {error}", reached=True) from error
 
 
 def _seconds(settings: Mapping[str, str], name: str) -> float | None:

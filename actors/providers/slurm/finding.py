@@ -25,7 +25,7 @@ from actors.jobs.durations import seconds_between
 from actors.jobs.ids import time_of
 from actors.providers.base import ABSENT, UNKNOWABLE, Absent, Unknowable
 from actors.providers.disk_threads import DiskThreads
-from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.errors import ProviderError, Unavailable, explained_as
 from actors.providers.slurm.accounting import Accounted, accounted
 from actors.providers.slurm.cluster import Cluster
 from actors.providers.slurm.records import Known, Records
@@ -60,28 +60,24 @@ def chosen(jobs: Sequence[SlurmJob], known: Known) -> SlurmJob | None:
     return min(jobs, key=lambda job: (_RANK.get(job.state, len(_RANK)), job.job_id), default=None)
 
 
+@attrs.define(eq=False)
 class Finder:
     """Answers for one cluster. ``absent_after``: seconds."""
 
-    def __init__(
-        self, cluster: Cluster, records: Records, threads: DiskThreads, absent_after: float, now: Callable[[], datetime]
-    ) -> None:
-        self._cluster = cluster
-        self._records = records
-        self._threads = threads
-        self._absent_after = absent_after
-        self._now = now
-        self._since: datetime | None = None
-        self._missed_at: dict[str, float] = {}
-        self._gone_at: dict[str, float] = {}
+    _cluster: Cluster
+    _records: Records
+    _threads: DiskThreads
+    _absent_after: float
+    _now: Callable[[], datetime]
+    _since: datetime | None = attrs.field(default=None, init=False)
+    _missed_at: dict[str, float] = attrs.field(factory=dict, init=False)
+    _gone_at: dict[str, float] = attrs.field(factory=dict, init=False)
 
     async def ready(self) -> datetime:
         """Make our directory where it is missing; since when it is ours. Raises :class:`Unavailable`."""
         if self._since is None:
-            try:
+            with explained_as(Unavailable, f"{self._records.directory} cannot be used"):
                 self._since = await self._threads.run(self._records.make, self._now())
-            except OSError as error:
-                raise Unavailable(f"{self._records.directory} cannot be used: {error}") from error
         return self._since
 
     async def known(self, key: str) -> Known:
@@ -95,10 +91,8 @@ class Finder:
         def read() -> dict[str, Known]:
             return {key: self._records.known(key, self._now()) for key in keys}
 
-        try:
+        with explained_as(Unavailable, f"{self._records.directory} cannot be read", reached=True):
             return await self._threads.run(read)
-        except OSError as error:
-            raise Unavailable(f"{self._records.directory} cannot be read: {error}", reached=True) from error
 
     async def find(self, key: str, token: str) -> Adopted | Absent | Unknowable:
         """What became of a submission. Raises :class:`ProviderError` where that is not known yet."""
@@ -182,8 +176,6 @@ class Finder:
 
     async def _withdrawn(self, key: str) -> Absent:
         """Surely not there. Without its intent: the next submission, of another token, would find it unsettled."""
-        try:
+        with explained_as(Unavailable, f"{self._records.directory} cannot be written to", reached=True):
             await self._threads.run(self._records.withdraw, key)
-        except OSError as error:
-            raise Unavailable(f"{self._records.directory} cannot be written to: {error}", reached=True) from error
         return ABSENT

@@ -81,7 +81,7 @@ def prepare_request(request: JobRequest, options: SlurmOptions) -> Prepared:
     if (path := first_not_utf8(sent)) is not None:
         faults.append(f"{path} is not UTF-8: Slurm takes text only")
     if faults or spec is None:
-        raise Invalid("; ".join(faults))
+        raise Invalid(*faults)
     return Prepared(_body(request, spec, options, program, inherited_env))
 
 

@@ -29,7 +29,7 @@ from actors.providers.base import (
 from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.disk_usage import bytes_below
-from actors.providers.errors import Conflict, Invalid, ProviderError, Unavailable
+from actors.providers.errors import Conflict, Invalid, ProviderError, Unavailable, explained_as
 from actors.providers.local.log_places import log_place
 from actors.providers.local.logs import read_log
 from actors.providers.shared_outputs import SharedOutputs
@@ -141,18 +141,14 @@ class SlurmProvider(NoDeliveries):
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (a number of bytes) to what is there now, from the shared file system."""
         await self._finder.known(key)  # raises where the file system is not there, which looks like an empty output
-        try:
+        with explained_as(ProviderError, f"the output of {key} cannot be read on this machine"):
             async for chunk in read_log(self._outputs.directory(key), cursor, self._threads):
                 yield chunk
-        except OSError as error:
-            raise ProviderError(f"the output of {key} cannot be read on this machine: {error}") from error
 
     async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
         """The cursor of the last ``lines`` lines; when output arrived is not known."""
-        try:
+        with explained_as(ProviderError, f"the output of {key} cannot be read on this machine"):
             place = await self._threads.run(log_place, self._outputs.directory(key), lines, since)
-        except OSError as error:
-            raise ProviderError(f"the output of {key} cannot be read on this machine: {error}") from error
         return None if place is None else str(place)
 
     async def forget(self, key: str, handle: Handle) -> None:
@@ -193,12 +189,8 @@ class SlurmProvider(NoDeliveries):
         await trio.lowlevel.checkpoint()
 
     async def _remove_records(self, key: str) -> None:
-        try:
+        with explained_as(ProviderError, f"{self._records.directory}: the records of {key} cannot be removed"):
             await self._threads.run(self._records.remove, key)
-        except OSError as error:
-            raise ProviderError(
-                f"{self._records.directory}: the records of {key} cannot be removed: {error}"
-            ) from error
 
     async def _submitted(self, key: str, adopted: Adopted) -> Submitted:
         view = await self._observer.observe({key: _handle(adopted)})

@@ -60,10 +60,10 @@ class Submitter:
     async def _submit(self, key: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]) -> Adopted:
         known = await self._finder.known(key)
         if known.intent is not None or known.start is not None or known.exit is not None:
-            try:
+            with errors.explained_as(
+                errors.OutcomeUnknown, f"whether {key} was accepted before is not known", errors.ProviderError
+            ):
                 found = await self._finder.find(key, token)
-            except errors.ProviderError as error:
-                raise errors.OutcomeUnknown(f"whether {key} was accepted before is not known: {error}") from error
             if isinstance(found, Adopted):
                 return found
             if found is not ABSENT:
@@ -74,12 +74,10 @@ class Submitter:
             job_variables.JOB_ID: context.get("job_id", key),
             job_variables.CORRELATION_ID: context.get("correlation_id", ""),
         }
-        try:
+        with errors.explained_as(errors.Unavailable, f"{self._records.directory} cannot be written to"):
             with_own = {**body["env"], **environment}
             await self._threads.run(self._write_script, key, with_own, body)
             return await self._call(key, token, body["options"])
-        except OSError as error:
-            raise errors.Unavailable(f"{self._records.directory} cannot be written to: {error}") from error
 
     def _write_script(self, key: str, environment: Mapping[str, str], body: Mapping[str, Any]) -> None:
         directory = self._outputs.directory(key)

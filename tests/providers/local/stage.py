@@ -31,6 +31,9 @@ ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OU
 PATIENCE = 60.0  # seconds; only a test that fails waits so long
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHON": sys.executable}
 
+USUAL = LocalOptions(cpus=2, gpus=0, grace_seconds=0.5)
+ONE_DEVICE = LocalOptions(cpus=8, gpus=("GPU-a",), grace_seconds=0.5)
+
 needs_cgroup = pytest.mark.skipif(
     cgroup_parent() is None, reason="no control group (version 2) in which this process may make others"
 )
@@ -41,7 +44,7 @@ class Stage:
     """A provider and the few steps that tests are made of."""
 
     root: Path
-    options: LocalOptions = attrs.field(factory=lambda: LocalOptions(cpus=2, gpus=0, grace_seconds=0.5))
+    options: LocalOptions = USUAL
     providers: list[LocalProvider] = attrs.field(factory=list)
     _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
 
@@ -161,9 +164,9 @@ def end_processes(directory: JobDirectory, seen: Look) -> None:
 
 
 @asynccontextmanager
-async def opened(root: Path) -> AsyncIterator[Stage]:
+async def opened(root: Path, options: LocalOptions = USUAL) -> AsyncIterator[Stage]:
     """A stage that is clean when it is left, however that is."""
-    stage = Stage(root)
+    stage = Stage(root, options)
     try:
         yield stage
     finally:

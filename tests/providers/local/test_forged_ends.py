@@ -13,19 +13,18 @@ from pathlib import Path
 import pytest
 import trio
 
-from actors.jobs.records import Phase, Resources
+from actors.jobs.records import Phase
 from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local import LocalOptions, lost_jobs
 from actors.providers.local.directory import REMOVED, job_directories, opened_folder
 from actors.providers.local.jobs import LocalJobs
 from actors.providers.local.shim.job import Note
 from actors.providers.local.watch import sign_of
-from tests.providers.local.stage import Stage, is_alive, needs_cgroup, until
-from tests.providers.local.test_lost_jobs import ended_at_last
+from tests.providers.local.shedding import ONE, ended_at_last
+from tests.providers.local.stage import ONE_DEVICE, Stage, is_alive, needs_cgroup, until
 
 pytestmark = pytest.mark.parts
 
-ONE = Resources(gpus=1)
 SHED = """
 setsid env -i sleep 1000 >/dev/null 2>&1 &
 echo $! > $AT/pid; mv $AT/pid $AT/shed
@@ -48,10 +47,9 @@ FORGERIES = {
 
 
 @pytest.fixture
-async def stage(stage: Stage) -> Stage:
+def options() -> LocalOptions:
     """A machine with one device."""
-    stage.options = LocalOptions(cpus=8, gpus=("GPU-a",), grace_seconds=0.5)
-    return stage
+    return ONE_DEVICE
 
 
 async def forged(stage: Stage, script: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.jobs.records import Phase
+from actors.jobs.records import Observation, Phase
 from actors.providers.local import LocalProvider
 from actors.providers.local.watch import Sign, Watch
 from tests.providers.local.stage import PATIENCE, Stage, until
@@ -33,10 +33,14 @@ class Listener:
 
     async def phase(self, key: str, wanted: Callable[[Phase], bool]) -> None:
         """Look at the job after nudges only, until its phase is as wanted."""
+        await self.seen(key, lambda seen: wanted(seen.phase))
+
+    async def seen(self, key: str, wanted: Callable[[Observation], bool]) -> None:
+        """Look at the job after nudges only, until what is seen of it is as wanted."""
         with trio.fail_after(PATIENCE):
             while True:
                 self._arrived = trio.Event()
-                if wanted((await self.stage.observe(key, self.provider)).phase):
+                if wanted(await self.stage.observe(key, self.provider)):
                     return
                 await self._arrived.wait()
 
@@ -65,9 +69,8 @@ async def test_progress_is_told(stage: Stage) -> None:
         await listener.phase(key, lambda phase: phase is Phase.RUNNING)
         before = len(listener.nudged)
         (stage.directory(key).work / "go").touch()
-        await until(lambda: stage.directory(key).progress.exists())
+        await listener.seen(key, lambda seen: seen.progress == {})
         await until(lambda: len(listener.nudged) > before)
-        assert (await stage.observe(key)).progress == {}
 
 
 async def test_the_end_of_an_adopted_job_is_told(stage: Stage) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 import httpx
 import trio
 
+from tests.ports import free_ports
 from tests.providers.local.stage import until
 from tests.providers.ray.session import RaySession
 
@@ -22,15 +22,6 @@ RAY = os.environ.get("GREENROOM_TEST_RAY") or shutil.which("ray")
 HOW_TO_GET_RAY = 'no Ray: make an environment with pip install "ray[default]", name its bin/ray in GREENROOM_TEST_RAY'
 
 _PATIENCE = 90.0  # seconds for a head to start; it takes some ten
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports of loopback that nobody has at this moment, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 @attrs.define

@@ -20,7 +20,7 @@ from actors.providers.http_errors import retry_after
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.testing.fake_replicate import TOKEN, FakeReplicate, FakeTransport, Fault, FaultKind
 from tests.providers import account as runtimes
-from tests.providers.replicate.conftest import request
+from tests.providers.replicate.account import request
 
 CREATE = "/v1/models/*/predictions"
 STEPS = [timedelta(days=-400), timedelta(hours=-2), timedelta(minutes=40), timedelta(hours=2), timedelta(days=400)]

@@ -14,7 +14,7 @@ from actors.providers.base import ABSENT, UNKNOWABLE, Prepared, Submitted
 from actors.providers.errors import OutcomeUnknown, ProviderError, RateLimited
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.testing.fake_replicate import FakeTransport, Fault, FaultKind, Form, RemoteJob
-from tests.providers.replicate.conftest import Account, request
+from tests.providers.replicate.account import Account, request
 
 CREATE = "/v1/models/*/predictions"
 

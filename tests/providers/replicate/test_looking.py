@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from actors.jobs.records import Phase
 from actors.providers.errors import Auth, Unavailable
 from actors.testing.fake_replicate import Fault, FaultKind, Script
-from tests.providers.replicate.conftest import Account
+from tests.providers.replicate.account import Account
 
 LIST, GET = "/v1/predictions", "/v1/predictions/*"
 

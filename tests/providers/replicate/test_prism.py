@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,6 +22,7 @@ from actors.providers.base import CancelAck, Submitted
 from actors.providers.errors import Invalid
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.testing.fake_replicate import TOKEN, FakeReplicate, serve
+from tests.ports import free_ports
 
 SCHEMA = Path(__file__).parents[2] / "testing" / "replicate-openapi-relaxed-v1.json"
 VERSION = "5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccaa"
@@ -48,9 +48,7 @@ def prism() -> str:
 @asynccontextmanager
 async def running(*argv: str) -> AsyncIterator[str]:
     """Prism on a free port of this machine, ended with the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    (port,) = map(str, free_ports(1))
     command = [*argv[:2], "-h", "127.0.0.1", "-p", port, *argv[2:]]
     async with trio.open_nursery() as nursery:
         process = await nursery.start(partial(trio.run_process, command, stdout=-1, stderr=-1, check=False))

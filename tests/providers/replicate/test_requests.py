@@ -18,7 +18,7 @@ from actors.providers.errors import Auth, Forbidden, Invalid, OutcomeUnknown, Pr
 from actors.providers.log_notices import LogNotice
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.testing.fake_replicate import TOKEN, FakeTransport, Fault, FaultKind
-from tests.providers.replicate.conftest import Account, request
+from tests.providers.replicate.account import Account, request
 
 BASE = "https://gateway.example:8443/replicate"
 HANDLE = {"kind": "prediction", "id": "abc"}

@@ -19,8 +19,8 @@ from pathlib import Path
 import attrs
 import trio
 
+from tests.ports import free_ports
 from tests.providers.local.stage import until
-from tests.providers.ray.head import free_ports
 from tests.providers.slurm.parameters import Parameters
 
 HOW_TO_GET_SLURM = "no Slurm: apt-get install slurm-wlm munge"

@@ -119,7 +119,7 @@ async def test_a_cancel_is_repeated_until_the_controller_has_heard_it(
 async def test_a_job_that_runs_for_too_long_ends_with_that_reason(cluster: Cluster, tmp_path: Path) -> None:
     record = tmp_path / "record"
     async with supervised(tmp_path, cluster) as runtime:
-        slow = (await runtime.submit(job(record, "exec sleep 1000", max_runtime=1))).job_id
+        slow = (await runtime.submit(job(record, "exec sleep 1000", max_runtime=3))).job_id
         done, why = await ended(runtime, slow)
         assert done is JobStatus.FAILED
         assert why is not None

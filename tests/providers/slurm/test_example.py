@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from tests.left_processes import left_by
-from tests.providers.ray.head import free_ports
+from tests.ports import free_ports
 from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, slurm_is_here
 from tests.providers.slurm.supervisors import PATIENCE
 

@@ -48,8 +48,9 @@ FAULTS = {
 
 @pytest.fixture(params=FAULTS)
 def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(submitting, "SBATCH_SECONDS", 2.0)
-    monkeypatch.setattr(running, "SECONDS", 2.0)
+    if request.param.startswith("hanging"):  # else a command may take its time
+        monkeypatch.setattr(submitting, "SBATCH_SECONDS", 5.0)
+        monkeypatch.setattr(running, "SECONDS", 5.0)
     return FAULTS[request.param]
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from actors.jobs.records import JobRequest, JobStatus, Resources
 from actors.runtime import RunningRuntime
+from tests.ports import free_ports
 from tests.providers.local.stage import is_alive, until
-from tests.providers.ray.head import free_ports
 from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, a_cluster, slurm_is_here
 from tests.providers.slurm.parameters import Parameters
 from tests.providers.slurm.supervisors import submissions, supervised

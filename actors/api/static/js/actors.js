@@ -5,7 +5,8 @@ import { button, cell, el, keyed, state, table } from "./dom.js";
 import { span } from "./format.js";
 import { allowed, may } from "./rights.js";
 
-const EVERY = 2_000; // milliseconds
+const EVERY = 2_000; // milliseconds between two looks at the tree
+const MESSAGES = 10_000; // and at the messages that were not handled
 
 function branch(node) {
   const parts = [
@@ -29,24 +30,40 @@ export function actorsView(model) {
 
   function quarantined(message) {
     const path = `/api/actors/quarantine/${message.id ?? message.message_id}`;
-    const act = (asking) => () => asking().then(ask, (error) => model.fault(error));
+    const act = (asking) => () => asking().then(all, (error) => model.fault(error));
     const two = el("span", { class: "actions" }, button("Send again", act(() => post(`${path}/replay`))), button("Forget", act(() => remove(path)), "danger"));
     return el("tr", {}, cell("", inWords(message), "wide"), cell("", allowed("admin", "Changing that", two)));
   }
 
-  async function refresh() {
-    const [now, crashed, lost] = await Promise.all([get("/api/actors"), get("/api/actors/quarantine"), get("/api/actors/dead-letters")]);
-    tree.replaceChildren(...now.children.map(branch));
+  async function readTree() {
+    tree.replaceChildren(...(await get("/api/actors")).children.map(branch));
+  }
+
+  async function readHeld() {
+    const crashed = await get("/api/actors/quarantine");
     keyed(held.body, crashed.quarantine.map((one, at) => ({ ...one, at })), (one) => one.at, quarantined);
-    keyed(dead.body, lost.dead_letters.map((one, at) => ({ ...one, at })), (one) => one.at, ({ at, ...one }) => el("tr", {}, cell("", inWords(one), "wide")));
     held.node.hidden = crashed.quarantine.length === 0;
+  }
+
+  async function readDead() {
+    const lost = await get("/api/actors/dead-letters");
+    keyed(dead.body, lost.dead_letters.map((one, at) => ({ ...one, at })), (one) => one.at, ({ at, ...one }) => el("tr", {}, cell("", inWords(one), "wide")));
     dead.node.hidden = lost.dead_letters.length === 0;
   }
 
-  const ask = () => (document.hidden || model.state !== "connected" ? undefined : refresh().catch((error) => model.fault(error)));
+  let known = false;
+  const all = () => Promise.all([readTree(), readHeld(), readDead()]).then(() => { known = true; }, (error) => model.fault(error));
+
+  // In their turns, as whatever is asked for without a person's doing.
+  function ask() {
+    if (document.hidden) return;
+    model.pace.ask(readTree, EVERY);
+    model.pace.ask(readHeld, MESSAGES);
+    model.pace.ask(readDead, MESSAGES);
+  }
+
   held.node.hidden = dead.node.hidden = true;
   if (!may("lead")) return { node: el("div", {}, el("h1", {}, "Actors"), allowed("lead", "Looking at the actors")), update: () => {} };
   const timer = setInterval(ask, EVERY);
-  ask();
-  return { node: el("div", {}, el("h1", {}, "Actors"), tree, held.node, dead.node), update: () => {}, refresh: ask, leave: () => clearInterval(timer) };
+  return { node: el("div", {}, el("h1", {}, "Actors"), tree, held.node, dead.node), update: () => {}, refresh: () => (known ? ask() : all()), leave: () => clearInterval(timer) };
 }

@@ -9,12 +9,11 @@ import { sentence, setText } from "./in_place.js";
 import { may } from "./rights.js";
 
 const MOST = 500; // that one request fetches or decides
-const ONE_BY_ONE = 20; // jobs that are asked for by themselves at once
 
 function runs(job) {
   if (job.command) return job.command.join(" ");
   const given = Object.entries(job.params ?? {}).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`);
-  return [job.entry_point ?? `a job of ${job.provider}`, ...(job.entry_point ? given : [])].join(" ");
+  return job.entry_point ? [job.entry_point, ...given].join(" ") : null;
 }
 
 export function approvalsView(model) {
@@ -23,7 +22,8 @@ export function approvalsView(model) {
   const more = button("Show more requests", () => { pages += 1; reread(); });
   const chosen = new Set();
   const several = severalOf(() => deciding(), () => { chosen.clear(); reread(); });
-  const rules = new Map();
+  const rules = new Map(); // their names, by number
+  const gone = new Set(); // ids of jobs that are not there any more
   let requests = null;
   let pages = 1;
   let seen = null;
@@ -42,9 +42,9 @@ export function approvalsView(model) {
     const box = mayDecide(request) ? el("input", { type: "checkbox", "aria-label": `Select ${name}`, checked: chosen.has(request.approval_id), onchange: (event) => choose(request, event.target.checked) }) : "";
     return el("tr", {}, cell("", box, "choose"), el("th", { scope: "row" }, el("a", { href: jobPath(request.job_id) }, name)),
       cell("User", job && [job.owner, alsoRuns(job.user, request.job_id)], "user"), cell("Cost", job?.cost, "number"),
-      cell("Runs", job && [el("code", {}, job.runs), " ", el("span", { class: "quiet" }, job.needs)], "wide"),
+      cell("Runs", job && [job.runs === null ? `on ${job.provider}, by its options` : el("code", {}, job.runs), " ", el("span", { class: "quiet" }, job.needs)], "wide"),
       cell("", [request.reason, rule ? el("span", { class: "quiet" }, ` (rule ${rule})`) : ""], "wide"), cell("Needs", request.required_level),
-      cell("Expires in", remaining(request.expires_at), "number"), cell("", el("span", { class: "actions" }, decisionOf(request, name, reread))));
+      cell("Expires in", remaining(request.expires_at), "number"), cell("", el("span", { class: "actions" }, decisionOf(request, name, reread)), "decision"));
   }
 
   function described(request) {
@@ -52,7 +52,7 @@ export function approvalsView(model) {
     const rule = request.rule_id === null ? "" : (rules.get(request.rule_id) ?? `number ${request.rule_id}`);
     if (!job) return { request, name: request.job_id, job: null, rule };
     const cost = job.estimated_cost === null ? "not said" : `$${job.estimated_cost.toFixed(2)}`;
-    return { request, name: jobName(job), rule, job: { user: job.user_id, owner: owner(job), cost, runs: runs(job), needs: needs(job.resources) } };
+    return { request, name: jobName(job), rule, job: { user: job.user_id, owner: owner(job), cost, provider: job.provider, runs: runs(job), needs: needs(job.resources) } };
   }
 
   function show() {
@@ -69,15 +69,25 @@ export function approvalsView(model) {
     several.show();
   }
 
-  const missing = () => requests.filter((request) => !model.jobs.has(request.job_id));
+  const missing = () => requests.filter((request) => !model.jobs.has(request.job_id) && !gone.has(request.job_id));
+  const nameless = () => may("lead") && requests.some((request) => request.rule_id !== null && !rules.has(request.rule_id));
 
+  // The jobs of requests: those that wait in one request, what is not among them one by one, each in its turn.
   async function lookUp() {
-    await model.load("status=pending&limit=100");
-    for (const request of missing().slice(0, ONE_BY_ONE)) await model.fetch(request.job_id);
-    if (may("lead") && requests.some((request) => request.rule_id !== null && !rules.has(request.rule_id))) {
-      for (const rule of (await get("/api/approvals/rules")).rules) rules.set(rule.rule_id, rule.name);
-    }
-    show();
+    await model.load(`status=pending&limit=${MOST}`);
+    if (missing().length) model.pace.ask(lookUpOne);
+  }
+
+  async function lookUpOne() {
+    const [first] = missing();
+    if (first && (await model.fetch(first.job_id)) === null) gone.add(first.job_id);
+    if (missing().length) model.pace.ask(lookUpOne);
+  }
+
+  async function lookUpRules() {
+    for (const request of requests) if (request.rule_id !== null && !rules.has(request.rule_id)) rules.set(request.rule_id, `number ${request.rule_id}`);
+    for (const rule of (await get("/api/approvals/rules")).rules) rules.set(rule.rule_id, rule.name);
+    model.changed();
   }
 
   async function refresh() {
@@ -87,8 +97,9 @@ export function approvalsView(model) {
     for (const one of chosen) if (!ids.has(one)) chosen.delete(one);
     more.hidden = answer.next === null;
     every.hidden = requests.filter(mayDecide).length < 2;
-    if (missing().length || requests.some((request) => request.rule_id !== null && !rules.has(request.rule_id))) model.pace.ask(lookUp, 5_000);
-    show();
+    if (missing().length) model.pace.ask(lookUp, 5_000);
+    if (nameless()) model.pace.ask(lookUpRules, 5_000);
+    model.changed(); // which shows it with the next frame
   }
 
   function update() {

@@ -3,6 +3,7 @@
 import { get, getPages } from "./api.js";
 import { cell, el, gauge, keyed, state, svg, table } from "./dom.js";
 import { jobName, jobPath, moment, needs, owner, running } from "./format.js";
+import { oncePerFrame } from "./pace.js";
 
 const EVERY = 2_000; // milliseconds between two looks at providers and at what runs there
 const PAGES = 2; // of at most 500 jobs that run at one provider
@@ -103,6 +104,7 @@ export function devicesView(model) {
   const list = table("What the providers have, and what jobs of all users hold of it", ["Provider", "Kind", "Jobs", "CPUs", "GPUs", "Memory", "Dispatching"]);
   const slots = el("div");
   const parts = new Map(); // by the name of a provider
+  const draw = oncePerFrame(show);
   let providers = [];
   let seen = null;
 
@@ -117,7 +119,7 @@ export function devicesView(model) {
   function part(name) {
     if (!parts.has(name)) {
       const query = new URLSearchParams([["provider", name], ["status", "uploading"], ["status", "queued"], ["status", "running"], ["limit", 500]]);
-      const made = { ...slotsOf(name), held: null, read: async () => { made.held = await getPages(`/api/jobs?${query}`, "jobs", PAGES); show(); } };
+      const made = { ...slotsOf(name), held: null, read: async () => { made.held = await getPages(`/api/jobs?${query}`, "jobs", PAGES); draw(); } };
       parts.set(name, made);
     }
     return parts.get(name);
@@ -125,7 +127,7 @@ export function devicesView(model) {
 
   async function read() {
     ({ providers } = await get("/api/providers"));
-    show();
+    draw();
     for (const { devices, name } of providers) {
       if (devices === null) continue;
       if (part(name).held === null) await part(name).read(); // the view was opened just now
@@ -140,5 +142,5 @@ export function devicesView(model) {
   }
 
   const refresh = () => read().catch((error) => model.fault(error));
-  return { node: el("div", {}, el("h1", {}, "Devices"), slots, el("h2", {}, "All providers"), list.node), update, refresh };
+  return { node: el("div", {}, el("h1", {}, "Devices"), slots, el("h2", {}, "All providers"), list.node), update, refresh, leave: () => draw.cancel() };
 }

@@ -20,11 +20,29 @@ const EVERY = 5_000; // milliseconds between two looks at a group that changes
 function select(label, id, changed) {
   const node = el("select", { id });
   node.addEventListener("change", changed);
-  const show = (values, chosen) => {
+  // Of `wishes` the first that is among `values` is chosen.
+  const show = (values, ...wishes) => {
     if ([...node.options].map((one) => one.value).join("\n") !== values.join("\n")) node.replaceChildren(...values.map((value) => el("option", { value }, value)));
-    if (values.includes(chosen)) node.value = chosen;
+    const chosen = wishes.find((one) => values.includes(one));
+    if (chosen !== undefined) node.value = chosen;
   };
   return { node, label: labelled(label, node), show, get value() { return node.value; } };
+}
+
+const PICKED = ["filter", "sort", "order", "draw", "curve", "x", "y", "log"];
+
+const pickedOf = (asked) => Object.fromEntries(PICKED.map((name) => [name, (asked.get(name) ?? "").slice(0, 1_000)]));
+
+function addressOf(name, user, picked) {
+  const given = Object.entries({ user, ...picked }).filter(([, value]) => value !== "");
+  return `#/group/${encodeURIComponent(name)}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
+}
+
+// By the address; else the best is first, where a metric has a goal.
+function firstSort(columns, { sort, order }) {
+  const goal = columns.find((one) => one.goal);
+  const by = columns.find((one) => one.key === sort) ?? goal ?? columns[0];
+  return { key: by.key, order: by.key === sort && order ? order : by.goal === "max" ? "desc" : "asc" };
 }
 
 export function groupView(model, name, asked) {
@@ -33,23 +51,25 @@ export function groupView(model, name, asked) {
   let jobs = [];
   let goals = {};
   let columns = columnsOf([], {});
+  const picked = pickedOf(asked); // what stands in the address
   let sort = { key: "job", order: "asc" };
-  let chosen = null; // ids, once somebody chose
+  let chosen = picked.draw ? new Set(picked.draw.split(",").slice(0, MOST)) : null; // ids, once somebody chose
   let found = false;
   const series = new Map(); // by job: its series, and the state in which they were read
   const draw = oncePerFrame(show);
   const filter = el("input", { id: "group-filter", type: "search", autocomplete: "off", maxlength: 200 });
   const note = el("p", { class: "quiet", role: "status" }, "Reading the jobs of the group ...");
   const table = groupTable({ sortBy, choose, chosen: (jobId) => drawn().includes(jobId), more: draw });
-  const metric = select("Metric", "curve-metric", draw);
-  const [across, up] = [select("Parameter", "scatter-x", draw), select("Metric", "scatter-y", draw)];
-  const logX = el("input", { type: "checkbox" });
+  const metric = select("Metric", "curve-metric", () => pick({ curve: metric.value }));
+  const [across, up] = [select("Parameter", "scatter-x", () => pick({ x: across.value })), select("Metric", "scatter-y", () => pick({ y: up.value }))];
+  const logX = el("input", { type: "checkbox", checked: picked.log !== "" });
   const options = plotOptions(draw, { together: false });
   const curves = linePlot("Curves of the chosen jobs");
   const points = scatter();
   const asCsv = button("Download as CSV", () => download(`${name}.csv`, csvOf([columns.map((one) => one.label), ...shownJobs().map((job) => columns.map((one) => (one.kind === "metric" ? one.of(job) : textOf(one, job))))])));
-  filter.addEventListener("input", draw);
-  logX.addEventListener("change", draw);
+  filter.value = picked.filter;
+  filter.addEventListener("input", () => pick({ filter: filter.value }));
+  logX.addEventListener("change", () => pick({ log: logX.checked ? "x" : "" }));
 
   const shownJobs = () => fitting(jobs, columns, filter.value);
   const metrics = () => [...new Set(jobs.flatMap((job) => Object.keys(job.metrics)))].sort();
@@ -71,17 +91,28 @@ export function groupView(model, name, asked) {
     if (next.size > MOST) announce(`At most ${MOST} curves are drawn in one plot.`);
     else chosen = next;
     model.pace.ask(readCurves);
+    pick({ draw: chosen === null ? "" : [...chosen].join(",") });
+  }
+
+  // Puts into the address what somebody chose, so that the view can be sent to a colleague.
+  function pick(change) {
+    Object.assign(picked, change);
+    history.replaceState(null, "", addressOf(name, user, picked));
     draw();
+  }
+
+  function sortInto(key, order) {
+    sort = { key, order };
+    pick({ sort: key, order });
   }
 
   function sortBy(column) {
     const first = column.goal === "max" ? "desc" : "asc";
-    sort = { key: column.key, order: sort.key === column.key && sort.order === first ? (first === "asc" ? "desc" : "asc") : first };
-    draw();
+    sortInto(column.key, sort.key === column.key && sort.order === first ? (first === "asc" ? "desc" : "asc") : first);
   }
 
-  const byList = select("Sort by", "group-sort", () => { sort = { key: columns.find((one) => one.label === byList.value)?.key ?? "job", order: sort.order }; draw(); });
-  const order = select("Order", "group-order", () => { sort = { ...sort, order: order.value === "least first" ? "asc" : "desc" }; draw(); });
+  const byList = select("Sort by", "group-sort", () => sortInto(columns.find((one) => one.label === byList.value)?.key ?? "job", sort.order));
+  const order = select("Order", "group-order", () => sortInto(sort.key, order.value === "least first" ? "asc" : "desc"));
 
   async function read() {
     const rows = [];
@@ -92,23 +123,24 @@ export function groupView(model, name, asked) {
       goals = { ...goals, ...answer.goals };
     }
     jobs = rows;
-    if (!found) sort = { key: columnsOf(jobs, goals).find((one) => one.goal)?.key ?? "job", order: Object.values(goals)[0] === "max" ? "desc" : "asc" };
-    found = true;
     columns = columnsOf(jobs, goals);
+    if (!found) sort = firstSort(columns, picked);
+    found = true;
     note.textContent = answer.next === null ? "" : `The first ${jobs.length} jobs.`;
-    await readCurves();
+    if (series.size === 0) await readCurves(AT_FIRST);
+    else model.pace.ask(readCurves);
     draw();
   }
 
-  // The series of one job that has none yet, or whose last value changed since; the others in later turns.
-  async function readCurves() {
+  // The series of jobs that have none yet, or whose last value changed since: at first of some, then of one in each turn.
+  async function readCurves(number = 1) {
     const state = (jobId) => { const job = jobs.find((one) => one.job_id === jobId); return job && JSON.stringify([job.status, job.metrics]); };
     const missing = drawn().filter((jobId) => state(jobId) && series.get(jobId)?.state !== state(jobId));
-    for (const jobId of missing.slice(0, AT_FIRST)) {
+    for (const jobId of missing.slice(0, number)) {
       const answer = await get(`/api/jobs/${encodeURIComponent(jobId)}/metrics?points=${POINTS}`);
       series.set(jobId, { state: state(jobId), series: answer.series });
     }
-    if (missing.length > AT_FIRST) model.pace.ask(readCurves);
+    if (missing.length > number) model.pace.ask(readCurves);
     draw();
   }
 
@@ -117,9 +149,9 @@ export function groupView(model, name, asked) {
     table.show(shownJobs(), columns, sort, jobs);
     byList.show(columns.map((one) => one.label), columns.find((one) => one.key === sort.key)?.label);
     order.show(["least first", "greatest first"], sort.order === "asc" ? "least first" : "greatest first");
-    metric.show(metrics(), metric.value || Object.keys(goals)[0]);
-    up.show(metrics(), up.value || Object.keys(goals)[0]);
-    across.show(columns.filter((one) => one.kind === "parameter").map((one) => one.name), across.value);
+    metric.show(metrics(), picked.curve, metric.value, Object.keys(goals)[0]);
+    up.show(metrics(), picked.y, up.value, Object.keys(goals)[0]);
+    across.show(columns.filter((one) => one.kind === "parameter").map((one) => one.name), picked.x, across.value);
     const lines = drawn().flatMap((jobId, index) => {
       const one = series.get(jobId)?.series[metric.value];
       const job = jobs.find((other) => other.job_id === jobId);

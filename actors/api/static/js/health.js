@@ -25,16 +25,22 @@ export function healthView(model) {
     return el("li", {}, el("a", { href: jobPath(jobId) }, job ? jobName(job) : jobId), ": it is not known whether it runs");
   }
 
-  async function refresh() {
-    const [health, answer] = await Promise.all([get("/health"), get("/api/providers")]);
+  async function readHealth() {
+    const health = await get("/health");
     now.replaceChildren(el("p", {}, state(health.status === "ok" ? "all is well" : health.status, health.status)),
       el("ul", { class: "reasons" }, health.reasons.map((reason) => el("li", {}, reason)), health.notes.map((note) => el("li", {}, note)), health.uncertain_jobs.map(uncertain)),
       facts([["Runs since", moment(health.started_at)]]));
+  }
+
+  async function readProviders() {
+    const answer = await get("/api/providers");
     providers.replaceChildren(...answer.providers.map(card));
   }
 
-  const ask = () => (document.hidden || model.state !== "connected" ? undefined : refresh().catch((error) => model.fault(error)));
+  let known = false;
+  const all = () => Promise.all([readHealth(), readProviders()]).then(() => { known = true; }, (error) => model.fault(error));
+  // In their turns, as whatever is asked for without a person's doing.
+  const ask = () => document.hidden || [readHealth, readProviders].forEach((one) => model.pace.ask(one, EVERY));
   const timer = setInterval(ask, EVERY);
-  ask();
-  return { node: el("div", {}, el("h1", {}, "Health"), now, el("h2", {}, "Providers"), providers), update: () => {}, refresh: ask, leave: () => clearInterval(timer) };
+  return { node: el("div", {}, el("h1", {}, "Health"), now, el("h2", {}, "Providers"), providers), update: () => {}, refresh: () => (known ? ask() : all()), leave: () => clearInterval(timer) };
 }

@@ -16,7 +16,7 @@ let library = null;
 
 // uPlot is fetched when the first plot is shown.
 export function uPlot() {
-  library ??= import("/static/vendor/uplot/uPlot.esm.js").then((module) => module.default);
+  library ??= import("../vendor/uplot/uPlot.esm.js").then((module) => module.default);
   return library;
 }
 

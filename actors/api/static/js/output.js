@@ -2,6 +2,7 @@
 // cursor of its last piece.
 
 import { button, el, labelled } from "./dom.js";
+import { outputSearch } from "./output_search.js";
 import { placesOf, readable, Tail } from "./output_text.js";
 
 const MOST = 200_000; // characters
@@ -15,6 +16,8 @@ export function outputOf(jobId, model) {
   const search = el("input", { type: "search", id: "output-search", autocomplete: "off", maxlength: 200 });
   const found = el("span", { class: "quiet", role: "status" });
   const tail = new Tail(MOST);
+  const whole = outputSearch(path);
+  const all = button("Search the whole output", () => whole.search(search.value));
   let text = "";
   let place = 0; // of the places that were found, the one that is shown
   let cursor = null;
@@ -22,7 +25,7 @@ export function outputOf(jobId, model) {
   let drawing = null;
   let over = false;
   follow.checked = true;
-  box.hidden = true;
+  box.hidden = all.hidden = true;
 
   function draw() {
     drawing = null;
@@ -32,7 +35,8 @@ export function outputOf(jobId, model) {
     mark();
     if (follow.checked) box.scrollTop = box.scrollHeight;
     else box.scrollTop = top;
-    if (tail.cut) note.textContent = "The last 200,000 characters; the download has all of it.";
+    if (tail.cut) note.textContent = "These are the last 200,000 characters. Previous and Next look in them; the download has all of it.";
+    all.hidden = !tail.cut;
   }
 
   // Marks the place that was found; the others stand as they are.
@@ -41,7 +45,7 @@ export function outputOf(jobId, model) {
     const places = placesOf(text, wanted, FOUND);
     if (places.length === 0) {
       box.textContent = text;
-      found.textContent = wanted ? "Not found." : "";
+      found.textContent = wanted ? (tail.cut ? "Not found in what is shown." : "Not found.") : "";
       return null;
     }
     place = ((place % places.length) + places.length) % places.length;
@@ -61,7 +65,7 @@ export function outputOf(jobId, model) {
     marked.scrollIntoView({ block: "nearest" });
   }
 
-  search.addEventListener("input", () => { place = 0; go(0); });
+  search.addEventListener("input", () => { place = 0; whole.search(""); go(0); });
   search.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); go(event.shiftKey ? -1 : 1); } });
   follow.addEventListener("change", () => { if (follow.checked) box.scrollTop = box.scrollHeight; });
   // Who scrolls up wants to read; who scrolls to the end wants to follow.
@@ -90,12 +94,12 @@ export function outputOf(jobId, model) {
     // A refusal, as while the server starts, closes the source for good: `again` opens it when the server is there.
   }
 
-  const node = el("div", {}, el("div", { class: "filters" }, labelled("Search", search), button("Previous", () => go(-1), "", "Previous place"), button("Next", () => go(1), "", "Next place"), found,
-    el("label", { class: "choice" }, follow, "Follow"), el("a", { href: path, download: `${jobId}.log` }, "Download")), note, box);
+  const node = el("div", {}, el("div", { class: "filters" }, labelled("Search", search), button("Previous", () => go(-1), "", "Previous place"), button("Next", () => go(1), "", "Next place"), all, found,
+    el("label", { class: "choice" }, follow, "Follow"), el("a", { href: path, download: `${jobId}.log` }, "Download")), whole.node, note, box);
   open();
   return {
     node,
     again: () => { if (!over && source?.readyState === EventSource.CLOSED && model.connected) open(); },
-    stop: () => { source?.close(); source = null; cancelAnimationFrame(drawing); },
+    stop: () => { whole.stop(); source?.close(); source = null; cancelAnimationFrame(drawing); },
   };
 }

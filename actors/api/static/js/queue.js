@@ -5,6 +5,7 @@ import { button, cell, el, gauge, keyed, table } from "./dom.js";
 import { jobName, jobPath, owner, span } from "./format.js";
 import { gatesOf } from "./gates.js";
 import { everyLimit, limitsTable } from "./limits.js";
+import { oncePerFrame } from "./pace.js";
 import { waitingTable } from "./waiting.js";
 
 const RUNNING = 5_000; // milliseconds between two looks at what runs
@@ -55,7 +56,8 @@ export function queueView(model) {
   const more = button("Show more of what waits", () => { pages += 1; ask(); });
   const list = waitingTable({ changed: read, lost: () => document.getElementById("main").focus() });
   const gates = gatesOf({ changed: (found) => { take(found); model.pace.ask(read); } });
-  const limits = limitsTable({ changed: (found) => { limit = found.limits; show(); model.pace.ask(read); } });
+  const limits = limitsTable({ changed: (found) => { limit = found.limits; draw(); model.pace.ask(read); } });
+  const draw = oncePerFrame(show);
   let pages = 1;
   let queue = null;
   let running = [];
@@ -82,13 +84,13 @@ export function queueView(model) {
   // An answer to a change has the first page only.
   function take(found) {
     queue = pages === 1 || !queue ? found : { ...found, waiting: queue.waiting, next: queue.next };
-    show();
+    draw();
   }
 
   async function read() {
     const first = queue === null;
     queue = await getPages("/api/queue", "waiting", pages);
-    show();
+    draw();
     if (first) return;
     model.pace.ask(readRunning, RUNNING);
     model.pace.ask(readLimits, BOUNDS);
@@ -97,17 +99,17 @@ export function queueView(model) {
 
   async function readRunning() {
     running = (await model.load("status=uploading&status=queued&status=running&limit=500")).jobs;
-    show();
+    draw();
   }
 
   async function readLimits() {
     limit = (await get("/api/queue/limits")).limits;
-    show();
+    draw();
   }
 
   async function readProviders() {
     providers = (await get("/api/providers")).providers.map((one) => one.name);
-    show();
+    draw();
   }
 
   const ask = () => read().catch((error) => model.fault(error));
@@ -120,5 +122,5 @@ export function queueView(model) {
 
   const all = () => Promise.all([read(), readRunning(), readLimits(), readProviders()]).catch((error) => model.fault(error));
   const node = el("div", {}, el("h1", {}, "Queue"), summary, next, gates.node, used.node, limits.node, reserved, handed.node, list.node, more);
-  return { node, update, refresh: () => (queue ? model.pace.ask(read) : all()) };
+  return { node, update, refresh: () => (queue ? model.pace.ask(read) : all()), leave: () => draw.cancel() };
 }

@@ -8,24 +8,18 @@ const UNKNOWN = "The server did not answer, so it is not known whether this was 
 // Whether `text` begins with the name `path` itself, and not with a longer name.
 const begins = (text, path) => text.startsWith(path) && !/^[\w-]/.test(text.slice(path.length));
 
-// A refusal as [field of the server, sentence] each; of several faults in one text each begins with a known name.
-function sentences(error, paths) {
-  if (error.errors?.length) return error.errors.map((one) => [one.field, one.field && !one.message.startsWith(one.field) ? `${one.field}: ${one.message}` : one.message]);
-  const parts = [];
-  for (const part of error.message.split("; ")) {
-    if (parts.length === 0 || paths.some((path) => begins(part, path))) parts.push(part);
-    else parts[parts.length - 1] += `; ${part}`;
-  }
-  return parts.map((text) => [paths.filter((path) => begins(text, path)).sort((a, b) => b.length - a.length)[0] ?? (parts.length === 1 ? error.field : null) ?? "", text]);
+// A refusal as [field of the server, sentence] each.
+function sentences(error) {
+  const several = error.errors?.length ? error.errors : [{ field: error.field ?? "", message: error.message }];
+  return several.map(({ field, message }) => [field, field && !message.includes(field) ? `${field}: ${message}` : message]);
 }
 
 // Show `error` at `fields`. Returns what belongs to none of them, as one text; the first refused field gets the focus.
 export function placeRefusal(error, fields) {
   if (error instanceof Unreachable) return UNKNOWN;
-  const paths = fields.flatMap((field) => field.paths);
   const beside = new Map();
   const rest = [];
-  for (const [name, text] of sentences(error, paths)) {
+  for (const [name, text] of sentences(error)) {
     const field = fields.filter((one) => one.paths.some((path) => begins(name, path))).at(0);
     if (field) beside.set(field, [...(beside.get(field) ?? []), text]);
     else rest.push(text);

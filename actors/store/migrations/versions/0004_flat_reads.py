@@ -13,8 +13,6 @@ from actors.store import derived
 
 revision = "0004"
 down_revision = "0003"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

@@ -9,8 +9,6 @@ from actors.store import derived
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 _INSTANT = sa.BigInteger()
 _JOB_ID = sa.String(length=64)
@@ -124,6 +122,7 @@ def _attempts() -> None:
 def _wide_jobs() -> None:
     """The longest time that a job may run, beside what it takes: what is kept for another one is lent by it."""
     op.add_column("queue_entries", sa.Column("max_runtime", sa.Float(), nullable=True))
+    op.alter_column("lanes", "number", new_column_name="count")
     op.add_column("lanes", sa.Column("head_max_runtime", sa.Float(), nullable=True))
     number = "CASE WHEN json_valid(request) THEN json_extract(request, '$.max_runtime') END"
     op.execute(

@@ -1,0 +1,154 @@
+"""Whatever happens to the zygote from which shims are forked, each job runs once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trio
+import trio.lowlevel
+
+from actors.jobs.records import Phase
+from actors.providers.local import zygote
+from actors.providers.local.launching import SHIM
+from actors.providers.local.shim.system import start_ticks
+from tests.providers.local.stage import PATIENCE, Stage, is_alive, until
+from tests.providers.local.zygotes import ONCE, WAITS, pid_of, runs_once
+
+
+@pytest.mark.parts
+async def test_a_zygote_ends_with_its_supervisor_killed_hard(stage: Stage) -> None:
+    script = f"""
+import os, signal, trio
+from pathlib import Path
+from tests.providers.local.stage import PATIENCE, Stage, ready_zygote
+async def main():
+    stage = Stage(Path({str(stage.root)!r}))
+    print(ready_zygote(stage.provider), flush=True)
+    await stage.wrote(await stage.shell({WAITS!r}, key="orphan"), "ready")
+    os.kill(os.getpid(), signal.SIGKILL)
+trio.run(main)
+"""
+    done = await trio.run_process([sys.executable, "-c", script], check=False, capture_stdout=True)
+    assert done.returncode == -signal.SIGKILL
+    await until(lambda: not is_alive(int(done.stdout)))
+    (stage.directory("orphan").work / "go").touch()
+    assert (await stage.ended("orphan")).phase is Phase.SUCCEEDED
+
+
+STRANGE = """
+import errno, os, signal, sys
+sys.path.append({folder!r})
+from shim import zygote
+fork = zygote.clone
+def stop(number):
+    os.kill(os.getpid(), number)
+def forked(number):
+    pid, fd = fork(*asked)
+    if pid:
+        stop(number)
+    return pid, fd
+def clone(*arguments):
+    global asked
+    asked = arguments
+    {what}
+zygote.clone = clone
+zygote.serve()
+"""
+FAULTS = {
+    "killed before the fork": "stop(signal.SIGKILL)",
+    "killed after the fork": "return forked(signal.SIGKILL)",
+    "stopped before the fork": "stop(signal.SIGSTOP); return fork(*asked)",
+    "stopped after the fork": "return forked(signal.SIGSTOP)",
+    "forbidden to fork": "raise OSError(errno.EAGAIN, 'no')",
+    "out of its mind": "raise ValueError",
+}
+
+
+@pytest.fixture
+def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes the zygotes that are started from now on do this where they fork."""
+
+    def make(what: str) -> None:
+        script = tmp_path / "strange.py"
+        script.write_text(STRANGE.format(folder=str(SHIM.parents[1]), what=what))
+        monkeypatch.setattr(zygote, "SHIM", script)
+        if "SIGSTOP" in what:  # nobody answers; else an answer may take its time
+            monkeypatch.setattr(zygote, "ANSWER_SECONDS", 0.5)
+
+    monkeypatch.setattr(zygote, "ANSWER_SECONDS", PATIENCE)
+    return make
+
+
+@pytest.mark.parts
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_whatever_happens_to_the_zygote_where_it_forks_the_job_runs_once(
+    stage: Stage, strange: Callable[[str], None], fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And the zygote is gone after it, unless it has answered; the next job has no need of it."""
+    strange(FAULTS[fault])
+    pid, answers = pid_of(stage), fault == "forbidden to fork"
+    await runs_once(stage, await stage.shell(ONCE))
+    assert is_alive(pid) is answers
+    assert bool([one for one in caplog.records if one.levelno == logging.WARNING]) is not answers
+    await runs_once(stage, await stage.shell(ONCE))
+
+
+@pytest.mark.parts
+async def test_of_two_shims_the_loser_proves_nothing_of_the_one_that_runs(
+    stage: Stage, strange: Callable[[str], None]
+) -> None:
+    """The answer was lost: how the job's shim is called is known from the job's directory alone."""
+    strange(FAULTS["killed after the fork"])
+    pid_of(stage)
+    ready = await stage.wrote(key := await stage.shell(WAITS), "ready")
+    known = stage.provider._jobs.shims.started.get(key)
+    assert known is None or not known.reaped_by_us
+    run = await stage.started(key)
+    assert (await stage.observe(key)).phase is Phase.RUNNING
+    assert start_ticks(run["shim"]) == run["shim_ticks"]
+    ready.with_name("go").touch()
+    await stage.ended(key)
+
+
+@pytest.mark.parts
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_an_idle_zygote_that_is_killed_or_stopped_is_replaced(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(zygote, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(zygote, "PAUSE_SECONDS", 0.0)
+    before = pid_of(stage)
+    os.kill(before, number)
+    await runs_once(stage, await stage.shell(ONCE))
+    assert pid_of(stage) != before
+    assert not is_alive(before)
+    await runs_once(stage, await stage.shell(ONCE))
+
+
+@pytest.mark.parts
+async def test_zygotes_killed_again_and_again_cost_no_job(stage: Stage) -> None:
+    """At whatever moment that is: while the jobs are handed over, each zygote is killed as soon as it is there."""
+    keys = [f"storm-{number}" for number in range(20)]
+
+    async def submit() -> None:
+        for key in keys:
+            await stage.shell(ONCE, key=key)
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(submit)
+        while True:
+            forking = stage.provider._jobs.shims._zygote
+            if forking is not None and forking._ready and is_alive(forking._pid):
+                with suppress(ProcessLookupError):
+                    os.kill(forking._pid, signal.SIGKILL)
+            await trio.lowlevel.checkpoint()
+    for key in keys:
+        await runs_once(stage, key)
