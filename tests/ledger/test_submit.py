@@ -112,6 +112,8 @@ async def test_retry_is_a_new_job_of_the_same_content_and_trail(autojump_clock, 
         assert again.retry_of == job.job_id
         assert again.request == job.request
         assert again.correlation_id == job.correlation_id
+        first, second = [(await world.events(one.job_id))[0] for one in (job, again)]
+        assert (first.data.get("retry_of"), second.data["retry_of"]) == (None, job.job_id)
         with pytest.raises(Refused, match="has not ended"):
             await runtime.jobs.retry(again.job_id)
 
