@@ -55,7 +55,7 @@ def test_a_page_outlives_the_supervisor_and_misses_nothing(stage_of_its_own: Sta
             )
         seen = numbers(page)[::-1]
         assert seen == stage.events(seen[0] - 1)
-        expect(log.get_by_text("done: 12 epochs")).to_be_visible()
+        expect(log.get_by_role("region", name="Output")).to_contain_text("done: 12 epochs")
         written = log.get_by_role("region", name="Output").inner_text().splitlines()
         epochs = [line.split()[1] for line in written if line.startswith("epoch")]
         assert epochs == [f"{number}/12" for number in range(1, 13)]
