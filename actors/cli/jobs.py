@@ -181,16 +181,15 @@ def settle(
     """
     if (ran is not None) + not_run + failed != 1:
         raise click.UsageError("give one of --ran HANDLE, --not-run and --failed")
-    if not selections.is_one(jobs, options):
-        if ran is not None:
-            raise click.UsageError("--ran goes with one JOB: a handle is of one")
-        verdict = {"verdict": "not_run" if not_run else "failed"}
-        selections.change(client, "settle", jobs, options, as_json=as_json, done="settled", more=verdict)
-        return
     body: dict[str, Any] = {"verdict": "not_run" if not_run else "failed"}
-    if ran is not None:
-        body = {"verdict": "ran", "handle": _handle(ran)}
-    print_answer(client.request("POST", "api", "jobs", *jobs, "settle", body=body), as_json, print_job)
+    if selections.is_one(jobs, options):
+        if ran is not None:
+            body = {"verdict": "ran", "handle": _handle(ran)}
+        print_answer(client.request("POST", "api", "jobs", *jobs, "settle", body=body), as_json, print_job)
+    elif ran is not None:
+        raise click.UsageError("--ran goes with one JOB: a handle is of one")
+    else:
+        selections.change(client, "settle", jobs, options, as_json=as_json, done="settled", more=body)
 
 
 def _handle(text: str) -> dict[str, Any]:
