@@ -53,7 +53,7 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
         filters |= {name: moment(filters[name], f"--{name}") for name in ("since", "until")}
     if everything:
         params = given({**filters, "limit": _MOST_ROWS})
-        found = {"jobs": client.all_rows("jobs", "api", "jobs", params=params, of_store=True), "next": None}
+        found: Any = {"jobs": client.all_rows("jobs", "api", "jobs", params=params, of_store=True), "next": None}
     else:
         found = client.read("api", "jobs", params=given(filters))
     gpus = {"GPU": gpus_of} if any(map(gpus_of, found["jobs"])) else {}
