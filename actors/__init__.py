@@ -13,63 +13,40 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actors.background import (
-        BackgroundTaskManager,
-        get_task_manager,
-        start_background_tasks,
-        stop_background_tasks,
-    )
-    from actors.control.runtime import Runtime
-    from actors.jobs.records import Event, Job, JobRequest, Rerun, Resources
-    from actors.jobs.refusal import Refused
-    from actors.jobs.selections import Selection
-    from actors.kernel import Actor, ActorRef, Envelope
-    from actors.runtime import Parts, open_runtime
-    from actors.settings import Settings, get_enterprise_config
+    from actors.background import BackgroundTaskManager as BackgroundTaskManager
+    from actors.background import get_task_manager as get_task_manager
+    from actors.background import start_background_tasks as start_background_tasks
+    from actors.background import stop_background_tasks as stop_background_tasks
+    from actors.control.runtime import Runtime as Runtime
+    from actors.jobs.records import Event as Event
+    from actors.jobs.records import Job as Job
+    from actors.jobs.records import JobRequest as JobRequest
+    from actors.jobs.records import Rerun as Rerun
+    from actors.jobs.records import Resources as Resources
+    from actors.jobs.refusal import Refused as Refused
+    from actors.jobs.selections import Selection as Selection
+    from actors.kernel import Actor as Actor
+    from actors.kernel import ActorRef as ActorRef
+    from actors.kernel import Envelope as Envelope
+    from actors.runtime import Parts as Parts
+    from actors.runtime import open_runtime as open_runtime
+    from actors.settings import Settings as Settings
+    from actors.settings import get_enterprise_config as get_enterprise_config
 
-_HOMES = {
-    "Actor": "actors.kernel",
-    "ActorRef": "actors.kernel",
-    "BackgroundTaskManager": "actors.background",
-    "Envelope": "actors.kernel",
-    "Event": "actors.jobs.records",
-    "Job": "actors.jobs.records",
-    "JobRequest": "actors.jobs.records",
-    "Parts": "actors.runtime",
-    "Refused": "actors.jobs.refusal",
-    "Rerun": "actors.jobs.records",
-    "Resources": "actors.jobs.records",
-    "Runtime": "actors.control.runtime",
-    "Selection": "actors.jobs.selections",
-    "Settings": "actors.settings",
-    "get_enterprise_config": "actors.settings",
-    "get_task_manager": "actors.background",
-    "open_runtime": "actors.runtime",
-    "start_background_tasks": "actors.background",
-    "stop_background_tasks": "actors.background",
-}
-
-__all__ = [
-    "Actor",
-    "ActorRef",
-    "BackgroundTaskManager",
-    "Envelope",
-    "Event",
-    "Job",
-    "JobRequest",
-    "Parts",
-    "Refused",
-    "Rerun",
-    "Resources",
-    "Runtime",
-    "Selection",
-    "Settings",
-    "get_enterprise_config",
-    "get_task_manager",
-    "open_runtime",
-    "start_background_tasks",
-    "stop_background_tasks",
-]
+_BY_MODULE = {
+    "actors.background": (
+        "BackgroundTaskManager", "get_task_manager", "start_background_tasks", "stop_background_tasks",
+    ),
+    "actors.control.runtime": ("Runtime",),
+    "actors.jobs.records": ("Event", "Job", "JobRequest", "Rerun", "Resources"),
+    "actors.jobs.refusal": ("Refused",),
+    "actors.jobs.selections": ("Selection",),
+    "actors.kernel": ("Actor", "ActorRef", "Envelope"),
+    "actors.runtime": ("Parts", "open_runtime"),
+    "actors.settings": ("Settings", "get_enterprise_config"),
+}  # fmt: skip
+_HOMES = {name: module for module, names in _BY_MODULE.items() for name in names}
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

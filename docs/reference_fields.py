@@ -20,7 +20,7 @@ from actors.jobs import maxima
 from actors.jobs.maximum import Bytes as AtMostBytes
 from actors.jobs.maximum import Items, Text
 from actors.jobs.quantities import DAY, HOUR, SECOND, Duration, Size
-from actors.validation import Shape, StrictConverter
+from actors.validation import Shape, StrictConverter, units
 from actors.validation.values import Fits
 
 BELOW = "the keys below"
@@ -183,12 +183,8 @@ def _shown(value: Any, kind: Any) -> str:
 
 def as_written(value: Any, kind: Any = Any) -> str:
     """``value`` as it is written in a file, on one line."""
-    extras = [extra for arm in (kind, *get_args(kind)) if get_origin(arm) is Annotated for extra in get_args(arm)[1:]]
-    for extra in extras:
-        if isinstance(extra, Duration):
-            return _duration(value * extra.unit)
-        if isinstance(extra, Size):
-            return _size(value)
+    if (text := units.as_written(value, kind)) is not None:
+        return text
     if isinstance(value, enum.Enum):
         return str(value.value)
     if isinstance(value, bool) or value is None:
@@ -205,17 +201,3 @@ def as_written(value: Any, kind: Any = Any) -> str:
 def _quoted(text: str) -> str:
     risky = not text or text != text.strip() or text[0] in "{[&*!|>'\"%@`#?-," or ": " in text or " #" in text
     return f'"{text}"' if risky or text.endswith(":") else text
-
-
-def _duration(seconds: float) -> str:
-    for unit, name in ((DAY, "d"), (HOUR, "h"), (60, "m")):
-        if seconds and seconds % unit == 0:
-            return f"{seconds // unit:g}{name}"
-    return f"{seconds:g}s"
-
-
-def _size(size: int) -> str:
-    for power, name in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if size and size % (1 << power) == 0:
-            return f"{size >> power}{name}"
-    return str(size)

@@ -5,34 +5,37 @@
 
     async def database(*, task_status=trio.TASK_STATUS_IGNORED):
         async with connect() as connection:
-            task_status.started()                     # the next child is entered now
+            task_status.started()                     # now the next child is started
             await connection.serve_forever()
 
     async def main():
         async with open_supervisor(
             [ChildSpec("db", database), ChildSpec("web", web, args=(8080,), start_deadline=10)],
-            strategy="rest_for_one",                  # web is restarted with db, not db with web
+            strategy="rest_for_one",                  # if db fails, web is restarted with it; not the other way round
         ) as supervisor:
             await supervisor.start_child(ChildSpec("import", run_import, restart="transient"))
-            supervisor.children()                     # what is alive, since when, restarted how often
-            await trio.sleep_forever()                # leaving the block stops: import, web, db
+            supervisor.children()                     # the state of each child, and how often it was restarted
+            await trio.sleep_forever()                # leaving the block stops import, web and db, in this order
 
 A child is any async function that takes `task_status` and calls `task_status.started()` when it is ready. It ends by
 returning, by raising, or by being cancelled; it may clean up, within its `shutdown` limit. What it raises never leaves
-its task: the supervisor judges it, reports it, and restarts the child or gives up with `RestartIntensityReached`.
-Only KeyboardInterrupt and SystemExit get out, once the other children are stopped in order.
+its task: the supervisor classifies it, reports it, and restarts the child or gives up with `RestartIntensityReached`.
+Only KeyboardInterrupt and SystemExit are raised out of the supervisor, after the other children were stopped in order.
 
-Restarting: `restart="permanent"` always, `"transient"` after a failure, `"temporary"` never; at most `max_restarts` in
-`period` seconds a supervisor; at once, or after the delays of a `Backoff`. `on_give_up="park"` leaves a hopeless child
-down and its siblings up. A child that may hang asks for a `heartbeat` and calls `supervision.heartbeat()`.
+**Restarts.** A `restart="permanent"` child is restarted always, a `"transient"` one after a failure, a `"temporary"`
+one never. A supervisor makes at most `max_restarts` restarts in any `period` seconds, at once or after the delays of a
+`Backoff`. `on_give_up="park"` leaves a child that fails beyond its limits down, while its siblings continue. A child
+that may hang sets a `heartbeat` and calls `supervision.heartbeat()`.
 
-Trees: `ChildSpec("workers", Supervisor([...]).run)` is a supervisor as a child. When it gives up it has failed, and the
-one above restarts it or gives up in its turn. `supervisor.children()` shows the whole tree; it never waits.
+**Trees.** `ChildSpec("workers", Supervisor([...]).run)` makes a supervisor a child. If it gives up, that is a failure
+like any other: the supervisor above restarts it, or gives up too. `supervisor.children()` shows the whole tree, without
+waiting.
 
-Seeing: everything is a `Report`, logged under "supervision" and readable from `supervisor.reports()`.
+**Reports.** Everything that happens is a `Report`, which is logged under "supervision" and can be read from
+`supervisor.reports()`.
 
-Breaking on purpose: `supervision.faults`, `supervision.testing`. An event loop that does not turn:
-`supervision.watchdog`. Every guarantee, with its edge cases, is in docs/semantics.md.
+**Tests.** `supervision.faults` injects faults, `supervision.testing` has scripted children, and `supervision.watchdog`
+detects a blocked event loop. Every guarantee, with its edge cases, is in docs/semantics.md.
 """
 
 from supervision.backoff import Backoff

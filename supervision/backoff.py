@@ -19,7 +19,7 @@ from supervision.errors import SpecError
 
 
 class Jitter(checks.Choice):
-    """Which part of a delay is drawn: all of it, half of it, none."""
+    """Which part of a delay is random: all of it, half of it, or none."""
 
     FULL = "full"
     EQUAL = "equal"
@@ -37,12 +37,13 @@ def _jitter(value: str | bool) -> Jitter:
 class Backoff:
     """Delays between a failure and the restart, and how many failures in a row are too many.
 
-    The n-th restart in a row waits at most `min(maximum, initial * factor ** (n - 1))` seconds: a time drawn evenly
-    between zero and that with jitter "full" (or True), between half of that and that with "equal", that itself with
-    "none" (or False). A run of at least `reset_after` seconds from ready to exit (None: `maximum`) ends the row of
-    failures; that a start worked does not. After `max_failures` restarts in a row (None: no limit) the next failure
-    gives up: with long delays the supervisor's window alone would never trip. `seed` makes the jitter repeatable; each
-    child draws from a stream of its own. Wrong values raise SpecError.
+    The n-th restart in a row waits at most `min(maximum, initial * factor ** (n - 1))` seconds. With jitter "full" (or
+    True) the delay is drawn evenly between zero and that bound, with "equal" between half of the bound and the bound;
+    with "none" (or False) it is the bound. Failures are "in a row" until a run lasts at least `reset_after` seconds
+    from ready to exit (None: `maximum` seconds); a start that succeeds is not enough. After `max_failures` restarts in
+    a row (None: no limit) the next failure gives up; with long delays the supervisor's own window would never be
+    exceeded. `seed` makes the jitter repeatable; each child has a random stream of its own. Wrong values raise
+    SpecError.
     """
 
     initial: float = attrs.field(default=0.1, validator=checks.number(finite=True))
@@ -59,7 +60,7 @@ class Backoff:
 
     @classmethod
     def none(cls) -> Backoff:
-        """Restart at once, every time, without a limit of failures in a row: what OTP does."""
+        """A back-off that restarts at once, every time, without a limit of failures in a row, as OTP does."""
         return cls(initial=0.0, maximum=0.0, jitter=Jitter.NONE)
 
     def bound(self, failures: int) -> float:
@@ -77,7 +78,7 @@ class Backoff:
         return source.uniform(bound / 2 if self.jitter is Jitter.EQUAL else 0.0, bound)
 
     def source(self, child: str) -> random.Random:
-        """The stream of random numbers of one child: the same for the same seed, in any process."""
+        """The random stream of one child: the same for the same seed, in any process."""
         # a str seeds by its SHA-512, which no hash seed touches
         return random.Random(None if self.seed is None else f"{self.seed}/{child}")  # noqa: S311 - jitter, no secret
 

@@ -1,4 +1,4 @@
-"""Checking specifications: every complaint names the field and, where it can, guesses what was meant.
+"""Checks of specifications: every error names the field and, if it can, suggests what was meant.
 
 The checks are validators of attrs: `attrs.field(validator=checks.number(least=1))`.
 """
@@ -24,21 +24,21 @@ Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
 def nearest(word: object, known: Iterable[str]) -> str | None:
-    """The known word nearest to `word`; None where none is near."""
+    """The known word that is most similar to `word`; None if none is similar enough."""
     near = difflib.get_close_matches(str(word), list(known), n=1)
     return near[0] if near else None
 
 
 def guess(word: object, known: Iterable[str]) -> str:
-    """`"; did you mean 'x'?"` for the known word nearest to `word`, or nothing where none is near."""
+    """`"; did you mean 'x'?"` with the known word most similar to `word`; "" if none is similar enough."""
     near = nearest(word, known)
     return "" if near is None else f"; did you mean {near!r}?"
 
 
 class Choice(enum.StrEnum):
-    """The values of one option. Called with anything else it raises SpecError, which names the option.
+    """The possible values of one option. Another value raises a SpecError that names the option.
 
-    The option has the name of the class, in lower case (`OnGiveUp`: "on_give_up"), unless `__field__` is another.
+    The option is called as the class, in lower case (`OnGiveUp`: "on_give_up"), unless `__field__` names another.
     """
 
     @classmethod
@@ -49,7 +49,7 @@ class Choice(enum.StrEnum):
 
 
 def must(rule: str, holds: Callable[[Any], bool]) -> Validator:
-    """Refuse a value for which `rule` ("be ...") does not hold."""
+    """A validator that refuses a value for which `rule` ("be ...") does not hold."""
 
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if not holds(value):
@@ -59,7 +59,9 @@ def must(rule: str, holds: Callable[[Any], bool]) -> Validator:
 
 
 def number(*, least: float = 0.0, more_than: float = -math.inf, finite: bool = False) -> Validator:
-    """Refuse what is not a real number of at least `least`, above `more_than` (inf allowed unless `finite`)."""
+    """A validator that accepts only real numbers of at least `least` and above `more_than` (infinity only without
+    `finite`).
+    """
 
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
@@ -73,13 +75,13 @@ def number(*, least: float = 0.0, more_than: float = -math.inf, finite: bool = F
 
 
 def whole(*, least: float = 0) -> Validator:
-    """Refuse what is not a whole number of at least `least`."""
+    """A validator that accepts only whole numbers of at least `least`."""
     kind = must("be a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
     return and_(kind, must(f"be at least {least}", lambda value: value >= least))
 
 
 def instance(kind: type) -> Validator:
-    """Refuse what is not a `kind`."""
+    """A validator that accepts only instances of `kind`."""
     return must(f"be a {kind.__name__}", lambda value: isinstance(value, kind))
 
 
@@ -88,7 +90,7 @@ flag = must("be True or False", lambda value: isinstance(value, bool))
 
 
 def checked_arguments(cls: type[T]) -> type[T]:
-    """Make a call of `cls` with an unknown or a missing argument a SpecError that names it, not a TypeError."""
+    """Turn the TypeError for an unknown or missing argument of `cls` into a SpecError that names the argument."""
     original: Any = cls.__init__
     signature = inspect.signature(original)
     known = [name for name in signature.parameters if name != "self"]

@@ -22,7 +22,9 @@ StopReason = Literal["stop", "deadline", "hung"]
 
 @attrs.define(eq=False)
 class Child:
-    """One child of one run. Its own task writes readiness, beats and its ending; the supervisor's task the rest."""
+    """One child of one run. Its own task writes its readiness, heartbeats and ending; the supervisor's task writes
+    the rest.
+    """
 
     spec: ChildSpec
     reporter: Reporter  # its supervisor's
@@ -52,7 +54,7 @@ class Child:
 
     @property
     def id(self) -> str:
-        """The id in its specification."""
+        """The id of its specification."""
         return self.spec.id
 
     @property
@@ -70,16 +72,17 @@ class Child:
         return self.state
 
     def move(self, trigger: Trigger) -> None:
-        """Make a step of the table; RuntimeError where there is none."""
+        """Make one transition of the table. Raises RuntimeError if the table has none from the present state."""
         after = step(self.state, trigger)
         if after is None:
             raise RuntimeError(f"child {self.id!r} is {self.state}: {trigger.value!r} cannot happen to it")
         self.state = after
 
     def retire(self, trigger: Trigger = Trigger.RETIRE) -> None:
-        """The supervisor does not start it again by itself: it is down from now on, or once its task has ended.
+        """Do not restart the child automatically any more: it is down from now on, or once its task has ended.
 
-        `trigger` is RETIRE, FINISH or PARK. Calls the functions in `on_retired`, once, with the state it is down in.
+        `trigger` is RETIRE, FINISH or PARK. Calls the functions in `on_retired` once, with the state in which the child
+        stays.
         """
         self.should_run = False
         self.state = step(self.state, trigger) or self.state
@@ -88,7 +91,9 @@ class Child:
             hook(ChildState.STOPPED if self.alive else self.state)
 
     def may_restart(self, *, failed: bool) -> bool:
-        """Whether its supervisor may start it again if it ended now. When it may no more, it calls `on_retired`."""
+        """Whether the supervisor could restart the child if it ended now. When that becomes False, `on_retired` is
+        called.
+        """
         if self.spec.restart is Restart.TRANSIENT and not failed:
             return self.should_run and (self.stop_reason is not None or self.to_stop)
         return self.should_run and self.spec.restart is not Restart.TEMPORARY
@@ -98,7 +103,10 @@ current_child: contextvars.ContextVar[Child | None] = contextvars.ContextVar("su
 
 
 def heartbeat() -> None:
-    """Say that the child this is called in is alive. Outside a child, or in one that is not watched: nothing."""
+    """Report that the child in which this is called is alive.
+
+    Does nothing outside a child, and in a child without a `heartbeat` in its specification.
+    """
     child = current_child.get()
     if child is not None:
         child.beat_at = trio.current_time()

@@ -1,4 +1,4 @@
-"""What the end of a child leads to. Decided in start order by the supervisor's task, not in the order of the ends."""
+"""What follows the end of a child. The supervisor's task decides in start order, not in the order of the ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from supervision.state import Phase, SupervisorState
 
 
 def settle_all(state: SupervisorState) -> None:
-    """Decide on every ending that has come in; during the first start only on those that cannot wait for its end."""
+    """Decide about every ending that was noted; during the first start, only about those that cannot wait for its
+    end.
+    """
     ended, state.ended = state.ended, []
     for child in sorted(ended, key=lambda child: child.order):
         assert child.ending is not None
@@ -29,7 +31,7 @@ def settle_all(state: SupervisorState) -> None:
 
 
 def _settle(state: SupervisorState, child: Child, ending: Exit) -> None:
-    """Close the books on one incarnation and decide what follows: down for good (`retire`), or due again."""
+    """Record the end of one incarnation and decide what follows: the child stays down (`retire`), or is due again."""
     state.disarm(child)
     state.no_grace.pop(child, None)
     if state.entering is child:
@@ -61,7 +63,7 @@ def _settle(state: SupervisorState, child: Child, ending: Exit) -> None:
 
 
 def _stopped(state: SupervisorState, child: Child, ending: Exit) -> None:
-    """It was to stop: whatever it did instead of that is reported, and never restarted or raised."""
+    """Handle the end of a child that was asked to stop. However it ended is reported, but not restarted or raised."""
     if child.stop_reason is None:
         state.report(ReportKind.EXIT, child, ending.reason, ending.cause)
     elif ending.reason == "failed":
@@ -132,7 +134,7 @@ def _went_down(state: SupervisorState, child: Child, ending: Exit, *, uptime: fl
 
 
 def _perhaps_shut_down(state: SupervisorState, child: Child) -> None:
-    """A significant child has ended for good, by itself: the supervisor may be done with it."""
+    """A significant child has ended for good and by itself: shut the supervisor down if `auto_shutdown` asks for it."""
     others = (other for other in state.children.values() if other is not child and other.spec.significant)
     any_is_enough = state.options.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT
     if any_is_enough or not any(other.alive or other.should_run for other in others):

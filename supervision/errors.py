@@ -1,7 +1,7 @@
-"""What supervision raises, and who has to act on it.
+"""What supervision raises, and who must act on it.
 
-Every error here is a `SupervisionError`. `SpecError`: the author of the specification. The refusals (`AlreadyRunning`
-to `UnknownChild`): the caller. The others: the child that `.child` names has failed.
+Every error here is a `SupervisionError`. `SpecError` is for the author of the specification, the refusals
+(`AlreadyRunning` to `UnknownChild`) are for the caller. The others say that the child named by `.child` has failed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import trio
 
 
 class SupervisionError(Exception):
-    """The base of this package's errors; bare, it refuses a request that no running supervisor can serve."""
+    """The base of this package's errors. Raised itself, it refuses a request that no running supervisor can serve."""
 
 
 class SpecError(SupervisionError, ValueError):
-    """A specification or an option is wrong. `field` names it; the message guesses what was meant."""
+    """A specification or an option is wrong. `field` names it; the message suggests what was meant."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
@@ -37,7 +37,7 @@ class ChildStartError(ChildError):
 
 
 class ChildHung(ChildError):
-    """A child missed its heartbeat; where its cancellation ended in an exception, that is the `__cause__`."""
+    """A child missed its heartbeat. If its cancellation ended in an exception, that is the `__cause__`."""
 
 
 class ShutdownOverrun(ChildError):
@@ -46,7 +46,7 @@ class ShutdownOverrun(ChildError):
 
 @attrs.frozen
 class RestartRecord:
-    """One unit of the restart budget: when (`trio.current_time()`), for which child, and why it had ended."""
+    """One restart in the window: its time (`trio.current_time()`), its child, and why the child had ended."""
 
     at: float
     child: str
@@ -54,9 +54,10 @@ class RestartRecord:
 
 
 class RestartIntensityReached(ChildError):
-    """The supervisor gave up: `child` ended once more than its limits allow; the last cause is `__cause__`.
+    """The supervisor gave up, because `child` failed more often than the limits allow. The last cause is the
+    `__cause__`.
 
-    `history` holds the restarts inside the window, oldest first.
+    `history` has the restarts inside the window, oldest first.
     """
 
     def __init__(self, child: str, message: str, history: tuple[RestartRecord, ...] = ()) -> None:
@@ -89,7 +90,7 @@ class UnknownChild(ChildError):
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions of a group, however deep; of a bare one itself."""
+    """The exceptions of a group at any depth; for an exception that is no group, the exception itself."""
     if isinstance(error, BaseExceptionGroup):
         for part in error.exceptions:
             yield from leaves(part)
@@ -98,7 +99,9 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def combined(errors: list[BaseException], message: str) -> BaseException | None:
-    """What to raise for all of `errors`: a failure goes before a cancellation; several failures are one group."""
+    """The exception to raise for all of `errors`: failures take precedence over cancellations; several failures are
+    one group.
+    """
     failures = [error for error in errors if not isinstance(error, trio.Cancelled)]
     if len(failures) > 1:
         return BaseExceptionGroup(message, failures)

@@ -1,17 +1,17 @@
-"""Faults on purpose: named points in the code, and a seeded plan that says what happens at which occurrence.
+"""Fault injection: named points in the code, and a seeded plan that says which fault happens at which use of a point.
 
     plan = FaultPlan(seed=7).at("start.before:db", occurrence=2, do="crash")
     with plan:
         ...                                   # the second start of child "db" raises InjectedFault
 
-A point is one line in the code it may break. Off, it costs the test of a module variable:
+A point is one line in the code under test. Without an active plan it costs the test of a module variable:
 
     if faults.active is not None:
         await faults.async_point("provider.call.before", provider)
 
-`point` is its twin for code that is not async, and `carry` is for what travels: it returns what arrives, which is
-nothing, twice the same, or something garbled. A crash at a point is an exception like any other, and is reported like
-one. Which point happens how often is decided by the plan's seed alone, so that a run can be repeated.
+`point` does the same in code that is not async. `carry` is for what is sent: it returns what arrives, which may be
+nothing, the item twice, or a damaged item. A crash at a point is an ordinary exception, and is reported like one. The
+plan's seed alone determines all random decisions, so that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import fnmatch
 import os
 import random
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import trio
@@ -40,7 +40,7 @@ START_BEFORE, START_AFTER = "start.before", "start.after"
 
 
 class Fault(checks.Choice):
-    """What may happen at a point."""
+    """What can happen at a point."""
 
     __field__ = "do"
 
@@ -54,33 +54,39 @@ class Fault(checks.Choice):
 
 
 _MOST_PASSED = 1_000
-"""Names of points that a plan remembers, to guess from."""
+"""A plan remembers at most this many names of points that were passed, for suggestions."""
 
 IN_TRANSIT = frozenset({Fault.DROP, Fault.DUPLICATE, Fault.GARBLE})
 
 
 class InjectedFault(Exception):
-    """What "crash" raises when the plan names nothing else."""
+    """The exception of a "crash" for which the plan names no other."""
 
 
 @attrs.frozen
 class Garbled:
-    """What "garble" makes of anything but text and bytes: no receiver knows what to do with it."""
+    """What "garble" makes of an item that is neither text nor bytes: an object that no receiver can handle."""
 
     original: object
 
 
 @attrs.define(eq=False)
 class Rule:
-    """One line of a plan, and how often its point was passed."""
+    """One rule of a plan, and how often its point was passed."""
 
     point: str = attrs.field(validator=checks.name)
     do: Fault = attrs.field(converter=Fault)
     occurrence: int | None = attrs.field(validator=optional(checks.whole(least=1)))
     probability: float | None = attrs.field(validator=optional(checks.number(finite=True)))
-    exc: BaseException | type[BaseException] | None
+    exc: BaseException | type[BaseException] | None = attrs.field()
     delay: float = attrs.field(validator=checks.number(finite=True))
     seen: int = 0
+
+    @exc.validator
+    def _check_exc(self, field: attrs.Attribute[Any], exc: object) -> None:
+        kind = exc if isinstance(exc, type) else type(exc)
+        if exc is not None and not issubclass(kind, BaseException):
+            raise SpecError(field.name, f"must be an exception or a class of them, not {exc!r}")
 
     def __attrs_post_init__(self) -> None:
         if (self.occurrence is None) == (self.probability is None):
@@ -89,14 +95,14 @@ class Rule:
             raise SpecError("probability", f"must be at most 1, not {self.probability:g}")
 
     def matches(self, name: str, subject: str) -> bool:
-        """Whether the rule is about this point: its name, `name:subject`, or a pattern of them with `*`."""
+        """Whether the rule applies to this point: its name, `name:subject`, or a pattern for them with `*`."""
         full = f"{name}:{subject}"
         return self.point in (name, full) or ("*" in self.point and fnmatch.fnmatchcase(full, self.point))
 
 
 @attrs.frozen
 class Happened:
-    """A fault that was injected: where, the how-manieth passing of that rule's point, and what."""
+    """A fault that was injected: its point, at which passing of that rule's point (from 1), and which fault."""
 
     point: str
     occurrence: int
@@ -104,16 +110,18 @@ class Happened:
 
 
 class FaultPlan:
-    """Which faults happen, decided by a seed. `with plan:` activates it for the whole process; plans do not nest.
+    """Which faults happen, determined by a seed. `with plan:` activates the plan for the whole process; plans cannot be
+    nested.
 
-    seed -- None: that in the environment variable SUPERVISION_FAULT_SEED, or a new one. An exception that leaves the
-        `with` block carries a note with the seed and the command that runs it again. strict -- at the end of the block
-        SpecError for a rule whose point nothing passed, with a guess; where the block failed, a note says the same.
+    `seed`: None means the one in the environment variable SUPERVISION_FAULT_SEED, or else a new one. An exception that
+    leaves the `with` block gets a note with the seed and the command that repeats the run. `strict`: if the point of a
+    rule was never passed, the end of the block raises SpecError with a suggestion; if the block has failed, a note says
+    the same.
     """
 
     def __init__(self, seed: int | None = None, *, strict: bool = True) -> None:
         if seed is None:
-            seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(2**32))
+            seed = _seed_of_environment()
         if not isinstance(seed, int):
             raise SpecError("seed", f"must be a whole number, not {seed!r}")
         self.seed = seed
@@ -133,19 +141,19 @@ class FaultPlan:
         exc: BaseException | type[BaseException] | None = None,
         delay: float = 1.0,
     ) -> FaultPlan:
-        """Add a rule and return the plan.
+        """Add a rule and return the plan. Raises SpecError.
 
-        point -- "name", "name:subject", or a pattern with `*`. occurrence -- the n-th passing, from 1; probability --
-        each passing with this chance; exactly one of the two. do -- "crash" | "hang" | "delay" | "cancel" | "drop" |
-        "duplicate" | "garble". exc -- what "crash" raises. delay -- seconds. Raises SpecError.
+        `point`: "name", "name:subject", or a pattern with `*`. Give exactly one of `occurrence`, the n-th passing, from
+        1, and `probability`, the chance of each passing. `do`: "crash" | "hang" | "delay" | "cancel" | "drop" |
+        "duplicate" | "garble". `exc`: what "crash" raises. `delay`: in seconds.
         """
         self.rules.append(Rule(point, do, occurrence, probability, exc, delay))
         return self
 
     def decide(self, name: str, subject: str) -> Rule | None:
-        """What happens at this passing of a point: the first rule that says so, or nothing."""
+        """The fault for this passing of a point, by the first rule that applies; None: no fault."""
         chosen = None
-        if len(self._passed) < _MOST_PASSED:
+        if self.strict and len(self._passed) < _MOST_PASSED:
             self._passed.update(dict.fromkeys((f"{name}:{subject}", name) if subject else (name,)))
         for rule in self.rules:
             if not rule.matches(name, subject):
@@ -161,7 +169,9 @@ class FaultPlan:
         return chosen
 
     def never_passed(self) -> str | None:
-        """Which rules are about points that nothing has passed, with a guess at what was meant; None: no rule is."""
+        """The rules whose point was never passed, in words, with a suggestion of what was meant; None: there are
+        none.
+        """
         words = []
         for point in dict.fromkeys(rule.point for rule in self.rules if not rule.seen):
             near = guess(point, self._passed)
@@ -195,12 +205,22 @@ class FaultPlan:
             raise SpecError("point", missed)
 
 
+def _seed_of_environment() -> int:
+    given = os.environ.get(SEED_VARIABLE)
+    if not given:
+        return random.SystemRandom().randrange(2**32)
+    try:
+        return int(given)
+    except ValueError:
+        raise SpecError("seed", f"must be a whole number in {SEED_VARIABLE}, not {given!r}") from None
+
+
 #: The plan in force, or None. Test this before calling a point.
 active: FaultPlan | None = None
 
 
 def _rule_for(name: str, subject: str) -> Rule | None:
-    """What the active plan has for this passing; a crash is raised at once."""
+    """The rule of the active plan for this passing. A crash is raised at once."""
     rule = active.decide(name, subject) if active is not None else None
     if rule is not None and rule.do is Fault.CRASH:
         if rule.exc is None:
@@ -210,7 +230,7 @@ def _rule_for(name: str, subject: str) -> Rule | None:
 
 
 def point(name: str, subject: str = "") -> None:
-    """Pass a point in code that is not async. "hang" and "delay" need a worker thread of trio there."""
+    """Pass a point in code that is not async. "hang" and "delay" work only in a worker thread of trio."""
     rule = _rule_for(name, subject)
     if rule is None or rule.do in IN_TRANSIT:
         return
@@ -220,7 +240,9 @@ def point(name: str, subject: str = "") -> None:
 
 
 async def async_point(name: str, subject: str = "") -> None:
-    """Pass a point in async code. "cancel" cancels the supervised child it is passed in, as nobody asked to."""
+    """Pass a point in async code. "cancel" cancels the supervised child in which it is passed, without a request to
+    stop it.
+    """
     rule = _rule_for(name, subject)
     if rule is None or rule.do in IN_TRANSIT:
         return
@@ -237,9 +259,9 @@ async def async_point(name: str, subject: str = "") -> None:
 
 
 def carry(name: str, item: T, subject: str = "") -> list[T]:
-    """What arrives of `item` at a point where something travels: it, nothing, it twice, or something garbled.
+    """What arrives of `item` at a point where something is sent: the item, nothing, the item twice, or a damaged item.
 
-    A "crash" there raises; "hang", "delay" and "cancel" belong to the async point beside it.
+    A "crash" is raised here; "hang", "delay" and "cancel" belong to the async point beside this one.
     """
     rule = _rule_for(name, subject)
     if rule is None:
@@ -254,7 +276,7 @@ def carry(name: str, item: T, subject: str = "") -> list[T]:
 
 
 def garbled(item: T, source: random.Random) -> T:
-    """`item` as noise would leave it: text and bytes with one place changed, anything else a `Garbled`."""
+    """`item` with damage: in text and bytes one place is changed, anything else becomes a `Garbled`."""
     if isinstance(item, str) and item:
         place = source.randrange(len(item))
         return item[:place] + chr(source.randrange(0x21, 0x7F)) + item[place + 1 :]  # type: ignore[return-value]

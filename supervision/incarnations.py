@@ -1,17 +1,17 @@
-"""One incarnation of a child: the task that is its life, its readiness, and how it ended.
+"""One incarnation of a child: its task, its readiness, and how it ended.
 
-Each incarnation is a task in the supervisor's nursery under a *shielded* cancel scope of its own. The shield is what
-makes an ordered stop possible: an outer cancellation reaches only the supervisor's task, which then releases the
-children one by one. Readiness does not go through `nursery.start`: its `started()` does nothing once the scope around
-it is cancelled, and a shielded child would then stay in the starting nursery for ever. `Readiness` below speaks the
-same `task_status` protocol and notifies the supervisor instead, whose own wait stays cancellable throughout.
+Each incarnation is a task in the supervisor's nursery under a *shielded* cancel scope of its own. The shield makes an
+ordered stop possible: an outer cancellation reaches only the supervisor's task, which then stops the children one by
+one. Readiness does not use `nursery.start`, because its `started()` does nothing once the scope around it is cancelled,
+and a shielded child would then stay in the starting nursery for ever. `Readiness` below has the same `task_status`
+protocol and notifies the supervisor instead, whose own wait can be cancelled at any time.
 
-An ending is judged in trio's order. First: any leaf that is neither an `Exception` nor `Cancelled` (KeyboardInterrupt,
-SystemExit) has to get out. Second: any `Exception` leaf is a failure, and the group it sits in, whole, its cause;
-`except Exception` would miss `BaseExceptionGroup[Cancelled, ValueError]`. Third: nothing but a cancellation. As each
-child runs under a shielded scope of its own, that was our own doing, and the scope has absorbed it. A `Cancelled` that
-got past the scope was raised by hand, out of its place (stored and raised again, say): no scope around waits for it, so
-it is a failure.
+An ending is classified in this order. First: if any leaf exception is neither an `Exception` nor `Cancelled`
+(KeyboardInterrupt, SystemExit), the ending is an interrupt, which is raised. Second: if any leaf is an `Exception`, it
+is a failure, and its cause is the whole group; `except Exception` would miss `BaseExceptionGroup[Cancelled,
+ValueError]`. Third: it was a cancellation. As each child runs under a shielded scope of its own, the supervisor
+requested it, and the scope has absorbed it. A `Cancelled` that is raised through the scope was raised by other code
+(stored and raised again, for example) and belongs to no scope around it, so it is a failure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Readiness:
 
     @trio.lowlevel.enable_ki_protection
     def started(self, value: object = None) -> None:
-        """Say that the child is ready. Once it is being stopped this does nothing; twice is a RuntimeError."""
+        """Report that the child is ready. Does nothing once the child is being stopped. A second call raises
+        RuntimeError.
+        """
         child = self._child
         if child.incarnation != self._incarnation or not child.alive:
             return
@@ -66,7 +68,7 @@ async def _run(state: SupervisorState, child: Child) -> None:
 
 
 def running_child(frame: FrameType | None) -> str:
-    """The id of the child whose code `frame` belongs to, the innermost one; "" where it is none's."""
+    """The id of the innermost child whose code `frame` belongs to; "" if it belongs to none."""
     while frame is not None:
         if frame.f_code is _run.__code__:
             child: Child = frame.f_locals["child"]
@@ -82,7 +84,9 @@ async def _within(scope: trio.CancelScope, state: SupervisorState, child: Child)
 
 @trio.lowlevel.enable_ki_protection
 async def live(state: SupervisorState, child: Child, scope: trio.CancelScope) -> None:
-    """One incarnation, from entry to end. Nothing leaves it but a note: no exception, no cancellation."""
+    """Run one incarnation, from its entry to its end. It notes its end and raises nothing, neither errors nor
+    cancellations.
+    """
     current_child.set(child)
     clear_context()
     result = await outcome.acapture(_within, scope, state, child)
@@ -93,9 +97,9 @@ async def live(state: SupervisorState, child: Child, scope: trio.CancelScope) ->
 
 
 def judge(error: BaseException | None, *, cancelled: bool, at: float) -> Exit:
-    """What an ending amounts to: "returned", "cancelled", "failed" or "interrupted", with its cause.
+    """Classify an ending: "returned", "cancelled", "failed" or "interrupted", with its cause.
 
-    `error` is what left the child's scope, `cancelled` whether the scope absorbed a cancellation.
+    `error` is what left the child's scope; `cancelled` says whether the scope absorbed a cancellation.
     """
     if error is None:
         return Exit("cancelled" if cancelled else "returned", None, at)

@@ -1,11 +1,11 @@
-"""A child's states, and the one table by which they change.
+"""A child's states, and the table of transitions between them.
 
 A child that is *down* has no task: pending, restarting, stopped, finished, parked. A *living* one has a task: starting,
-running, stopping, overrun. Between the two lies ended: the task is over, and the supervisor has not yet decided what
-follows. What stands in no row of the table cannot happen: so incarnation N+1 never starts while N lives, and what has
-ended is never stopped.
+running, stopping, overrun. Between the two is ended: the task is over, and the supervisor has not yet decided what
+follows. A transition that is not in the table cannot happen: so incarnation N+1 never starts while N lives, and a child
+that has ended is never stopped.
 
-The supervisor's task makes every step but two: the child's own task makes READY and END, when they happen.
+The supervisor's task makes every transition but two: the child's own task makes READY and END, when they happen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import enum
 
 
 class ChildState(enum.StrEnum):
-    """Where a child stands. `ChildInfo.state` shows PENDING as "stopped", ENDED as "restarting" or "stopped"."""
+    """The state of a child. `ChildInfo.state` shows PENDING as "stopped", ENDED as "restarting" or "stopped"."""
 
     PENDING = "pending"
     STARTING = "starting"
@@ -61,5 +61,5 @@ _STEPS = {(state, trigger): after for trigger, (states, after) in TRANSITIONS.it
 
 
 def step(state: ChildState, trigger: Trigger) -> ChildState | None:
-    """The state that follows, or None where `trigger` cannot happen in `state`."""
+    """The next state, or None if `trigger` cannot happen in `state`."""
     return _STEPS.get((state, trigger))

@@ -1,33 +1,35 @@
-"""The supervisor's task: look at everything that has happened, act, wait for more; at the end, stop everything.
+"""The supervisor's task: look at everything that has happened, act, and wait for more; at the end, stop everything.
 
-Who writes what. One `SupervisorState` belongs to this task. Other tasks only take a note there and set its signal: a
-child's task that it is ready or has ended, a caller that it wants something (`post`). Everything else is decided here,
-in `_step`, which never waits. So there is one order of decisions and no lock, and between two lines of a step nothing
-happens but what the step does. Notes may come at each wait; the next step finds them all.
+**Who writes what.** One `SupervisorState` belongs to this task. Other tasks only leave a note in it and set its signal:
+a child's task notes that the child is ready or has ended, a caller notes a request (`post`). Everything else is decided
+here, in `_step`, which never waits. So decisions have one order and need no lock, and nothing else happens during a
+step. Notes may arrive during each wait; the next step finds them all.
 
-The order in a step. Readiness and endings come first, each in start order, whatever the scheduler of trio did: so one
-seed gives one record of reports. Then deadlines that have passed (what happened exactly at a deadline is in time, hence
-after the endings), then requests, then what has become possible: the next stop, a group's restart, the next start.
-Stops go before starts, so that nothing starts beside what is still to be stopped.
+**The order in a step.** Readiness and endings come first, each in start order, whatever the scheduler of trio did: so
+one seed gives one sequence of reports. Then come deadlines that have passed (what happened exactly at a deadline is in
+time, hence after the endings), then requests, then what has become possible: the next stop, a group's restart, the next
+start. Stops precede starts, so that nothing is started beside a child that is still to be stopped.
 
-The phases. STARTING: the children are entered one after the other, requests that start something wait, an ending of a
-child that was ready is put off. UP: all were ready once. STOPPING: nothing is entered any more, requests are refused,
-each child is retired. The phase never goes back, and the run is over when no child lives and no ending is unjudged.
+**The phases.** STARTING: the children are started one after the other; requests that start a child wait; the ending of
+a child that was ready is handled later. UP: all children were ready once. STOPPING: nothing is started any more,
+requests are refused, each child is retired. The phase never goes back, and the run is over when no child lives and
+every ending was classified.
 
-Invariants between two steps:
+**Invariants** between two steps:
 
 - Each listed child is in one state of `lifecycle.TRANSITIONS`; it has a task exactly while that state is a living one.
 - A child that should run and is down is in `due`, or has an alarm (its delay), or waits for its group (`retry`), or has
-  an ending that is not judged yet. So none is forgotten.
+  an ending that was not classified yet. So none is forgotten.
 - In a group strategy at most one child is `entering`, and none while `to_stop` is not empty.
-- A child has at most one alarm, whose meaning follows from its state: a delay where it is down, its start deadline,
-  its heartbeat, its shutdown limit.
-- Who waits for an answer stands in `requests`, or with its child in `start_reply` or `stop_replies`; each is answered
-  once, at the latest when the run is over.
+- A child has at most one alarm, whose meaning follows from its state: a restart delay if it is down, else its start
+  deadline, its heartbeat or its shutdown limit.
+- Every caller that waits for an answer is in `requests`, or with its child in `start_reply` or `stop_replies`; each is
+  answered once, at the latest when the run is over.
 
-Interrupts and cancellation. All of this is protected from KeyboardInterrupt, which then arrives where trio lets it, at
-a wait, and is one more reason to stop in order; so is a cancellation from outside, which reaches this task alone (the
-children are shielded). While stopping this task is shielded as well: a second interrupt changes nothing.
+**Interrupts and cancellation.** All of this is protected from KeyboardInterrupt, which then arrives where trio allows
+it, at a wait, and is one more reason to stop in order. The same is true of a cancellation from outside, which reaches
+this task alone (the children are shielded). While it stops its children this task is shielded as well: a second
+interrupt changes nothing.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ async def supervise(state: SupervisorState, ready: Callable[[], None]) -> None:
 
 
 async def _serve(state: SupervisorState, ready: Callable[[], None]) -> None:
-    """Until stopping begins, from inside (this returns) or from outside (Cancelled, KeyboardInterrupt)."""
+    """Run until stopping begins: from inside (this returns) or from outside (Cancelled, KeyboardInterrupt)."""
     state.due.extend(state.children.values())
     reported_ready = False
     _step(state)
@@ -85,7 +87,7 @@ async def _serve(state: SupervisorState, ready: Callable[[], None]) -> None:
 
 
 async def _wind_down(state: SupervisorState) -> None:
-    """Stop the children, whatever happens to us meanwhile."""
+    """Stop the children, even if this task is cancelled or interrupted meanwhile."""
     endings.settle_all(state)  # a failure from before the stop still counts
     stopping.begin(state)
     try:
@@ -115,7 +117,7 @@ def _note(state: SupervisorState, error: BaseException) -> None:
 
 
 def _step(state: SupervisorState) -> None:
-    """One look at everything."""
+    """Handle everything that has happened, once."""
     for child in sorted(state.ready, key=lambda child: child.order):
         starting.note_ready(state, child)
     state.ready.clear()
@@ -135,7 +137,7 @@ def _step(state: SupervisorState) -> None:
 
 
 def _alarm(state: SupervisorState, child: Child, now: float) -> None:
-    """A child's deadline has passed; which one, its state says."""
+    """A child's deadline has passed; its state says which deadline it was."""
     if not child.alive:
         starting.delay_elapsed(state, child)
     elif child.stop_reason is not None:
@@ -151,7 +153,7 @@ def _alarm(state: SupervisorState, child: Child, now: float) -> None:
 
 
 async def _wait(state: SupervisorState) -> None:
-    """Until a child or a caller takes a note, or the next deadline."""
+    """Wait until a child or a caller leaves a note, or until the next deadline."""
     deadline = min(state.next_alarm(), state.stop_by)
     if state.no_grace:
         await trio.lowlevel.checkpoint()

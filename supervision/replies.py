@@ -1,4 +1,4 @@
-"""The answer to a request: what its caller waits for, and what the supervisor keeps with the child until then."""
+"""The answer to a request: its caller waits for it, and the supervisor keeps it with the child until then."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Reply:
     _error: SupervisionError | None = attrs.field(default=None, init=False)
 
     def answer(self, result: ChildInfo | None = None) -> None:
-        """It is done."""
+        """The request is done."""
         self._result = result
         self.done.set()
 
     def refuse(self, error: SupervisionError) -> None:
-        """It cannot be done, or came to nothing."""
+        """The request cannot be done, or failed."""
         self._error = error
         self.done.set()
 
     async def wait(self) -> ChildInfo | None:
-        """The answer, once it is there; raises the refusal."""
+        """Wait for the answer; raises the refusal."""
         await self.done.wait()
         if self._error is not None:
             raise self._error

@@ -1,7 +1,7 @@
-"""Reports: one structured record for everything a supervisor does, logged, and sent to subscribers.
+"""Reports: one structured record for everything that a supervisor does. They are logged, and sent to subscribers.
 
-A supervisor never waits for a reader: each reader has a buffer of `READER_BUFFER` reports; what does not fit pushes the
-oldest out, and one `lost` report in its place says how many are missing.
+A supervisor never waits for a reader. Each reader has a buffer of `READER_BUFFER` reports; if it is full, the oldest
+one is dropped, and one `lost` report in its place says how many are missing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ READER_BUFFER = 1000  # some 100 kB a reader; a crash loop at full budget stays 
 
 
 class ReportKind(enum.StrEnum):
-    """What happened; the level and the words of its line in the log."""
+    """What happened, with the level and the message of its line in the log."""
 
     level: int
     message: str
@@ -51,7 +51,7 @@ class ReportKind(enum.StrEnum):
 
 _FAILURE = logging.WARNING, "Child has failed"
 _HELPERS = {__file__, os.path.join(os.path.dirname(__file__), "state.py")}  # noqa: PTH118, PTH120 - as code objects have it
-"""Files that log for others: the line in the log names their caller."""
+"""Files that log for others: the source in the log is their caller."""
 _LOGGED = ("supervisor", "child", "incarnation", "reason", "delay", "budget_used")
 _WITH_TRACEBACK = frozenset({ReportKind.EXIT, ReportKind.START_FAILED, ReportKind.SHUTDOWN_ERROR})
 
@@ -87,7 +87,7 @@ class Report:
 
 
 class Reader:
-    """One subscriber's buffer: a memory channel that never blocks its sender."""
+    """The buffer of one subscriber: a memory channel that never blocks its sender."""
 
     __slots__ = ("_lost", "_send", "channel")
 
@@ -97,7 +97,7 @@ class Reader:
         self._lost = 0
 
     def put(self, report: Report) -> None:
-        """Queue `report`; make room for it by dropping the oldest."""
+        """Queue `report`; if the buffer is full, drop the oldest report."""
         # the channel's own queue: its public face can drop the oldest, but put nothing in its place
         waiting = self._send._state.data
         if not waiting or waiting[0].kind is not ReportKind.LOST:
@@ -112,13 +112,13 @@ class Reader:
             self._send.send_nowait(report)
 
     def close(self) -> None:
-        """End the stream; what is queued can still be read."""
+        """End the stream; reports that are queued can still be read."""
         self._send.close()
 
 
 @attrs.define(eq=False)
 class Reporter:
-    """Where one supervisor's reports go: the log, its readers, and the readers of the supervisors around it."""
+    """Sends one supervisor's reports to the log, to its readers, and to the readers of the supervisors above it."""
 
     path: str
     parent: Reporter | None = None
@@ -151,7 +151,7 @@ class Reporter:
 
     @contextlib.asynccontextmanager
     async def subscribe(self) -> AsyncIterator[trio.MemoryReceiveChannel[Report]]:
-        """A channel of every report from now on; it ends with the run."""
+        """A channel with every report from now on; it ends with the run."""
         reader = Reader()
         self.readers.append(reader)
         try:
@@ -163,7 +163,7 @@ class Reporter:
             reader.channel.close()
 
     def close(self) -> None:
-        """The run is over: every stream ends."""
+        """End every stream, because the run is over."""
         readers, self.readers = self.readers, []
         for reader in readers:
             reader.close()

@@ -1,8 +1,8 @@
-"""What callers ask of a running supervisor, one function a request.
+"""The requests of callers to a running supervisor, one function for each.
 
-A request is served by the supervisor's task, in the order in which it came. A function here raises what it refuses,
-answers what is done at once, leaves its reply with the child where the answer has to wait for it, and returns False
-where the request has to wait for its turn.
+The supervisor's task serves requests in the order in which they came. A function here raises what it refuses, and
+answers at once what is done at once. If the answer must wait for the child, it leaves the reply with the child; if the
+request itself must wait for its turn, it returns False.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from supervision.state import SupervisorState
 
 
 def start_child(state: SupervisorState, reply: Reply, *, spec: ChildSpec) -> bool:
-    """Add a child and start it; answered when it is ready."""
+    """Add a child and start it; the answer comes when it is ready."""
     known = state.children.get(spec.id)
     if known is not None:
         kind = errors.AlreadyRunning if known.alive else errors.AlreadyPresent
@@ -32,7 +32,7 @@ def start_child(state: SupervisorState, reply: Reply, *, spec: ChildSpec) -> boo
 
 
 def restart_child(state: SupervisorState, reply: Reply, *, child_id: str) -> bool:
-    """Start a child that is down; answered when it is ready."""
+    """Start a child that is down; the answer comes when it is ready."""
     child = _down(state, child_id)
     if state.busy():
         return False
@@ -41,7 +41,7 @@ def restart_child(state: SupervisorState, reply: Reply, *, child_id: str) -> boo
 
 
 def stop_child(state: SupervisorState, reply: Reply, *, child_id: str) -> bool:
-    """Stop a child, or cancel its pending restart; answered when it is gone."""
+    """Stop a child, or cancel its pending restart; the answer comes when it has ended."""
     child = _known(state, child_id)
     child.correlation_id = reply.correlation_id
     _stop(state, child, reply)
@@ -49,14 +49,16 @@ def stop_child(state: SupervisorState, reply: Reply, *, child_id: str) -> bool:
 
 
 def delete_child(state: SupervisorState, reply: Reply, *, child_id: str) -> bool:
-    """Take a child that is down off the list."""
+    """Remove a child that is down from the list."""
     state.drop(_down(state, child_id))
     reply.answer()
     return True
 
 
 def undo_start(state: SupervisorState, reply: Reply, *, child_id: str, original: Reply, added: bool) -> bool:
-    """The caller of `start_child` (`added`) or `restart_child` has left: undo it; answered when the child is gone."""
+    """Undo a start whose caller was cancelled, of `start_child` (`added`) or `restart_child`; answered when the
+    child has ended.
+    """
     child = state.children.get(child_id)
     if child is not None and child.requested_by is original:
         child.drop_when_down |= added
@@ -99,7 +101,7 @@ def _stop(state: SupervisorState, child: Child, reply: Reply) -> None:
 
 
 def serve_all(state: SupervisorState) -> None:
-    """Serve what has come in; what has to wait keeps its place."""
+    """Serve the requests that have come; those that must wait keep their place."""
     postponed = []
     while state.requests:
         serve, reply = state.requests.popleft()

@@ -1,4 +1,4 @@
-"""What is shown of a child and of a supervisor at one moment: values that never change afterwards."""
+"""Snapshots of a child and of a supervisor: values that never change afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from supervision.lifecycle import ChildState
 
 @attrs.frozen
 class Exit:
-    """How a child ended: one word, the exception if there was one, and when (`trio.current_time()`)."""
+    """How a child ended: the reason in one word, the exception if there was one, and the time
+    (`trio.current_time()`).
+    """
 
     reason: str
     cause: BaseException | None
@@ -41,7 +43,9 @@ class ChildInfo:
 
 @attrs.frozen
 class Count:
-    """How many: specs listed, of them active (their task lives), of all listed supervisors and workers."""
+    """Numbers of children: `specs` are listed, `active` ones have a living task; `supervisors` and `workers` are
+    listed ones.
+    """
 
     specs: int
     active: int

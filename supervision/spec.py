@@ -1,4 +1,4 @@
-"""Child specifications and a supervisor's options, and the values that they can have, checked before anything runs."""
+"""Child specifications and a supervisor's options, which are checked before anything runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORKER_SHUTDOWN = 5.0  # seconds; OTP's default for a worker
 
 
 class Restart(checks.Choice):
-    """When a child that ended is started again: always, only after a failure, never."""
+    """When a child that ended is started again: always, only after a failure, or never."""
 
     PERMANENT = "permanent"
     TRANSIENT = "transient"
@@ -29,7 +29,7 @@ class Restart(checks.Choice):
 
 
 class Strategy(checks.Choice):
-    """Who is restarted with a child that failed: nobody, everybody, those started after it."""
+    """Which children are restarted with a failed one: no others, all others, or those started after it."""
 
     ONE_FOR_ONE = "one_for_one"
     ONE_FOR_ALL = "one_for_all"
@@ -37,14 +37,14 @@ class Strategy(checks.Choice):
 
 
 class OnGiveUp(checks.Choice):
-    """What a child that fails beyond its limits means: the supervisor fails, or the child is left down."""
+    """What happens when a child fails beyond its limits: the supervisor fails, or the child stays down (parked)."""
 
     ESCALATE = "escalate"
     PARK = "park"
 
 
 class AutoShutdown(checks.Choice):
-    """When the end of significant children ends the supervisor: never, with the first, with the last."""
+    """When the end of significant children ends the supervisor: never, after the first one, or after the last one."""
 
     NEVER = "never"
     ANY_SIGNIFICANT = "any_significant"
@@ -52,21 +52,21 @@ class AutoShutdown(checks.Choice):
 
 
 class Overrun(checks.Choice):
-    """What a child that outlives its shutdown limit means: it is waited for, or the supervisor fails."""
+    """What happens when a child outlives its shutdown limit: it is waited for, or the supervisor fails."""
 
     WAIT = "wait"
     ESCALATE = "escalate"
 
 
 class Stop(checks.Choice):
-    """How children are stopped: last started first, each gone before the next is asked; or all asked at once."""
+    """How children are stopped: in reverse start order, each after the one before has ended; or all at once."""
 
     IN_ORDER = "in_order"
     TOGETHER = "together"
 
 
 class Supervises(abc.ABC):
-    """A supervisor, as far as a child specification needs to know one."""
+    """The part of a supervisor that a child specification uses."""
 
     @abc.abstractmethod
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -107,18 +107,18 @@ def _check_args(_: object, field: attrs.Attribute[Any], args: object) -> None:
 class ChildSpec:
     """One child: what runs, and what happens when it ends.
 
-    id -- unique among its siblings.
-    start -- `async def start(*args, task_status)`; it calls `task_status.started()` when it is ready. For a child
-        supervisor `Supervisor([...]).run` itself (a function that wraps one is a worker).
-    args -- positional arguments for `start`.
-    restart -- "permanent" | "transient" | "temporary".
-    shutdown -- seconds it may take to end once it is cancelled; None: 5 for a worker, no limit for a supervisor;
-        0: at once, it is overrun if it has not ended by its first wait.
-    start_deadline -- seconds from its entry in which it has to be ready; None: no limit.
-    heartbeat -- longest time (s) between two `supervision.heartbeat()` calls of a ready child; None: not watched.
-    backoff -- goes before the supervisor's, `Backoff.none()` too.
-    on_give_up -- "escalate": the supervisor fails; "park": the child is left down, its siblings live.
-    significant -- its end counts for the supervisor's `auto_shutdown`; not with restart="permanent".
+        id -- unique among its siblings.
+        start -- `async def start(*args, task_status)`; it calls `task_status.started()` when it is ready. For a child
+            supervisor `Supervisor([...]).run` itself (a function that wraps it counts as a worker).
+        args -- positional arguments for `start`.
+        restart -- "permanent" | "transient" | "temporary".
+        shutdown -- seconds in which it must end once it is cancelled; None: 5 for a worker, no limit for a supervisor;
+            0: no time, it is overrun unless it ends at its first checkpoint.
+        start_deadline -- seconds in which it must be ready; None: no limit.
+        heartbeat -- the most seconds between two `supervision.heartbeat()` calls of a ready child; None: not watched.
+        backoff -- overrides the supervisor's, also `Backoff.none()`.
+        on_give_up -- "escalate": the supervisor fails; "park": the child stays down, its siblings continue.
+        significant -- its end counts for the supervisor's `auto_shutdown`; not allowed with restart="permanent".
 
     Wrong values raise SpecError, which names the field.
     """
@@ -146,7 +146,7 @@ class ChildSpec:
 
     @property
     def shutdown_limit(self) -> float:
-        """Seconds from being cancelled to being overrun."""
+        """Seconds from the cancellation to the overrun."""
         if self.shutdown is not None:
             return self.shutdown
         return WORKER_SHUTDOWN if self.supervisor is None else math.inf
@@ -157,7 +157,7 @@ class ChildSpec:
 
 @attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.frozen)
 class SupervisorOptions:
-    """`Supervisor` documents them. Numbers out of range and options that contradict each other raise SpecError."""
+    """The options, which `Supervisor` documents. Values out of range and contradicting options raise SpecError."""
 
     name: str = attrs.field(default="supervisor", validator=checks.name)
     strategy: Strategy = attrs.field(default=Strategy.ONE_FOR_ONE, converter=Strategy)
@@ -176,11 +176,11 @@ class SupervisorOptions:
 
     @property
     def grouped(self) -> bool:
-        """Whether a restart concerns more than the child that failed."""
+        """Whether a restart also restarts other children than the one that failed."""
         return self.strategy is not Strategy.ONE_FOR_ONE
 
     def check_child(self, spec: object) -> ChildSpec:
-        """`spec` if this supervisor may have it, else SpecError."""
+        """Return `spec` if this supervisor may have it, else raise SpecError."""
         if not isinstance(spec, ChildSpec):
             raise SpecError("children", f"must be ChildSpecs, not {spec!r}")
         if spec.significant and self.auto_shutdown is AutoShutdown.NEVER:
@@ -188,7 +188,9 @@ class SupervisorOptions:
         return spec
 
     def check_children(self, specs: Iterable[object]) -> tuple[ChildSpec, ...]:
-        """All of `specs`, each checked, their ids unique and no more than `max_children`."""
+        """All of `specs`, each checked. Raises SpecError also if ids are repeated, or there are more than
+        `max_children`.
+        """
         if isinstance(specs, ChildSpec):
             raise SpecError("children", "must be a list of ChildSpecs; did you mean [spec]?")
         checked = tuple(self.check_child(spec) for spec in specs)

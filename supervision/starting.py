@@ -1,6 +1,6 @@
-"""Starting children and starting them again.
+"""Starting children, and restarting them.
 
-Where there is an order they are entered one by one in it, each once the one before it is ready.
+If starts have an order, children are started one by one in it, each once the one before it is ready.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from supervision.state import Phase, Retry, SupervisorState
 
 
 def enter(state: SupervisorState, child: Child) -> None:
-    """Start an incarnation. Its end comes back through `note_ended`, whatever happens."""
+    """Start an incarnation. Its end is reported through `note_ended`, however it ends."""
     assert state.nursery is not None
     assert state.phase is not Phase.STOPPING
     child.move(Trigger.ENTER)
@@ -39,7 +39,9 @@ def enter(state: SupervisorState, child: Child) -> None:
 
 
 def enter_by_hand(state: SupervisorState, child: Child, reply: Reply) -> None:
-    """`enter` for a request: a fresh count of failures, and its turn in the order where there is one."""
+    """`enter` for a request: the count of failures starts anew, and the child takes its turn if starts have an
+    order.
+    """
     child.requested_by = child.start_reply = reply
     child.correlation_id = reply.correlation_id
     child.consecutive_failures = 0
@@ -49,7 +51,7 @@ def enter_by_hand(state: SupervisorState, child: Child, reply: Reply) -> None:
 
 
 def note_ready(state: SupervisorState, child: Child) -> None:
-    """A child is ready: report it, watch its heartbeat, answer who waits, let the next one in."""
+    """A child is ready: report it, watch its heartbeat, answer the callers that wait for it, and start the next one."""
     if state.entering is child:
         state.entering = None
     state.disarm(child)
@@ -64,7 +66,9 @@ def note_ready(state: SupervisorState, child: Child) -> None:
 
 
 def advance(state: SupervisorState) -> None:
-    """Enter what is due and may be entered now: all at once in a pool, else one, which the next then waits for."""
+    """Start the children that are due and may start now: in a pool all at once, else one, for which the next ones
+    wait.
+    """
     if state.phase is Phase.STOPPING or state.to_stop or state.entering is not None:
         return
     pool = state.phase is Phase.UP and not state.options.grouped
@@ -90,11 +94,11 @@ def advance(state: SupervisorState) -> None:
 # What a failure leads to: a restart, at once or after a delay, of one child or of a group; or giving up.
 
 _LONGEST = 500
-"""Characters of an error's own words in ours."""
+"""The most characters of an error's text that are put into our message."""
 
 
 def note_failure(state: SupervisorState, child: Child, reason: str, cause: BaseException | None, uptime: float) -> None:
-    """Charge a child's failure and plan its restart, or give up where a limit is reached."""
+    """Count a child's failure and schedule its restart, or give up if a limit is reached."""
     window = state.window
     backoff = child.spec.backoff or state.options.backoff
     if backoff.healthy(uptime):
@@ -128,7 +132,7 @@ def _wait(state: SupervisorState, child: Child, delay: float) -> None:
 
 
 def _give_up(state: SupervisorState, child: Child, limit: str, cause: BaseException | None) -> None:
-    """A child fails beyond its limits: park it, or fail for it."""
+    """A child failed beyond its limits: park it, or let the supervisor fail."""
     state.report(ReportKind.GIVE_UP, child, limit, cause)
     if child.spec.on_give_up is OnGiveUp.PARK:
         child.retire(Trigger.PARK)
@@ -141,7 +145,7 @@ def _give_up(state: SupervisorState, child: Child, limit: str, cause: BaseExcept
 
 
 def _last(cause: BaseException | None) -> str:
-    """The last cause in one line, for the message that says that it failed too often."""
+    """The last cause in one line, for the message that the child failed too often."""
     if cause is None:
         return ""
     leaf = next(leaves(cause))
@@ -152,7 +156,7 @@ def _last(cause: BaseException | None) -> str:
 
 
 def _restart_group(state: SupervisorState, child: Child, delay: float) -> None:
-    """Stop the survivors at once; then the delay runs; then all that were running or due start in order."""
+    """Stop the surviving children at once. Then the delay runs; then all that were running or due start in order."""
     _replace_retry(state, Retry(child, delay))  # this restart takes a pending one along
     state.due.clear()
     survivors = []
@@ -174,7 +178,7 @@ def _replace_retry(state: SupervisorState, retry: Retry) -> None:
 
 
 def advance_group(state: SupervisorState) -> None:
-    """Once a group's survivors are stopped: let the delay run, or start the group."""
+    """Once the surviving children of a group have stopped, let the delay run, or start the group."""
     retry = state.retry
     if retry is None or retry.waiting or state.to_stop:
         return
@@ -186,7 +190,7 @@ def advance_group(state: SupervisorState) -> None:
 
 
 def start_group(state: SupervisorState) -> None:
-    """The group's delay is over: all that are down and should run are due."""
+    """The group's delay is over: every child that is down and should run is due."""
     assert state.retry is not None
     if state.retry.child is not None:
         state.report(ReportKind.RESTART, state.retry.child, "restart")
@@ -195,7 +199,9 @@ def start_group(state: SupervisorState) -> None:
 
 
 def cancel_restart(state: SupervisorState, child: Child) -> None:
-    """Do not restart `child`, which is down and due; in a group the others that were due start, on nobody's account."""
+    """Do not restart `child`, which is down and due. In a group the others that were due start, and no failure is
+    counted.
+    """
     child.retire()
     state.disarm(child)
     if state.retry is not None and state.retry.child is child:
@@ -203,7 +209,7 @@ def cancel_restart(state: SupervisorState, child: Child) -> None:
 
 
 def delay_elapsed(state: SupervisorState, child: Child) -> None:
-    """A delay is over."""
+    """The restart delay of a child, or of its group, is over."""
     if state.options.grouped:
         start_group(state)
     else:

@@ -1,9 +1,9 @@
-"""One run of a supervisor: all it knows, and what every verb needs.
+"""One run of a supervisor: its whole state, and the operations that every part of it needs.
 
-The verbs are in `starting`, `stopping`, `restarting`, `endings` and `requests`; `loop` calls them in turn. They all run
-in the supervisor's own task and none of them waits: whatever has to be waited for (a readiness, an end, a delay, a
-limit) is a note here, and the loop comes back to it. So nothing that one child does holds up the others' restarts,
-requests or snapshots.
+The operations are in `starting`, `stopping`, `restarting`, `endings` and `requests`; `loop` calls them in turn. They
+all run in the supervisor's own task, and none of them waits: whatever must be waited for (readiness, an end, a delay, a
+limit) is a note here, and the loop returns to it. So nothing that one child does delays the restarts, requests or
+snapshots of others.
 """
 
 from __future__ import annotations
@@ -34,43 +34,45 @@ from supervision.spec import ChildSpec, Restart, SupervisorOptions
 
 @attrs.define(eq=False)
 class RestartWindow:
-    """The restarts of the last `period` seconds. `now` is an argument everywhere: no clock is read here."""
+    """The restarts of the last `period` seconds. `now` is always an argument: no clock is read here."""
 
     max_restarts: int
     period: float
     _records: deque[RestartRecord] = attrs.field(factory=deque, init=False)
 
     def used(self, now: float) -> int:
-        """How many units are spent at `now`."""
+        """The number of restarts in the window at `now`."""
         records = self._records
         while records and now - records[0].at > self.period:
             records.popleft()
         return len(records)
 
     def used_by(self, child: str, now: float) -> int:
-        """How many of the units spent at `now` were spent on `child`."""
+        """The number of restarts of `child` in the window at `now`."""
         return sum(record.child == child and now - record.at <= self.period for record in self._records)
 
     def full(self, now: float) -> bool:
-        """Whether one more restart would be one too many."""
+        """Whether one more restart would exceed the limit."""
         return self.used(now) >= self.max_restarts
 
     def spend(self, now: float, child: str, reason: str) -> int:
-        """Charge one restart; returns how many are used, this one included."""
+        """Count one restart. Returns how many are in the window, this one included."""
         self._records.append(RestartRecord(now, child, reason))
         return self.used(now)
 
     def forget(self, child: str) -> None:
-        """Give back what was spent on `child`: a parked child does not make its siblings' failures fatal."""
+        """Remove the restarts of `child` from the window, so that a parked child does not use up its siblings'
+        limit.
+        """
         self._records = deque(record for record in self._records if record.child != child)
 
     def history(self) -> tuple[RestartRecord, ...]:
-        """What is spent, oldest first, as of the last look."""
+        """The restarts in the window, oldest first, as of the last call."""
         return tuple(self._records)
 
 
 class Phase(enum.Enum):
-    """Where a run stands. UP begins when every child is ready; STOPPING has no way back."""
+    """The phase of a run. UP begins when every child is ready; STOPPING is final."""
 
     STARTING = enum.auto()
     UP = enum.auto()
@@ -82,7 +84,9 @@ Request = tuple[Callable[..., bool], Reply]
 
 @attrs.define(eq=False)
 class Retry:
-    """A restart of a group: `child`'s failure brought it about (None: nobody's, those that are due just start)."""
+    """A restart of a group. `child` is the one whose failure caused it; None: no failure, those that are due are
+    started.
+    """
 
     child: Child | None
     delay: float
@@ -93,7 +97,7 @@ class Retry:
 class SupervisorState:
     """All that a supervisor's task knows in one run.
 
-    `to_stop` is in start order and emptied from its end; `due` from its beginning.
+    `to_stop` is in start order and is emptied from its end; `due` is emptied from its beginning.
     """
 
     options: SupervisorOptions
@@ -128,19 +132,19 @@ class SupervisorState:
     # what the children's tasks and the callers do: take a note, wake the supervisor's task
 
     def note_ready(self, child: Child) -> None:
-        """A child said `started()`."""
+        """Note that a child has called `started()`."""
         self.ready.append(child)
         self.signal.set()
 
     def note_ended(self, child: Child) -> None:
-        """A child's task is about to end; `child.ending` says how."""
+        """Note that a child's task is about to end; `child.ending` says how."""
         child.move(Trigger.END)
         self.living -= 1
         self.ended.append(child)
         self.signal.set()
 
     def post(self, serve: Callable[..., bool], reply: Reply) -> None:
-        """Queue a request (see `requests`); SupervisionError when nobody will serve it."""
+        """Queue a request (see `requests`). Raises SupervisionError if it would never be served."""
         if self.nursery is None or self.over or self.phase is Phase.STOPPING:
             raise SupervisionError(f"supervisor {self.reporter.path!r} is not running: it is stopping or has stopped")
         self.requests.append((serve, reply))
@@ -156,7 +160,7 @@ class SupervisorState:
         return child
 
     def drop(self, child: Child) -> None:
-        """Take a child off the list."""
+        """Remove a child from the list."""
         if self.children.get(child.id) is child:
             del self.children[child.id]
 
@@ -168,7 +172,7 @@ class SupervisorState:
         return sum(child.alive or child.should_run for child in self.children.values()) >= limit
 
     def busy(self) -> bool:
-        """Whether children are being started or stopped in an order that a start by hand must not cut into."""
+        """Whether children are being started or stopped in an order that a start by hand must not interrupt."""
         if self.phase is Phase.STARTING:
             return True
         return self.options.grouped and bool(self.to_stop or self.due or self.entering is not None)
@@ -176,7 +180,7 @@ class SupervisorState:
     # alarms: one a child, for its start deadline, heartbeat, shutdown limit or retry, whichever its state has
 
     def arm(self, child: Child, when: float) -> None:
-        """Set the child's alarm, instead of the one it had."""
+        """Set the child's alarm, replacing the one it had."""
         if child.alarm is None:
             self.alarm_count += 1
         number = next(self.numbers)
@@ -187,24 +191,24 @@ class SupervisorState:
         heapq.heappush(self.alarms, (when, number, child))
 
     def arm_deadline(self, child: Child, when: float) -> None:
-        """Set the child's alarm just after `when`: what happens exactly at a deadline has kept it."""
+        """Set the child's alarm just after `when`, because what happens exactly at a deadline is in time."""
         self.arm(child, math.nextafter(when, math.inf))
 
     def disarm(self, child: Child) -> None:
-        """Forget the child's alarm."""
+        """Remove the child's alarm."""
         if child.alarm is not None:
             child.alarm = None
             self.alarm_count -= 1
 
     def next_alarm(self) -> float:
-        """When the next alarm rings; inf for never."""
+        """The time of the next alarm; infinity if there is none."""
         alarms = self.alarms
         while alarms and alarms[0][2].alarm != alarms[0][:2]:
             heapq.heappop(alarms)
         return alarms[0][0] if alarms else math.inf
 
     def pop_alarm(self, now: float) -> Child | None:
-        """The next child whose alarm is due at `now`; its alarm is off then."""
+        """The next child whose alarm is due at `now`, and remove its alarm."""
         if self.next_alarm() > now:
             return None
         child = heapq.heappop(self.alarms)[2]
@@ -222,7 +226,7 @@ class SupervisorState:
         *,
         delay: float | None = None,
     ) -> None:
-        """Report something about a child."""
+        """Report an event of a child."""
         if self.reporter.has_readers(kind):
             now = trio.current_time()
             self.reporter.publish(

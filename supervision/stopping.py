@@ -1,4 +1,4 @@
-"""Stopping children: last started first, each gone before the next is asked, each with its own limit."""
+"""Stopping children in reverse start order: each is asked when the one before has ended, and has its own limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_GRACE_TURNS = 4
 
 
 def ask(state: SupervisorState, child: Child, why: StopReason = "stop") -> None:
-    """Cancel a child's scope and start its shutdown limit. Asking again changes the reason only towards "stop"."""
+    """Cancel a child's scope and start its shutdown limit. A second request changes the reason only to "stop"."""
     if not child.alive or child.stop_reason == "stop" or (child.stop_reason is not None and why != "stop"):
         return
     already, child.stop_reason = child.stop_reason is not None, why
@@ -39,12 +39,12 @@ def ask(state: SupervisorState, child: Child, why: StopReason = "stop") -> None:
 
 
 def stop_in_order(state: SupervisorState, children: list[Child]) -> None:
-    """Let these, alive, be stopped in reverse start order before anything else starts."""
+    """Stop these living children in reverse start order before anything else starts."""
     state.to_stop = sorted({*state.to_stop, *children}, key=lambda child: child.order)
 
 
 def advance(state: SupervisorState) -> None:
-    """Ask the last of those that are to stop, once those after it are gone."""
+    """Ask the last one of those that are to stop, once those after it have ended."""
     while state.to_stop:
         child = state.to_stop[-1]
         not_awaited = child.state is ChildState.OVERRUN and state.options.overrun is Overrun.ESCALATE
@@ -56,7 +56,7 @@ def advance(state: SupervisorState) -> None:
 
 
 def outlived(state: SupervisorState, child: Child, limit: str) -> None:
-    """A child is still there past its limit: report it, and fail for it where that is the policy."""
+    """A child has not ended within its limit: report it, and let the supervisor fail if that is its policy."""
     if child.state is ChildState.OVERRUN:
         return
     child.move(Trigger.OUTLIVE)
@@ -70,7 +70,7 @@ def outlived(state: SupervisorState, child: Child, limit: str) -> None:
 
 
 def tick_no_grace(state: SupervisorState) -> None:
-    """Count down the children that were given no time."""
+    """Count down the children that have no time to end."""
     for child, turns in list(state.no_grace.items()):
         if turns > 0:
             state.no_grace[child] = turns - 1
@@ -80,7 +80,7 @@ def tick_no_grace(state: SupervisorState) -> None:
 
 
 def begin(state: SupervisorState) -> None:
-    """Stop everything: no start begins from here on, requests are refused, those in flight too."""
+    """Stop everything: from now on nothing is started, and requests are refused, also those in progress."""
     if state.phase is Phase.STOPPING:
         return
     state.phase = Phase.STOPPING
@@ -102,7 +102,7 @@ def begin(state: SupervisorState) -> None:
 
 
 def past_deadline(state: SupervisorState) -> None:
-    """The time for the whole stop is over: what remains is cancelled, all at once, and overrun."""
+    """The time for the whole stop is over: the remaining children are cancelled at once, and are overrun."""
     state.stop_by = math.inf
     for child in reversed(list(state.children.values())):
         if child.alive:
@@ -111,7 +111,7 @@ def past_deadline(state: SupervisorState) -> None:
 
 
 def refuse_all(state: SupervisorState) -> None:
-    """Answer every request that waits: it will not be served."""
+    """Refuse every waiting request, because it will not be served."""
     waiting = [reply for _, reply in state.requests]
     state.requests.clear()
     for child in state.children.values():

@@ -1,4 +1,4 @@
-"""`Supervisor`, what users hold, and `open_supervisor`: one for the length of a block."""
+"""`Supervisor`, the class that users create, and `open_supervisor`, which runs one for the length of a block."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from supervision.state import SupervisorState
 @checks.checked_arguments
 @attrs.define(eq=False, repr=False, on_setattr=attrs.setters.frozen)
 class Supervisor(SupervisorOptions, Supervises):
-    """Starts children in order, restarts those that end too early, stops them in reverse.
+    """Starts children in order, restarts those that fail, and stops them in reverse order.
 
-    children -- ChildSpecs, in start order.
-    name -- the first part of the path in reports; a child supervisor's part is its child id.
-    strategy -- "one_for_one" | "one_for_all" | "rest_for_one".
-    max_restarts, period -- the budget: this many restarts in any `period` seconds; the next failure gives up.
-    backoff -- delays before restarts; none unless asked for.
-    auto_shutdown -- "never" | "any_significant" | "all_significant".
-    max_children -- `start_child` is refused while that many are alive or due.
-    overrun -- "wait" for a child that outlives its shutdown limit, or "escalate": fail with ShutdownOverrun.
-    stop -- "in_order", or "together" (one_for_one only): all asked at once, each with its own limit.
-    shutdown_deadline -- seconds for the whole stop; past it what remains is overrun.
+        children -- ChildSpecs, in start order.
+        name -- the first part of the path in reports; for a child supervisor this part is its child id.
+        strategy -- "one_for_one" | "one_for_all" | "rest_for_one".
+        max_restarts, period -- this many restarts in any `period` seconds are allowed; at the next failure it gives up.
+        backoff -- delays before restarts; none by default.
+        auto_shutdown -- "never" | "any_significant" | "all_significant".
+        max_children -- `start_child` is refused while that many children run or wait to restart.
+        overrun -- if a child outlives its shutdown limit: "wait" for it, or "escalate": fail with ShutdownOverrun.
+        stop -- "in_order", or "together" (one_for_one only): all are asked at once, each with its own limit.
+        shutdown_deadline -- seconds for the whole stop; children that remain after it are overrun.
 
-    Wrong specifications and options raise SpecError, before anything runs. A supervisor may be run again, afresh; what
-    was added at run time is gone then.
+    Wrong specifications and options raise SpecError before anything runs. A supervisor may be run again; each run
+    begins anew, without the children that were added in the run before.
     """
 
     _specs: Iterable[ChildSpec] = attrs.field(
@@ -60,16 +60,17 @@ class Supervisor(SupervisorOptions, Supervises):
 
     @property
     def path(self) -> str:
-        """Where it stands, outermost first: "top/inner"; complete while it runs."""
+        """Its place in the tree, outermost name first: "top/inner". It is complete only while it runs."""
         return self._reporter.path
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Start the children and keep them until this is cancelled or shuts itself down; then stop them in reverse.
+        """Start the children and keep them running until this is cancelled or shuts itself down; then stop them in
+        reverse order.
 
-        Ready (`task_status.started()`) when every child is. Raises ChildStartError when a child fails to start at
-        first, RestartIntensityReached when one fails beyond the limits, ShutdownOverrun under `overrun="escalate"`,
-        and KeyboardInterrupt or SystemExit where a child raised it: bare when it is all that went wrong, in a group
-        otherwise. SupervisionError where it runs already.
+        It is ready (`task_status.started()`) when every child is ready. Raises ChildStartError if a child fails to
+        start the first time, RestartIntensityReached if one fails beyond the limits, ShutdownOverrun under
+        `overrun="escalate"`, and KeyboardInterrupt or SystemExit if a child raised it: without a group if it is the
+        only failure, else in a group. Raises SupervisionError if it runs already.
         """
         await self._run(lambda: task_status.started(), lambda: None)
 
@@ -89,7 +90,7 @@ class Supervisor(SupervisorOptions, Supervises):
         return state
 
     def _place(self, owner: Child | None) -> None:
-        """Find out whose child this is: its reports go there too."""
+        """Find the supervisor whose child this is, because reports go there too."""
         reporter = self._reporter
         reporter.parent = None if owner is None else owner.reporter
         reporter.path = self.name
@@ -99,30 +100,34 @@ class Supervisor(SupervisorOptions, Supervises):
                 reporter.path += f"/{self.name}"
 
     async def start_child(self, spec: ChildSpec) -> ChildInfo:
-        """Add a child, last in start order, and start it; returns when it is ready.
+        """Add a child as the last in start order, start it, and return when it is ready.
 
-        Raises ChildStartError (its spec is discarded then), AlreadyRunning, AlreadyPresent, TooManyChildren; SpecError;
-        SupervisionError when the supervisor is stopping or down. A caller that is cancelled takes the child back.
+        Raises ChildStartError (its specification is then discarded), AlreadyRunning, AlreadyPresent, TooManyChildren or
+        SpecError, and SupervisionError if the supervisor is stopping or down. If the caller is cancelled, the child is
+        removed again.
         """
         serve = partial(requests.start_child, spec=self.check_child(spec))
         return await self._start(serve, spec.id, added=True)
 
     async def restart_child(self, id: str) -> ChildInfo:  # noqa: A002 - the name in a ChildSpec
-        """Start a child that is down; returns when it is ready. Its failures in a row are counted anew.
+        """Start a child that is down and return when it is ready. Its count of consecutive failures starts anew.
 
-        Raises ChildStartError (it stays down then), ChildRunning, ChildRestarting, UnknownChild, SupervisionError.
+        Raises ChildStartError (the child then stays down), ChildRunning, ChildRestarting, UnknownChild,
+        SupervisionError.
         """
         return await self._start(partial(requests.restart_child, child_id=id), id, added=False)
 
     async def stop_child(self, id: str) -> None:  # noqa: A002 - the name in a ChildSpec
-        """Stop a child and return when it is gone; harmless if it is down. Cancels a pending restart.
+        """Stop a child and return when it has ended. Does nothing to a child that is down, but cancels a pending
+        restart.
 
-        The spec stays, for `restart_child`, unless the child is temporary. Raises UnknownChild, SupervisionError.
+        The specification stays, for `restart_child`, unless the child is temporary. Raises UnknownChild,
+        SupervisionError.
         """
         await self._ask(partial(requests.stop_child, child_id=id), Reply(current_correlation_id()))
 
     async def delete_child(self, id: str) -> None:  # noqa: A002 - the name in a ChildSpec
-        """Take a child that is down off the list.
+        """Remove a child that is down from the list.
 
         Raises ChildRunning, ChildRestarting, UnknownChild, SupervisionError.
         """
@@ -141,10 +146,11 @@ class Supervisor(SupervisorOptions, Supervises):
         return Count(len(children), active, supervisors, len(children) - supervisors)
 
     def reports(self) -> contextlib.AbstractAsyncContextManager[trio.MemoryReceiveChannel[Report]]:
-        """`async with supervisor.reports() as reports`: every Report from then on, inner supervisors' too.
+        """`async with supervisor.reports() as reports` gives every Report from then on, also those of inner
+        supervisors.
 
-        May be opened before `run`; the channel ends with the run. A reader more than 1,000 reports behind loses the
-        oldest and finds one `lost` report with their count in their place.
+        May be opened before `run`; the channel ends with the run. A reader that is more than 1,000 reports behind loses
+        the oldest ones, and gets one `lost` report with their number in their place.
         """
         return self._reporter.subscribe()
 
@@ -173,7 +179,9 @@ class Supervisor(SupervisorOptions, Supervises):
         return result
 
     def _refuse_the_unready(self) -> None:
-        """A child that waits for its own supervisor, which waits for it to be ready, would wait for ever."""
+        """Refuse a request by a child that is not ready: it would wait for its supervisor, which waits for the
+        child.
+        """
         child = current_child.get()
         while child is not None:
             if child.reporter is self._reporter and child.alive and child.ready_at is None:
@@ -187,11 +195,11 @@ Options = ParamSpec("Options")
 
 
 class _Session:
-    """One nursery with one task in it, which keeps the supervisor running while the block is open.
+    """A nursery with one task, which keeps the supervisor running while the block is open.
 
-    That task is shielded as soon as the supervisor is ready, so that an outer cancellation reaches the block alone; it
-    is released, by cancelling its own scope, when the block has unwound. (A class, not a generator: KeyboardInterrupt
-    could strike inside contextlib, where nothing protects it.)
+    The task is shielded as soon as the supervisor is ready, so that an outer cancellation reaches the block alone; when
+    the block has unwound, the task's own scope is cancelled. (This is a class, not a generator: KeyboardInterrupt could
+    be raised inside contextlib, where nothing protects it.)
     """
 
     def __init__(self, supervisor: Supervisor) -> None:
@@ -252,7 +260,7 @@ class _Session:
         raise result
 
     async def _leave(self, error: BaseException | None) -> BaseException | None:
-        """Let the supervisor stop its children, wait for it, and say what is to be raised."""
+        """Let the supervisor stop its children, wait for it, and return what is to be raised."""
         self._hold.shield = False
         self._hold.cancel()
         errors = [] if error is None else [error]
@@ -270,11 +278,11 @@ def _opener(make: Callable[Options, Supervisor]) -> Callable[Options, AbstractAs
     def open_supervisor(*args: Options.args, **options: Options.kwargs) -> AbstractAsyncContextManager[Supervisor]:
         """`async with open_supervisor([...], strategy=...) as supervisor`: the block begins when every child is ready.
 
-        Takes what `Supervisor` takes. When the block is left, for whatever reason, it unwinds first, its children
-        still alive; then they are stopped in reverse. When the supervisor gives up, the block is cancelled and what it
-        gave up with (see `Supervisor.run`) is raised from it, bare when it is all that went wrong, in one group with
-        the block's own exception otherwise. When the supervisor shuts itself down, the block is cancelled and nothing
-        is raised.
+        Takes the arguments of `Supervisor`. When the block is left, for whatever reason, it first unwinds while its
+        children still run; then they are stopped in reverse order. If the supervisor gives up, the block is cancelled
+        and the supervisor's error (see `Supervisor.run`) is raised: without a group if it is the only failure, else in
+        one group with the block's own exception. If the supervisor shuts itself down, the block is cancelled and
+        nothing is raised.
         """
         return _Session(make(*args, **options))
 

@@ -1,4 +1,4 @@
-"""For tests of supervised code: scripted children, a record of reports, and a scheduler that repeats itself.
+"""For tests of supervised code: scripted children, recorded reports, and a scheduler that can be repeated.
 
 async def test_the_cache_survives_a_crash_of_the_database(autojump_clock):
     database = Scripted(Act(lives=2, ends="crash"), Act())
@@ -28,13 +28,13 @@ from supervision.supervisor import Supervisor
 
 @attrs.frozen(kw_only=True)
 class Act:
-    """What one incarnation of a `Scripted` child does; times in seconds.
+    """What one incarnation of a `Scripted` child does. All times are in seconds.
 
-    start -- until it is ready; inf: never. instead -- "raise" or "return" where it should become ready.
-    lives, ends -- how long it is ready, and what ends that: "return", or "crash" (raises `error`).
-    beats -- it gives a heartbeat this often, for `beats_for` seconds.
-    when_cancelled -- "obey"; "crash": raises in its clean-up; "swallow": returns as if nothing was.
-    cleanup -- shielded seconds between being cancelled and that.
+    start -- until it is ready; inf: never. instead -- "raise" or "return", instead of becoming ready.
+    lives, ends -- how long it is ready, and how that ends: "return", or "crash" (raises `error`).
+    beats -- it sends a heartbeat this often, for `beats_for` seconds.
+    when_cancelled -- "obey"; "crash": raise in its clean-up; "swallow": return as if it was not cancelled.
+    cleanup -- shielded seconds between the cancellation and that.
     """
 
     start: float = 0.0
@@ -49,10 +49,11 @@ class Act:
 
 
 class Scripted:
-    """A child's start function that plays one `Act` an incarnation, the last one for ever.
+    """A child's start function that performs one `Act` for each incarnation, and repeats the last one.
 
-    `journal` gets ("enter" | "ready" | "end", name, incarnation, time) as it happens; share one between children to see
-    their order. `alive` counts the incarnations that live right now, `most_alive` the most there ever were.
+    `journal` gets ("enter" | "ready" | "end", name, incarnation, time) as it happens; several children may share one,
+    so that their order can be seen. `alive` counts the incarnations that run now, `most_alive` is the highest such
+    number so far.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Scripted:
 
 
 class _Record(Reader):
-    """A reader that keeps everything."""
+    """A reader that keeps all reports."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +119,7 @@ class _Record(Reader):
 
 @contextlib.contextmanager
 def recorded(supervisor: Supervisor) -> Iterator[list[Report]]:
-    """A list that gets every report of the next or present run, inner supervisors' too, as it is made."""
+    """A list to which every report of the next or present run is appended, also those of inner supervisors."""
     record = _Record()
     reporter = supervisor._reporter
     reporter.readers.append(record)
@@ -130,7 +131,7 @@ def recorded(supervisor: Supervisor) -> Iterator[list[Report]]:
 
 
 def lines(reports: Iterable[Report]) -> list[str]:
-    """Reports as lines of text, the same for the same run: what a determinism test compares."""
+    """Reports as lines of text, which are equal for equal runs: for tests of determinism."""
     return [
         f"{report.at:.9f} {report.kind} {report.supervisor} {report.child}#{report.incarnation} {report.reason} "
         f"{report.cause!r} delay={report.delay} budget={report.budget_used}"
@@ -140,9 +141,9 @@ def lines(reports: Iterable[Report]) -> list[str]:
 
 @contextlib.contextmanager
 def deterministic_scheduling(seed: int) -> Iterator[None]:
-    """Let `trio.run` calls inside the block schedule their tasks the same way for the same seed.
+    """Let `trio.run` calls inside the block schedule their tasks in the same way for the same seed.
 
-    trio shuffles each batch of runnable tasks on purpose. These two private names are what Hypothesis relies on too.
+    trio shuffles each batch of runnable tasks on purpose. Hypothesis relies on these two private names, too.
     """
     run: Any = trio._core._run
     before = run._ALLOW_DETERMINISTIC_SCHEDULING, run._r

@@ -1,14 +1,14 @@
-"""An event loop that does not turn, seen from a thread.
+"""Detects, from a thread, an event loop that is blocked.
 
-A heartbeat cannot tell: who blocks the loop blocks the supervisor too. So a thread asks the loop for a sign of life
-(`run_sync_soon`) and, where none comes within the limit, writes down where everybody stands, and may end the process so
-that its service manager starts it again.
+A heartbeat cannot detect this: code that blocks the loop blocks the supervisor too. So a thread asks the loop for a
+sign of life (`run_sync_soon`). If none comes within the limit, the thread records the stacks, and may end the process
+so that its service manager starts it again.
 
     ChildSpec("watchdog", watchdog.run, args=(30.0, 70))       # 30 s; then exit status 70 (EX_SOFTWARE)
 
 Code that holds the interpreter's lock while it blocks (a faulty C extension) stops this thread as well;
-`faulthandler.dump_traceback_later` is what sees that. Limits here are real seconds: the clock of a stalled loop, or a
-mock clock, says nothing about it.
+`faulthandler.dump_traceback_later` detects that. Limits here are real seconds, because the clock of a blocked loop, or
+a mock clock, does not advance with it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ logger = get_logger("supervision.watchdog")
 
 @attrs.frozen
 class Stall:
-    """The loop gave no sign for `seconds`.
+    """The loop gave no sign of life for `seconds`.
 
-    stack -- what its thread was doing. others -- the other threads. child -- the id of the supervised child whose code
-    the loop was running; "": of none.
+    `stack`: what its thread was doing. `others`: the stacks of the other threads. `child`: the id of the supervised
+    child whose code the loop was running; "": of none.
     """
 
     seconds: float
@@ -45,7 +45,7 @@ class Stall:
 
 
 def log_stall(stall: Stall) -> None:
-    """The default for `on_stall`: one ERROR with the stacks."""
+    """The default for `on_stall`: log one ERROR with the stacks."""
     logger.error(
         "The event loop does not turn",
         extra={
@@ -61,10 +61,11 @@ async def run(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Watch the event loop this runs in; a child like any other.
+    """Watch the event loop in which this runs; a child like any other. Raises SpecError for a limit that is not
+    positive.
 
-    limit -- seconds without a turn that are a stall. exit_status -- end the process with it (None: only report; one
-    report a stall). on_stall -- called *in the thread*. SpecError for a limit that is not positive.
+    `limit`: seconds without a turn of the loop that count as a stall. `exit_status`: end the process with it; None:
+    only report, once for each stall. `on_stall`: called *in the thread*.
     """
     stop = threading.Event()
     watcher = _Watcher(trio.lowlevel.current_trio_token(), threading.get_ident(), limit, exit_status, on_stall, stop)

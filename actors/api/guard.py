@@ -165,7 +165,7 @@ class AccessGuard:
                 403, f"this is for the supervisor's own user ({own}) on the socket of its state directory"
             )
         if not peer.has(permission.level):
-            raise HTTPException(403, f"this takes somebody of level {permission.level}, not {peer.level}")
+            raise HTTPException(403, f"this needs level {permission.level}, not {peer.level}")
         return peer
 
     def _check_host_and_origin(self, request: Request, permission: Permission) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import attrs
 from attrs.validators import ge, le, matches_re, min_len, optional
@@ -45,7 +46,10 @@ class LogSearchQuery:
 
 @attrs.frozen
 class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
+    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone.
+    ``encoding``: how the events contain output: as ``text``, or as ``base64`` of its bytes.
+    """
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     attempt: int | None = attrs.field(default=None, validator=_ATTEMPT)
+    encoding: Literal["text", "base64"] = "text"

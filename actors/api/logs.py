@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -124,7 +125,7 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
 
     ``notice`` with its ``text``: of ours, as when the output became shorter. ``unreadable`` with its ``detail``, the
     last event: it cannot be read any further. The ``id`` of an event is a cursor: ``Last-Event-ID`` goes on after it.
-    What is no UTF-8 is replaced.
+    What is no UTF-8 is replaced; with ``encoding=base64`` an ``output`` has its bytes as ``base64`` instead.
     """
     runtime, ending = call.runtime, call.ending
     job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id
@@ -140,6 +141,9 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
                 async for data, following in pieces:
                     if isinstance(data, LogNotice):
                         await events.send({"type": "notice", "text": data.text}, "notice", following)
+                    elif call.query.encoding == "base64":
+                        output = {"type": "output", "base64": b64encode(data).decode()}
+                        await events.send(output, "output", following)
                     elif text := decoder.decode(data):
                         await events.send({"type": "output", "text": text}, "output", following)
         except Refused as refusal:

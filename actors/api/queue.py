@@ -54,7 +54,7 @@ async def prioritise(call: Call[PriorityRequest, Nothing]) -> JobDocument:
 
 async def pause(call: Call[PauseRequest, Nothing]) -> QueueDocument:
     """Dispatch nothing to a provider, or nothing at all, until it is resumed; kept over a restart."""
-    reason = f"paused by {call.by}" if call.body.reason is None else call.body.reason
+    reason = f"by {call.by}" if call.body.reason is None else call.body.reason
     await call.runtime.queue.pause(call.body.provider, reason, by=call.by)
     return await _queue_now(call)
 

@@ -95,7 +95,7 @@ class Call(Generic[B, Q]):
         """
         own = self.peer.only_user
         if own is not None and named not in (None, own):
-            raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
+            raise Refused("user_id: the jobs of another user need level lead", RefusalKind.FORBIDDEN, "user_id")
         return named if own is None else own
 
 

@@ -38,18 +38,18 @@ def approvals(client: Client, as_json: bool, everything: bool, **page: Any) -> N
 @click.argument("approval", metavar="ID")
 @with_client
 def approve(client: Client, as_json: bool, approval: str) -> None:
-    """Approve a request, named by its ID or its job's ID."""
+    """Approve a request. ID is its own ID or the ID of its job."""
     print_answer(client.request("POST", "api", "approvals", approval, "approve"), as_json, _print_request)
 
 
 @click.command()
 @click.argument("approval", metavar="ID")
-@click.option("--reason", default="", help="Reason; kept with the job.")
+@click.option("--reason", default="", help="Reason, which is kept with the job.")
 @with_client
 def reject(client: Client, as_json: bool, approval: str, reason: str) -> None:
     """Reject a request; its job is cancelled.
 
-    ID is the request's, or its job's.
+    ID is the ID of the request or of its job.
     """
     rejected = client.request("POST", "api", "approvals", approval, "reject", body={"reason": reason})
     print_answer(rejected, as_json, _print_request)

@@ -11,7 +11,7 @@ import click
 from actors.cli.address import is_named
 from actors.cli.context import Failed, load_settings
 from actors.cli.options import with_config, with_json
-from actors.cli.tables import plain, print_json, print_rows
+from actors.cli.tables import ending, plain, print_json, print_rows
 from actors.settings import variable_names
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def backup(file: Path, force: bool, as_json: bool, config: str | None) -> None:
     """Write a backup of the database, the configuration and the keys to FILE.
 
-    Jobs may run meanwhile. The directories and the output of jobs are not in it.
+    Jobs may run meanwhile. The backup has no directories and no output of jobs.
     """
     from actors.backup.errors import BackupError
     from actors.backup.taking import take
@@ -70,12 +70,12 @@ def _print_taken(taken: Taken) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--into", required=True, metavar="DIR", type=click.Path(path_type=Path), help="New state directory.")
-@click.option("--original-stopped", is_flag=True, help="No supervisor runs where the backup was made.")
+@click.option("--original-stopped", is_flag=True, help="Confirm that no supervisor runs where the backup was made.")
 @with_json
 def restore(file: Path, into: Path, original_stopped: bool, as_json: bool) -> None:
-    """Make a new state directory of the backup in FILE.
+    """Create a new state directory from the backup in FILE.
 
-    Its supervisor starts with the queue paused and asks each provider what has become of the jobs since the backup.
+    Its supervisor starts with the queue paused, and asks each provider how the jobs of the backup continued.
     """
     from actors.backup.errors import BackupError
     from actors.backup.restoring import restore as restore_into
@@ -112,7 +112,7 @@ def _print_restored(made: RestoredDirectory) -> None:
     if begun.tokens:
         click.echo("These tokens are valid; revoke those that should not be (greenroom token revoke):")
         rows = [{"id": one.token_id, "name": one.name, "user": one.user_id, "level": one.level} for one in begun.tokens]
-        print_rows(rows, False, "", {"ID": "id", "NAME": "name", "USER": "user", "LEVEL": "level"})
+        print_rows(rows, False, "", {"ID": ending("id"), "NAME": "name", "USER": "user", "LEVEL": "level"})
     if made.original_providers is not None:
         target = made.directory / "providers"
         click.echo("The directories of jobs are still with the original. To go on with them, before the first start:")

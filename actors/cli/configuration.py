@@ -69,20 +69,23 @@ def show(as_json: bool, config: str | None) -> None:
     Secrets are masked. A limit that was changed at run time overrides the one shown here until `limits reset`: see
     `greenroom limits show`.
     """
-    from actors.settings.effective import effective
+    from actors.settings.effective import effective, quantities
 
-    rows = effective(load_settings(config))
+    settings = load_settings(config)
+    rows = effective(settings)
     if as_json:
         print_json([row._asdict() for row in rows])
     else:
-        print_table(("SETTING", "VALUE", "FROM"), [(row.key, row.value, row.source) for row in rows], "Nothing.")
+        written = quantities(settings)
+        shown = [(row.key, written.get(row.key, row.value), row.source) for row in rows]
+        print_table(("SETTING", "VALUE", "FROM"), shown, "There are no settings.")
         click.echo("Limits changed at run time override these: greenroom limits show")
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script of a SHELL.
+    """Print the completion script for a SHELL.
 
     Use it with: eval "$(greenroom completion bash)"
     """

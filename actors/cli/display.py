@@ -17,7 +17,7 @@ from rich.text import Text
 from actors.cli.board import Board, Plan
 from actors.cli.event_text import describe
 from actors.cli.job_text import duration, how_many, jobs_text, metrics, name_and_user, name_of, note, standing
-from actors.cli.queue_text import counts_text, headline
+from actors.cli.queue_text import all_counts_text, headline
 from actors.cli.summary import print_summary
 from actors.cli.tables import colour_of, plain, short
 from actors.jobs.events import EventType
@@ -66,11 +66,15 @@ class Lines:
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
         """Print an event, unless it is progress or a step of a submission."""
         if event["type"] not in _DETAILS and event.get("status") != "queued":
-            self.show_line(_described(event, board))
+            self.show_line(self._described(event, board))
 
     def show_line(self, line: str) -> None:
         """Show one line of text."""
         click.echo(line)
+
+    def _described(self, event: Mapping[str, Any], board: Board) -> str:
+        job = board.job(event["job_id"]) if event.get("job_id") else None
+        return describe(event, None if job is None else name_and_user(job), self._plan.typed)
 
     def paint(self, board: Board) -> None:
         """Draw the board, which is up to date: nothing here, lines are printed as events arrive."""
@@ -100,7 +104,7 @@ class Live(Lines):
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
         """Show an event in the last line, unless it is progress, which the table has."""
         if event["type"] != EventType.JOB_PROGRESS:
-            self.show_line(_described(event, board))
+            self.show_line(self._described(event, board))
 
     def show_line(self, line: str) -> None:
         """It is drawn with the next change."""
@@ -116,7 +120,7 @@ class Live(Lines):
         shown = jobs if len(jobs) <= height else sorted(jobs, key=_urgency)[:height]
         yield jobs_table(shown, self._live.console.width)
         if hidden := len(jobs) - len(shown):
-            yield Text(f"... and {hidden} more: greenroom jobs", style="dim")
+            yield Text(f"... and {hidden} more: {self._plan.typed('jobs')}", style="dim")
         yield from (Text(queue_line(board)), Text(actors_line(board.tree)), Text(self._last_line, style="dim"))
 
     def end(self, board: Board, interrupted: bool) -> None:
@@ -130,11 +134,6 @@ def console() -> Console:
     """stdout for what rich draws; where it is no terminal, wide enough that nothing is cut."""
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     return Console(highlight=False, markup=False, emoji=False, width=width)
-
-
-def _described(event: Mapping[str, Any], board: Board) -> str:
-    job = board.job(event["job_id"]) if event.get("job_id") else None
-    return describe(event, None if job is None else name_and_user(job))
 
 
 def _urgency(job: dict[str, Any]) -> tuple[int, str]:
@@ -187,7 +186,7 @@ def queue_line(board: Board) -> str:
     queue = board.queue
     closed = "".join(f"; {why}" for why in queue["closed_providers"].values())
     others = f"; {jobs_text(board.others())} beside these" if board.others() else ""
-    return plain(f"queue   {counts_text(queue['counts']) or 'empty'}. {headline(queue)}{closed}{others}")
+    return plain(f"queue   {all_counts_text(queue) or 'empty'}. {headline(queue)}{closed}{others}")
 
 
 def actors_line(tree: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""The stream of events, over a lost connection too where it comes over the network."""
+"""Streams of events: over the network they continue after a lost connection."""
 
 from __future__ import annotations
 
@@ -75,17 +75,19 @@ class _Position:
 
 
 def events(
-    client: Client, params: dict[str, Any], patience: Patience, *, is_begun: bool = False
-) -> Iterator[tuple[str, dict[str, Any]]]:
+    client: Client, params: dict[str, Any], patience: Patience, *, is_begun: bool = False,
+    path: tuple[str, ...] = ("api", "events"), resume: str = "after",
+) -> Iterator[tuple[str, dict[str, Any]]]:  # fmt: skip
     """The events that ``params`` select as (name, document); each connection begins with a ``connection``.
 
-    It ends with the supervisor's ``goodbye``. ``is_begun``: the first connection, too, is tried again.
+    It ends with the supervisor's ``goodbye``, or where the server ends the stream. ``is_begun``: the first connection,
+    too, is tried again. ``path``: of another stream; ``resume``: its parameter for the id of the last event received.
     """
     position = _Position()
     while True:
         try:
-            going_on = {} if position.after is None else {"after": position.after}
-            with client.stream("api", "events", params={**params, **going_on}) as answer:
+            going_on = {} if position.after is None else {resume: position.after}
+            with client.stream(*path, params={**params, **going_on}) as answer:
                 for kind, event in parsed(position.noted(answer.lines())):
                     is_begun = True
                     patience.reset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -15,15 +15,22 @@ from actors.jobs import events
 from actors.jobs.events import EventType
 
 
-def describe(event: Document, name: str | None = None) -> str:
-    """One event as a line: time, what it is about, what happened. ``name`` is what people call its job."""
+def _typed(*words: str) -> str:
+    return " ".join((program(), *words))
+
+
+def describe(event: Document, name: str | None = None, typed: Callable[..., str] = _typed) -> str:
+    """One event as a line: time, what it is about, what happened.
+
+    ``name`` is what people call its job. ``typed`` turns the words of a suggested command into what a person types.
+    """
     time = event.get("time")
     clock = "" if time is None else f"{datetime.fromisoformat(time).astimezone():%H:%M:%S}  "
     about = name or (f"job {short(event['job_id'])}" if event.get("job_id") else "")
-    return plain(f"{clock}{about + ' ' if about else ''}{_happened(event)}")
+    return plain(f"{clock}{about + ' ' if about else ''}{_happened(event, typed)}")
 
 
-def _happened(event: Document) -> str:
+def _happened(event: Document, typed: Callable[..., str]) -> str:
     sentence = events.describe(event["type"], event)
     match event["type"]:
         case EventType.JOB_STATUS_CHANGED if event.get("status") == "queued":
@@ -31,14 +38,16 @@ def _happened(event: Document) -> str:
         case EventType.JOB_STATUS_CHANGED if event.get("status") in ("completed", "failed"):
             sentence = str(event["status"])
         case EventType.JOB_PROGRESS:
-            return f"{sentence} {progress_text(event.get('progress'))}"
+            return f"{sentence} {progress_text(event.get('progress')) or 'reported'}"
         case EventType.LIMITS_CHANGED if event.get("limit"):
             return f"limits: {event.get('limit')} is now {event.get('value')}"
     by = f" by {event['by']}" if event.get("by") else ""
     why = event.get("reason") or event.get("error_message")
-    text = sentence + by + (f": {why}" if why and str(why) not in sentence else "")
+    text = sentence + by
+    if why and str(why) not in text:
+        text += f": {why}"
     if event["type"] == EventType.APPROVAL_REQUESTED:
-        text += f"; {program()} approve {short(event['approval_id'])}"
+        text += f"; {typed('approve', short(event['approval_id']))}"
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from actors.cli.address import program
@@ -12,6 +13,8 @@ from actors.jobs.durations import seconds_between
 
 Document = Mapping[str, Any]
 _RELATIVES = 10
+_FIRST_NUMBERS = 3
+_LONGEST_NAME = 40
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -132,10 +135,14 @@ def metrics(values: Document | None) -> str:
 
 
 def progress_text(progress: Document | None) -> str:
-    """Steps, accuracy and loss of a progress."""
+    """Steps, accuracy and loss of a progress; where it has none of them, its first numbers; "" where it has none."""
     done = progress or {}
-    steps = f"{done['step']}/{done['total']}  " if "step" in done and "total" in done else ""
-    return steps + metrics(done)
+    steps = f"{done['step']}/{done['total']}" if "step" in done and "total" in done else ""
+    if found := "  ".join(filter(None, (steps, metrics(done)))):
+        return found
+    numbers = ((name, measure(done, name)) for name in done)
+    shown = (f"{name[:_LONGEST_NAME]} {number}" for name, number in numbers if number)
+    return "  ".join(islice(shown, _FIRST_NUMBERS))
 
 
 def estimate_text(job: Document) -> str:

@@ -41,7 +41,7 @@ _MOST_ROWS = 1000
 @click.option("--name", metavar="GLOB", help="Jobs whose name fits, such as 'train-*'.")
 @click.option("--since", metavar="WHEN", help="Submitted at that time or later: a time, 22:00, or an age such as 2h.")
 @click.option("--until", metavar="WHEN", help="Submitted before that time.")
-@click.option("--before", metavar="JOB", help="Jobs older than this one only: the next page.")
+@click.option("--before", metavar="JOB", help="Only jobs older than this one: the next page.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Rows per page.")
 @click.option("--all", "everything", is_flag=True, help="All rows, however many.")
 @with_client
@@ -79,8 +79,8 @@ def _as_typed(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def show(client: Client, as_json: bool, job: str) -> None:
     """Show everything about one JOB.
 
-    JOB is its ID, its name, or the beginning or end (6 characters or more) of its ID. Of several jobs of one name
-    it is the newest; yours come first.
+    JOB is its ID, its name, or the beginning or end (6 characters or more) of its ID. If several jobs have the name,
+    the newest is shown; your own jobs come first.
     """
     from actors.cli.details import print_details
 
@@ -97,9 +97,9 @@ def show(client: Client, as_json: bool, job: str) -> None:
 @selections.with_selection
 @with_client
 def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> None:
-    """Cancel JOBs, or all of a selection that have not ended.
+    """Cancel JOBs, or all jobs of a selection that have not ended.
 
-    A job that waits ends at once. If it was submitted to its provider, the provider is asked to stop it until it has
+    A waiting job ends at once. If a provider has the job, the provider is asked to stop it, repeatedly until it has
     ended.
     """
     if selections.is_one(jobs, options):
@@ -111,13 +111,13 @@ def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any)
 @click.command()
 @selections.with_jobs
 @selections.with_selection
-@click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because JOB ended badly.")
-@click.option("--no-check", is_flag=True, help="Submit JOBs even if a directory or program is not found.")
+@click.option("--with-dependants", is_flag=True, help="Also the jobs that were cancelled because JOB did not complete.")
+@click.option("--no-check", is_flag=True, help="Submit JOBs even if their directory or program is not found.")
 @with_client
 def retry(
     client: Client, as_json: bool, jobs: tuple[str, ...], with_dependants: bool, no_check: bool, **options: Any
 ) -> None:
-    """Submit ended JOBs again, as new jobs, or all of a selection.
+    """Submit ended JOBs, or those of a selection, again as new jobs.
 
     A selection takes those that failed or were cancelled.
     """
@@ -144,7 +144,7 @@ def _print_retried(job: Any) -> None:
 @selections.with_selection
 @with_client
 def rm(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> None:
-    """Remove ended JOBs, or all of a selection that have ended.
+    """Remove ended JOBs, or all jobs of a selection that have ended.
 
     Their directories, output, events and idempotency keys are deleted with them. A job that another one waits for, or
     whose output is being copied, is not removed.
@@ -158,7 +158,7 @@ def rm(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> 
 def _print_removed(job: Any) -> None:
     size = "its directory" if job["freed_bytes"] is None else selections.size(job["freed_bytes"])
     keys = f", {job['keys']} idempotency keys" if job["keys"] else ""
-    click.echo(f"{job['job_id']} {selections.called(job)}: removed, {size} freed, {job['events']} events{keys}")
+    click.echo(f"{selections.id_and_name(job)}: removed, {size} freed, {job['events']} events{keys}")
     if job["left_at"] is not None:
         click.echo(
             f"provider {plain(job['left_at'])} is not configured: what it keeps of the job is still there", err=True
@@ -175,7 +175,7 @@ def _print_removed(job: Any) -> None:
 def settle(
     client: Client, as_json: bool, jobs: tuple[str, ...], ran: str | None, not_run: bool, failed: bool, **options: Any
 ) -> None:
-    """Record what became of uncertain JOBS, or of all of a selection that are uncertain.
+    """Record how uncertain JOBs, or those of a selection, ended.
 
     A job is uncertain while its provider cannot answer whether it runs.
     """

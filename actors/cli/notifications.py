@@ -21,7 +21,7 @@ _STATES = ("pending", "merged", "delivered", "given_up")
 @with_pages(100)
 @with_client
 def notifications(client: Client, as_json: bool, **filters: Any) -> None:
-    """List notifications, newest first, and what became of them.
+    """List notifications, newest first, and whether they were delivered.
 
     `notifications targets` lists where they go.
     """
@@ -41,7 +41,7 @@ def notifications(client: Client, as_json: bool, **filters: Any) -> None:
 @notifications.command()
 @with_client
 def targets(client: Client, as_json: bool) -> None:
-    """List the targets of notifications, and what waits for them."""
+    """List the targets of notifications, and how many wait for each."""
     _print_targets(client.read("api", "notifications", "targets"), as_json)
 
 
@@ -49,9 +49,9 @@ def targets(client: Client, as_json: bool) -> None:
 @click.argument("name")
 @with_client
 def enable(client: Client, as_json: bool, name: str) -> None:
-    """Send to the target NAME again, which answered 410.
+    """Send notifications to target NAME again after it answered 410.
 
-    What waits for it is sent at once.
+    Notifications that wait for it are sent at once.
     """
     _print_targets(client.request("POST", "api", "notifications", "targets", name, "enable"), as_json)
 

@@ -18,7 +18,7 @@ _SECONDS = 2
 @click.option("--yes", is_flag=True, help="Remove even if pruning is on hold because the clock may be wrong.")
 @with_client
 def prune(client: Client, as_json: bool, dry_run: bool, yes: bool) -> None:
-    """Remove ended jobs older than the retention, now.
+    """Remove ended jobs now that are older than the retention.
 
     Their events and directories are removed with them. --yes also ends the hold.
     """

@@ -11,7 +11,7 @@ from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.job_text import name_of, reason_of, span_text, standing
 from actors.cli.options import given, with_client, with_pages
-from actors.cli.queue_text import counts_text, headline
+from actors.cli.queue_text import counts_text, headline, running_text
 from actors.cli.tables import ending, plain, print_answer, print_rows
 
 
@@ -21,7 +21,7 @@ from actors.cli.tables import ending, plain, print_answer, print_rows
 def queue(client: Client, as_json: bool, **page: Any) -> None:
     """Show waiting jobs in the order in which they would start.
 
-    Each has the reason why it waits, and the setting that changes that.
+    For each it says why the job waits, and which setting would change that.
     """
     found = client.read("api", "queue", params=given(page))
     print_answer(found, as_json, _print_queue)
@@ -32,7 +32,7 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
 def _print_queue(found: Any) -> None:
     counts = counts_text({status: number for status, number in found["counts"].items() if status != "running"})
     _print_paused(found)
-    click.echo(f"{headline(found)}. Running {found['running']}{counts and f'; {counts}'}.")
+    click.echo(f"{headline(found)}. {running_text(found)}{counts and f'; {counts}'}.")
     _print_closed(found)
     for kept in found["reservations"]:
         click.echo(f"Provider {plain(kept['provider'])}: {plain(kept['text'])}")
@@ -51,9 +51,7 @@ def _print_queue(found: Any) -> None:
         })  # fmt: skip
 
 
-_with_all = click.option(
-    "--all", "everything", is_flag=True, help="The whole queue. This is the default without PROVIDER."
-)
+_with_all = click.option("--all", "everything", is_flag=True, help="The whole queue; this is the default.")
 
 
 def _check_one(provider: str | None, everything: bool) -> None:
@@ -64,12 +62,12 @@ def _check_one(provider: str | None, everything: bool) -> None:
 @queue.command()
 @click.argument("provider", required=False)
 @_with_all
-@click.option("--reason", help="Reason; shown for every job that waits.")
+@click.option("--reason", help="Reason, which is shown for every waiting job.")
 @with_client
 def pause(client: Client, as_json: bool, provider: str | None, everything: bool, reason: str | None) -> None:
-    """Stop submitting jobs to PROVIDER, or to all without it.
+    """Stop submitting jobs to PROVIDER or, without it, to all.
 
-    The pause lasts until `queue resume`, over restarts, too. Jobs that the provider already has continue.
+    The pause lasts until `queue resume`, also over restarts. Jobs that the provider already has continue.
     """
     _check_one(provider, everything)
     body = given({"provider": provider, "reason": reason or None}) or {}
@@ -86,12 +84,16 @@ def _print_changed(found: Any, provider: str | None, done: str) -> None:
 
 def _print_paused(found: Any) -> None:
     if found["paused"]:
-        click.echo(f"{plain(found['paused'])} ({program()} queue resume --all)")
+        click.echo(f"{_sentence(found['paused'])} ({program()} queue resume --all)")
 
 
 def _print_closed(found: Any) -> None:
     for provider, why in found["closed_providers"].items():
-        click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
+        click.echo(f"{_sentence(why)} ({program()} queue resume {plain(provider)})")
+
+
+def _sentence(why: str) -> str:
+    return plain(why[:1].upper() + why[1:])
 
 
 @queue.command()
@@ -142,7 +144,10 @@ def limits(client: Client, as_json: bool) -> None:
 @limits.command()
 @with_client
 def show(client: Client, as_json: bool) -> None:
-    """Show the limits in force; `stored` ones were changed at run time."""
+    """Show the limits in force and where each comes from.
+
+    A limit is a default, `configured`, or `stored`: changed at run time, until `limits reset`.
+    """
     _print_limits(client.read("api", "queue", "limits"), as_json)
 
 
@@ -162,7 +167,7 @@ def set_(client: Client, as_json: bool, name: str, value: int) -> None:
 @click.argument("names", nargs=-1)
 @with_client
 def reset(client: Client, as_json: bool, names: tuple[str, ...]) -> None:
-    """Return to the configured limits: these NAMES, or all."""
+    """Return the limits NAMES, or all limits, to their configured values."""
     found = None
     for path in [[name] for name in names] or [[]]:
         found = client.request("DELETE", "api", "queue", "limits", *path)

@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first; started again, continue it."
-)
-@click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
-@click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
+@click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first, or continue it.")
+@click.option("--again", "again", flag_value="all", help="With --file: submit earlier jobs again, too.")
+@click.option("--retry-failed", "again", flag_value="failed", help="With --file: submit failed jobs again.")
 @click.option("--until-idle", is_flag=True, help="Stop when no job is pending or running.")
-@click.option("--approve-as", metavar="NAME", help="Approve pending requests, in the name of this user.")
-@click.option("--no-check", is_flag=True, help="Submit jobs of the file even if directory or program is not found.")
+@click.option("--approve-as", metavar="NAME", help="Approve all requests in the name of this user.")
+@click.option("--no-check", is_flag=True, help="Submit jobs even if their directory or program is not found.")
 @click.option("--fail-on-failure", is_flag=True, help="Exit with status 1 if a job failed.")
 @with_config
 def run(
@@ -121,7 +119,6 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         init_from_env(stream=_opened(path))
     else:
         init_from_env({**os.environ, "SIMPLETUNER_LOG_FILE": path}, stream=None)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # creating the schema is no news
     for secret in secrets(settings):
         register_secret(secret)
     settings.log_notes(logging.getLogger("actors.settings"))

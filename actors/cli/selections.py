@@ -11,7 +11,7 @@ import click
 from actors.cli.client import Client
 from actors.cli.exit_statuses import ExitStatus
 from actors.cli.options import given, print_warnings
-from actors.cli.tables import ending, plain, print_json, print_rows
+from actors.cli.tables import ending, plain, print_json, print_rows, short
 from actors.jobs.statuses import JobStatus
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,7 +25,7 @@ with_jobs = click.argument("jobs", nargs=-1, metavar="[JOB]...")
 def with_selection(command: F) -> F:
     """``--name``, ``--group``, ``--status``, ``--user``, ``--dry-run`` and ``--yes``."""
     for option in (
-        click.option("--yes", is_flag=True, help="Do not ask, however many jobs there are."),
+        click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
         click.option("--dry-run", is_flag=True, help="Only show which jobs would be changed."),
         click.option("--user", "user_id", help="Select jobs of this user."),
         click.option("--status", multiple=True, type=_STATUSES, help="Select jobs with this status; repeatable."),
@@ -91,7 +91,7 @@ def _confirmed(seen: Mapping[str, Any], done: str) -> dict[str, Any]:
     """The jobs that were shown and agreed to, and no others that come to fit meanwhile."""
     if seen["selected"] > 1:
         for one in seen["results"][:_ASKED]:
-            click.echo(f"  {one['job_id']} {called(one)} ({plain(one['user_id'])}): {one['status']}", err=True)
+            click.echo(f"  {id_and_name(one)} ({plain(one['user_id'])}): {one['status']}", err=True)
         if (rest := seen["selected"] - _ASKED) > 0:
             click.echo(f"  and {rest} more", err=True)
         click.confirm(f"{seen['selected']} jobs will be {done}{_left_out(seen)}. Go on?", abort=True, err=True)
@@ -113,7 +113,8 @@ def _whole(send: Callable[[Mapping[str, Any]], Any], chosen: Mapping[str, Any]) 
 
 def _print_preview(found: Mapping[str, Any], done: str) -> None:
     print_rows(found["results"], False, "", {
-        "JOB": ending("job_id"), "NAME": called, "USER": "user_id", "STATUS": "status",
+        "JOB": ending("job_id"), "NAME": lambda one: one["name"] or short(one["job_id"]), "USER": "user_id",
+        "STATUS": "status",
     })  # fmt: skip
     number = found["selected"] - found["failed"]
     for one in found["results"][: min(found["failed"], _SHOWN)]:
@@ -130,7 +131,7 @@ def _print_outcome(found: Mapping[str, Any], done: str) -> None:
         if one["problem"] is not None:
             click.echo(f"greenroom: {plain(one['problem'])}", err=True)
         else:
-            click.echo(f"{one['job_id']} {called(one)}: {_what(one, done)}")
+            click.echo(f"{id_and_name(one)}: {_what(one, done)}")
     if len(found["results"]) > _SHOWN:
         click.echo(f"and {found['done'] + found['failed'] - _SHOWN} more")
     freed = f", {size(found['freed_bytes'])} freed" if found["freed_bytes"] else ""
@@ -138,9 +139,9 @@ def _print_outcome(found: Mapping[str, Any], done: str) -> None:
     click.echo(f"{found['done']} {'job' if found['done'] == 1 else 'jobs'} {done}{freed}{failed}{_left_out(found)}.")
 
 
-def called(one: Mapping[str, Any]) -> str:
-    """What people call a job of which an answer has the name only."""
-    return plain(one["name"] or "(no name)")
+def id_and_name(one: Mapping[str, Any]) -> str:
+    """The id of a job, followed by its name where it has one."""
+    return f"{one['job_id']} {plain(one['name'])}" if one["name"] else str(one["job_id"])
 
 
 def _what(one: Mapping[str, Any], done: str) -> str:

@@ -26,7 +26,7 @@ _WITH_CSV = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instea
 def metrics(client: Client, as_json: bool, as_csv: bool, job: str) -> None:
     """Show the numbers that a JOB reported over time.
 
-    They come from its progress file: x is the step, or the number of the line.
+    They come from its progress file. Each has an x: the step or, without steps, the number of its line.
     """
     _one_form(as_json, as_csv)
     points = {} if as_json or as_csv else {"points": _CURVE_POINTS}
@@ -179,7 +179,10 @@ def print_comparison(rows: list[Any]) -> None:
     """A table of jobs side by side, with what is known of any of them."""
     columns = _columns(rows, "")
     titles = ["JOB", *(title.upper() if title in ("name", "status") else title for title in list(columns)[1:])]
-    cells = ([short(row[0]), *map(_shown, row[1:])] for row in _cells(rows, columns.values()))
+    cells = (
+        [short(job_id), name or short(job_id), *map(_shown, others)]
+        for job_id, name, *others in _cells(rows, columns.values())
+    )
     print_table([plain(title) for title in titles], cells, "There are no jobs.")
 
 

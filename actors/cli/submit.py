@@ -54,7 +54,7 @@ class _Submit(click.Command):
     "--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set an environment variable; repeatable."
 )
 @click.option(
-    "--env-from", multiple=True, metavar="NAME|PATTERN|all", help="Pass these variables of yours, too; repeatable."
+    "--env-from", multiple=True, metavar="NAME|PATTERN|all", help="Also pass these variables of yours; repeatable."
 )
 @click.option("--entry-point", help="Configured entry point to run instead of ARGV; --set gives its parameters.")
 @click.option(
@@ -79,19 +79,19 @@ class _Submit(click.Command):
     metavar="LIST",
     help="After which ends it runs again: failed, timed_out, exit:75.  [default: interrupted]",
 )
-@click.option("--rerun-delay", type=DURATION, help="Wait before the first of these, such as 2m.  [default: 30s]")
+@click.option("--rerun-delay", type=DURATION, help="Wait before the first rerun, such as 2m.  [default: 30s]")
 @click.option("--after", multiple=True, metavar="JOB|group:G", help="Wait for this job, or for a group; repeatable.")
 @click.option(
     "--after-mode",
     type=click.Choice(["ok", "ended"]),
-    help="ok: they must be completed; ended: however.  [default: ok]",
+    help="ok: only if they completed; ended: however they ended.  [default: ok]",
 )
-@click.option("--start-after", metavar="WHEN", help="Not before: 22:00, +2h, or 2026-01-31T22:00:00Z.")
+@click.option("--start-after", metavar="WHEN", help="Earliest start: 22:00, +2h, or 2026-01-31T22:00:00Z.")
 @click.option(
     "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file (- is standard input), all or none."
 )
-@click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
-@click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
+@click.option("--again", "again", flag_value="all", help="With --file: submit earlier jobs again, too.")
+@click.option("--retry-failed", "again", flag_value="failed", help="With --file: submit failed jobs again.")
 @click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
 @with_client

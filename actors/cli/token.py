@@ -20,7 +20,7 @@ def token() -> None:
 
 
 @token.command()
-@click.option("--user", "user_id", required=True, help="User it acts as: owner of its jobs, name in its decisions.")
+@click.option("--user", "user_id", required=True, help="User that it acts as; its jobs belong to this user.")
 @click.option("--org", help="Organisation of the jobs that it submits.")
 @click.option("--team", "teams", multiple=True, help="Team that its jobs may name; repeatable.")
 @click.option("--level", type=click.Choice(LEVELS), default="viewer", show_default=True, help="What it permits.")
@@ -32,8 +32,8 @@ def token() -> None:
 def create(client: Client, as_json: bool, org: str | None, **fields: Any) -> None:
     """Create a token and print it, once: only its hash is stored.
 
-    viewer: see one's own jobs. researcher: also submit and cancel them. lead: also see all jobs, and approve up to the
-    lead level. admin: also change limits, rules and tokens.
+    viewer: see your own jobs. researcher: also submit and cancel them. lead: also see all jobs, and approve requests
+    that need level lead or less. admin: also change limits, rules and tokens.
     """
     body = given({**fields, "org_id": org or None})
     print_answer(client.request("POST", "api", "tokens", body=body), as_json, _print_secret)

@@ -39,10 +39,15 @@ class Queue(Subject):
         return not await self._ledger.read(queue_rows.goes_on)
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
-        """The limits that hold, and where each comes from: ``configured`` or ``stored``."""
+        """The limits in force, and where those that were not configured come from.
+
+        ``stored``: changed at run time; ``default``: of a provider with limits of its own that has none configured.
+        """
         limits, sources = await self._ledger.read(run_time_limits.limits_view, self._ledger.limits)
-        own = {name: SEPARATE for name, one in self._context.providers.items() if one.capabilities.separate_limits}
-        return attrs.evolve(limits, per_provider={**own, **limits.per_provider}), sources
+        separate = [name for name, one in self._context.providers.items() if one.capabilities.separate_limits]
+        own = {name: SEPARATE for name in separate if name not in limits.per_provider}
+        limits = attrs.evolve(limits, per_provider={**own, **limits.per_provider})
+        return limits, {**sources, **{f"per_provider.{name}": "default" for name in own}}
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
         """Change a limit now and keep it (B10). ``name``: a field of :class:`Limits`, or ``per_provider.NAME`` of a

@@ -15,9 +15,14 @@ from actors.jobs.durations import seconds_between
 from actors.jobs.options import Limits
 from actors.jobs.views import JobView, QueueView
 
+_DEFAULTS = Limits()
+
 
 class LimitDocument(TypedDict):
-    """A limit that holds. ``source``: ``configured``, or ``stored``: changed at run time."""
+    """A limit in force.
+
+    ``source``: ``default``; ``configured`` with another value than the default; or ``stored``: changed at run time.
+    """
 
     name: str
     value: int | bool
@@ -31,8 +36,9 @@ class LimitsDocument(TypedDict):
 
 
 def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDocument]:
-    """Every limit by name, its value and where that came from; ``stored``: changed at run time."""
+    """Every limit by name, its value and where that came from. ``sources``: of those that were not configured."""
     plain = {name: value for name, value in attrs.asdict(limits).items() if name != "per_provider"}
+    sources = {name: "default" for name, value in plain.items() if value == getattr(_DEFAULTS, name)} | dict(sources)
     plain |= {f"per_provider.{name}": value for name, value in limits.per_provider.items()}
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]
 

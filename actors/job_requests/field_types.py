@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 
+from actors.jobs.comparing import Goal
 from actors.jobs.os_text import shown as readable
 from actors.jobs.records import JobRequest, Rerun, Resources
 from actors.validation.values import expected
@@ -102,6 +103,14 @@ def _texts_by_name(path: str, value: Any) -> Fault | None:
     return None
 
 
+def _goals(path: str, value: Any) -> Fault | None:
+    """Whether the least or the greatest value is the best, by the name of a metric."""
+    if (fault := _texts_by_name(path, value)) is not None:
+        return fault
+    wrong = next(((name, one) for name, one in value.items() if one not in get_args(Goal)), None)
+    return wrong and _not("min or max", f"{path}.{readable(wrong[0])}", wrong[1])
+
+
 def _mapping(path: str, value: Any) -> Fault | None:
     return _plain(path, value) if isinstance(value, Mapping) else _not("a mapping", path, value)
 
@@ -151,35 +160,26 @@ _RERUN = _record(
     {"times": _whole(), "on": _NAMES, "exit_codes": _list("a list of whole numbers", _whole()), "delay": _number()},
 )
 _BY_FIELD: Mapping[str, Check] = {
-    "provider": _text,
+    **{field.name: _text for field in attrs.fields(JobRequest) if field.type in ("str", "str | None")},
     "command": _WORDS,
-    "entry_point": _text,
     "params": _mapping,
-    "cwd": _text,
     "env": _texts_by_name,
     "env_from": _NAMES,
     "inherited_env": _texts_by_name,
     "spec": _mapping,
     "resources": _RESOURCES,
-    "user_id": _text,
-    "org_id": _text,
-    "team_id": _text,
     "user_levels": _NAMES,
     "config_name": _name,
-    "hardware_type": _text,
     "estimated_cost": _number(),
     "priority_override": _whole(),
     "max_attempts": _whole(),
-    "idempotency_key": _text,
     "max_runtime": _number(above=True),
-    "requires_approval": _text,
     "group": _name,
     "after": _list("a list of jobs and groups"),
     "after_mode": _text,
-    "start_after": _text,
     "notify": _NAMES,
     "rerun": _RERUN,
     "parameters": _mapping,
-    "best": _texts_by_name,
+    "best": _goals,
 }
 _CHECKS = tuple((name, usual, _BY_FIELD[name]) for name, usual in attrs.asdict(JobRequest(), recurse=False).items())

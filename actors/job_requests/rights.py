@@ -121,11 +121,11 @@ def _fault(field: str, value: Any, who: Submitter) -> str | None:
         return None
     match access_to(field).over_network:
         case NetworkRule.OWN if not level_reaches(who.level, _ADMIN) and not _is_own(field, value, who):
-            return "another than your own takes an admin"
+            return "any other value than your own needs level admin"
         case NetworkRule.NAMED if value not in who.teams:
             return f"must be one that your token names ({', '.join(who.teams) or 'it names none'})"
         case NetworkRule.LEAD if not level_reaches(who.level, _LEAD):
-            return "takes a lead"
+            return "needs level lead"
     return None
 
 

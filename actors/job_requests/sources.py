@@ -40,9 +40,9 @@ class NetworkRule(StrEnum):
     """What a source of :data:`NETWORK` may give as the value of a field that is open to it."""
 
     ANY = "any value"
-    OWN = "one's own; another takes an admin"
+    OWN = "your own; another needs level admin"
     NAMED = "one that the token names"
-    LEAD = "takes a lead"
+    LEAD = "needs level lead"
 
 
 @attrs.frozen

@@ -21,6 +21,8 @@ MOST_NAME = 200
 """Characters of a group's name, as of any other (``maxima.NAME``)."""
 
 _ENDS = {JobStatus.FAILED: "failed", JobStatus.CANCELLED: "was cancelled"}
+BAD_ENDS = tuple(_ENDS)
+"""What a parent may be so that a job of mode ``ok`` never starts."""
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""Actors: mechanism that knows no jobs. References, mailboxes, the loop, timers, the bus, the clock.
+"""Actors: the mechanism, which knows nothing of jobs. References, mailboxes, the loop, timers, the bus, the clock.
 
     class Greeter(Actor):
         async def handle(self, message):

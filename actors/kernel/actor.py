@@ -1,4 +1,4 @@
-"""The actor: one task that handles one message at a time, and the shape every long-lived actor has.
+"""The actor: one task that handles one message at a time. Every long-lived actor has this form.
 
     class Counter(Actor):
         async def on_start(self) -> None: ...            # short: the supervisor waits for it
@@ -10,8 +10,8 @@
     async with open_supervisor([actor_spec(counter, Counter)]):
         await counter.call(Add(1))
 
-State lives in the instance and dies with it: each incarnation is a new one from the factory. The mailbox lives
-in the reference and stays, so a crash loses the message that caused it (to the quarantine) and nothing else.
+State is in the instance and is lost with it: each incarnation is a new instance from the factory. The mailbox is in the
+reference and stays, so a crash loses only the message that caused it, which goes into the quarantine.
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ _logger = get_logger("actors.kernel.actor")
 
 
 class Actor:
-    """Subclass it, override what you need; a subclass may have an ``__init__`` of its own and need not call
-    this one's.
+    """The base class of actors: override the methods that you need.
 
-    ``redeliver``: how often a message that crashed its handler is delivered again, first in line, before it is
-    quarantined. ``concurrent``: give each incarnation a ``nursery`` for work beside the mailbox; it is
-    cancelled after ``on_stop``, and a crash in it is the actor's. ``stop_grace``: seconds that ``on_stop`` has
-    when the actor is being cancelled.
+    A subclass may have an ``__init__`` of its own and need not call this one's.
+
+    ``redeliver``: how often a message that crashed its handler is delivered again, before all others, before it is
+    quarantined. ``concurrent``: each incarnation gets a ``nursery`` for work beside the mailbox; the nursery is
+    cancelled after ``on_stop``, and a crash in it is the actor's. ``stop_grace``: seconds that ``on_stop`` has when the
+    actor is being cancelled.
     """
 
     redeliver: ClassVar[int] = 0
@@ -73,26 +74,26 @@ class Actor:
     # -- To override
 
     async def on_start(self) -> None:
-        """Get ready; what it raises is a failed start. Keep it short."""
+        """Prepare the actor. If this raises, the start has failed. Keep it short."""
 
     async def after_ready(self) -> None:
         """Runs once after the start was reported and before the first message."""
 
     async def handle(self, message: Any) -> Any:
-        """Handle one message; what it returns is a caller's reply (:class:`ErrorReply` raises there).
+        """Handle one message and return the reply for a caller (an :class:`ErrorReply` is raised in the caller).
 
-        What it raises reaches the caller as the cause of ActorDown, and fails the actor.
+        What this raises reaches the caller as the cause of ActorDown, and fails the actor.
         """
         return self.unexpected(message)
 
     async def on_stop(self) -> None:
         """Clean up.
 
-        Exactly once for each incarnation, after a failed ``on_start`` too, shielded for ``stop_grace`` s.
+        Runs exactly once for each incarnation, also after a failed ``on_start``, shielded for ``stop_grace`` seconds.
         """
 
     async def run_loop(self) -> None:
-        """The incarnation's life between ``after_ready`` and ``on_stop``."""
+        """Run the loop of the incarnation, between ``after_ready`` and ``on_stop``."""
         while await self.serve():
             pass
 
@@ -103,24 +104,26 @@ class Actor:
     # -- To use
 
     def unexpected(self, message: Any) -> ErrorReply:
-        """For the last case of a handler: logs the message, and returns the reply that refuses it."""
+        """Refuse an unknown message, as the last case of a handler: logs it and returns the reply that refuses it."""
         kind = type(message).__name__
         name = self.ref.name
         _logger.warning("Unexpected message for %s", name, extra={"actor": name, "message_type": kind})
         return ErrorReply(ActorError(f"actor {name!r} does not understand {kind}"))
 
     def send_after(self, delay: float, message: Any) -> Timer:
-        """Send ``message`` to oneself in ``delay`` seconds. Ends with the incarnation."""
+        """Send ``message`` to this actor itself in ``delay`` seconds. Cancelled when the incarnation ends."""
         return self._set_timer(message, delay, None)
 
     def send_every(self, interval: float, message: Any) -> Timer:
-        """Send ``message`` to oneself every ``interval`` seconds on a fixed beat, first in ``interval`` seconds."""
+        """Send ``message`` to this actor itself every ``interval`` seconds, at fixed times; the first after
+        ``interval`` seconds.
+        """
         return self._set_timer(message, interval, interval)
 
     async def serve(self, until: float = math.inf) -> bool:
-        """Wait for messages, or for trio time ``until``, and handle what is there, a batch at most.
+        """Wait for messages, or until trio time ``until``, and handle the messages that are there, at most one batch.
 
-        False: end the loop.
+        Returns False to end the loop.
         """
         mailbox = self.ref.mailbox
         until = min(until, self._timers.next_due())
@@ -139,7 +142,7 @@ class Actor:
 
     @property
     def suspended(self) -> bool:
-        """Whether only system messages are seen now."""
+        """Whether the actor handles only system messages now."""
         return self.ref.mailbox.suspended
 
     # -- The machinery
@@ -190,7 +193,7 @@ class Actor:
         return timer
 
     def bind(self, envelope: Envelope | None) -> None:
-        """What is sent and logged from now on in this task is because of ``envelope``; None: nothing is handled."""
+        """From now on, what this task sends and logs is caused by ``envelope``; None: no message is being handled."""
         if self.concurrent:
             self._handling = Handling(self.ref)
             handling.set(self._handling)
@@ -228,7 +231,7 @@ class Actor:
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether the handler failed, rather than was stopped in the middle: a group may hold both."""
+    """Whether a handler failed, rather than being stopped in the middle; a group may contain both."""
     if isinstance(error, BaseExceptionGroup):
         return error.split(Exception)[0] is not None
     return isinstance(error, Exception)

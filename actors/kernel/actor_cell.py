@@ -1,4 +1,6 @@
-"""The state behind a reference: its actor's incarnations, its monitors, and the messages that none will handle."""
+"""The state behind a reference: its actor's incarnations, its monitors, and messages that no incarnation will
+handle.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +21,21 @@ from actors.kernel.mailbox import Mailbox, MailboxStatistics
 
 @attrs.frozen
 class Stop:
-    """End: after what is queued now (``drain``), or after the message in hand."""
+    """Asks the actor to end: after the messages that are queued now (``drain``), or after the present message."""
 
     drain: bool
 
 
 @attrs.frozen
 class Suspend:
-    """Handle nothing from now on but system messages (``suspended``), or go on."""
+    """Asks the actor to handle only system messages from now on (``suspended``), or to continue."""
 
     suspended: bool
 
 
 @attrs.frozen
 class Inspect:
-    """Answer ``reply`` with an :class:`Inspection`."""
+    """Asks for an :class:`Inspection`, which answers ``reply``."""
 
     reply: ReplyPort
 
@@ -58,10 +60,10 @@ DRAIN_MARKER = object()
 
 @attrs.frozen
 class Down:
-    """The notice: one incarnation of an actor ended, or there was none any more.
+    """The notice of a monitor: one incarnation of an actor has ended, or there was none any more.
 
-    ``reason`` as in :class:`~actors.kernel.errors.ActorDown`; ``cause`` is what it died of; ``incarnation``
-    counts this reference's from 1; ``at`` is trio seconds.
+    ``reason`` as in :class:`~actors.kernel.errors.ActorDown`; ``cause``: the exception that ended it; ``incarnation``
+    counts this reference's incarnations from 1; ``at``: trio seconds.
     """
 
     actor: str
@@ -72,7 +74,7 @@ class Down:
 
 
 class Monitor:
-    """A watch on one actor, from ``ActorRef.monitor()``; ends with its one notice or by :meth:`cancel`."""
+    """Watches one actor, from ``ActorRef.monitor()`` until its one notice or :meth:`cancel`."""
 
     def __init__(self, watching: dict[Monitor, None], notify: Callable[[Down], object] | None = None) -> None:
         self.down: Down | None = None
@@ -81,17 +83,19 @@ class Monitor:
         self._happened = trio.Event()
 
     async def wait(self) -> Down:
-        """The notice, once it is there; again the same one when asked again."""
+        """Wait for the notice and return it; later calls return the same one."""
         await self._happened.wait()
         assert self.down is not None
         return self.down
 
     def cancel(self) -> None:
-        """Watch no longer; a notice that was not given yet never is. Who waits goes on waiting. Idempotent."""
+        """Stop watching: a notice that was not given yet is never given. Tasks in :meth:`wait` go on waiting.
+        Idempotent.
+        """
         self._watching.pop(self, None)
 
     def deliver(self, down: Down) -> None:
-        """Give the notice; for the reference that is watched."""
+        """Give the notice; called by the cell of the watched actor."""
         self.down = down
         self._happened.set()
         if self._notify is not None:
@@ -107,11 +111,11 @@ CALL_DEADLINE = 5.0
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class ActorCell:
-    """One incarnation after another, never two at once; between two of them messages queue, after the last they are
+    """One incarnation after another, never two at once. Between two of them messages queue; after the last they are
     refused.
 
-    ``state`` is ``waiting`` before the first incarnation and between two, ``running``, or ``gone``; a later start
-    makes a gone one running again.
+    ``state`` is ``waiting`` before the first incarnation and between two, ``running``, or ``gone``; a later start makes
+    a gone actor running again.
     """
 
     name: str
@@ -138,7 +142,7 @@ class ActorCell:
 
     @property
     def state(self) -> State:
-        """Where the actor stands, now."""
+        """The present state of the actor."""
         if self._task is not None:
             return "running"
         return "waiting" if self._end is None else "gone"
@@ -146,7 +150,7 @@ class ActorCell:
     # -- For the runner
 
     def entered(self) -> None:
-        """An incarnation begins, in this task. Raises RuntimeError while another one lives."""
+        """An incarnation begins in this task. Raises RuntimeError while another one lives."""
         if self._task is not None:
             raise RuntimeError(f"actor {self.name!r} runs already: two incarnations must never live at once")
         self._task = trio.lowlevel.current_task()
@@ -155,7 +159,7 @@ class ActorCell:
         self.incarnation += 1
 
     def left(self, reason: str, cause: BaseException | None) -> None:
-        """The incarnation ended; messages queue until another begins, or :meth:`gone` says that none will."""
+        """The incarnation has ended; messages queue until another one begins, or :meth:`gone` says that none will."""
         self._task = self.side_nursery = None
         self._now = trio.current_time
         self._forget_system(reason, cause)
@@ -175,7 +179,9 @@ class ActorCell:
         self._notify_monitors(reason, cause)
 
     def again(self, envelope: Envelope) -> None:
-        """Queue what was in quarantine, in its new place. Raises ActorDown when the actor is gone, and MailboxFull."""
+        """Queue a message that was in quarantine, as the newest one. Raises ActorDown if the actor is gone, and
+        MailboxFull.
+        """
         if self._end is not None:
             raise ActorDown(self.name, *self._end)
         self.mailbox.put_nowait(attrs.evolve(envelope, id=next_envelope_id()))
@@ -187,14 +193,14 @@ class ActorCell:
                 self.refuse(envelope, reason, cause)
 
     def refuse(self, envelope: Envelope, reason: str, cause: BaseException | None = None) -> None:
-        """``envelope`` will not be handled: its caller gets ActorDown; if nobody waits, it is a dead letter."""
+        """``envelope`` will not be handled: its caller gets ActorDown; without a waiting caller it is a dead letter."""
         if envelope.reply is None or not envelope.reply.fail(ActorDown(self.name, reason, cause)):
             self.dead_letters.record(envelope, self.name, reason)
 
     # -- Helpers
 
     def _forget_system(self, reason: str, cause: BaseException | None) -> None:
-        """A stop that was asked for has happened, whatever the end was; who inspects gets ActorDown."""
+        """A requested stop has happened, however the actor ended; a task that inspects gets ActorDown."""
         if self._stopping:
             self.mailbox.withdraw(DRAIN_MARKER)
             self._stopping = False

@@ -1,8 +1,8 @@
-"""The bus: delivers what happened to its subscribers, after it was committed.
+"""The bus: delivers notices of what was committed to its subscribers.
 
-Publishing is synchronous and lands in bounded mailboxes, so a slow subscriber loses its own notices (and knows
-how many) but never delays the publisher. A notice is a hint; the row is the truth, and a subscriber that lost
-some looks at the rows.
+Publishing is synchronous and puts notices into bounded mailboxes, so a slow subscriber loses notices of its own (and
+knows how many), and never delays the publisher. A notice is a hint, the row is the truth: a subscriber that lost some
+reads rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Filter = Callable[[Any], bool]
 
 
 class Bus:
-    """Subscriptions, and :meth:`publish`. No task, no lock, nothing to start or stop."""
+    """Subscriptions, and :meth:`publish`. It has no task and no lock, and need not be started or stopped."""
 
     def __init__(self) -> None:
         self._subscriptions: dict[Subscription, None] = {}  # for its order: that of subscribing
@@ -31,18 +31,19 @@ class Bus:
     def subscribe(
         self, *types: type, into: ActorRef | Mailbox | None = None, where: Filter | None = None, capacity: int = 256
     ) -> Subscription:
-        """Deliver each message of these ``types`` (none: all) for which ``where`` holds, until the subscription
-        is closed.
+        """Deliver each message of these ``types`` (none: all) for which ``where`` holds, until the subscription is
+        closed.
 
-        ``into`` an actor or a mailbox, whose overflow policy holds; without it the subscription has a mailbox of
-        ``capacity`` of its own, is read by ``async for``, and loses the newest when that is full.
+        ``into``: the actor or mailbox that gets them, whose overflow policy applies. Without it the subscription has a
+        mailbox of its own with ``capacity``, is read by ``async for``, and loses the newest message when the mailbox is
+        full.
         """
         subscription = Subscription(self, types, where, Mailbox(capacity, "reject") if into is None else into)
         self._subscriptions[subscription] = None
         return subscription
 
     def publish(self, envelope: Envelope) -> None:
-        """Deliver to every subscriber that it matches, each an envelope of its own. Never blocks, never raises."""
+        """Deliver to every matching subscriber, each with an envelope of its own. Never blocks, never raises."""
         for subscription in list(self._subscriptions):
             try:
                 subscription.offer(envelope)
@@ -56,10 +57,9 @@ class Bus:
 
 
 class Subscription:
-    """What one subscriber asked for. Close it, or use it as a ``with`` block; closing is idempotent.
+    """One subscription. Close it, or use it as a ``with`` block; closing is idempotent.
 
-    ``lost``: how many it did not get since :meth:`take_lost`. Iterating yields envelopes and ends with
-    :meth:`close`.
+    ``lost``: how many messages it lost since :meth:`take_lost`. Iterating yields envelopes and ends with :meth:`close`.
     """
 
     def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter | None, into: ActorRef | Mailbox) -> None:
@@ -73,7 +73,7 @@ class Subscription:
         self._closed = False
 
     def offer(self, envelope: Envelope) -> None:
-        """Deliver ``envelope`` if its message matches; for the bus."""
+        """Deliver ``envelope`` if its message matches; called by the bus."""
         message = envelope.message
         if not isinstance(message, self._types) or (self._where is not None and not self._where(message)):
             return
@@ -88,12 +88,12 @@ class Subscription:
         self.lost += self.mailbox.dropped - dropped
 
     def take_lost(self) -> int:
-        """How many were lost since this was asked last."""
+        """How many messages were lost since the last call of this."""
         lost, self.lost = self.lost, 0
         return lost
 
     def close(self) -> None:
-        """Get no more; a reader gets what is queued, then its iteration ends."""
+        """End the subscription; a reader still gets what is queued, then its iteration ends."""
         self._closed = True
         self._bus.forget(self)
         self.mailbox.wake()

@@ -1,8 +1,8 @@
-"""The caller's side of a call: a reply port with one slot, and one timer a mailbox for the default deadlines.
+"""The caller's side of a call: a reply port for one reply, and one timer in each mailbox for the default deadlines.
 
-A cancel scope for each call would take a third of a call's time. So a caller without a deadline of its own waits bare,
-and one task for all of a mailbox's calls ends those that are overdue. It is a system task, because calls are also
-waited for while the actor is between two incarnations and has no task; it is there only while such calls are.
+A cancel scope for each call would take a third of a call's time. So a caller without a deadline of its own waits
+without a scope, and one task ends all overdue calls of a mailbox. It is a system task, because calls are also waited
+for while the actor is between two incarnations and has no task; it exists only while such calls do.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from actors.kernel.errors import CallTimeout
 
 @attrs.define
 class ErrorReply:
-    """What a handler returns to answer with an error on purpose.
-
-    The caller gets ``error`` raised, the actor lives.
+    """What a handler returns to answer with an error on purpose: ``error`` is raised in the caller, and the actor
+    continues.
     """
 
     error: Exception
 
 
 class ReplyPort:
-    """Holds the one reply to one call. The first answer counts; a later one finds nobody (False)."""
+    """Holds the one reply to one call. Only the first answer is delivered; for a later one the result is False."""
 
     __slots__ = ("_done", "_reply", "deadline")
 
@@ -39,7 +38,7 @@ class ReplyPort:
 
     @property
     def done(self) -> bool:
-        """Whether it was answered, or its caller has left."""
+        """Whether it was answered, or its caller no longer waits."""
         return self._done.is_set()
 
     def answer(self, reply: Any) -> bool:
@@ -55,7 +54,7 @@ class ReplyPort:
         return self.answer(ErrorReply(error))
 
     async def wait(self) -> Any:
-        """The reply. Raises what the port was failed with."""
+        """Wait for the reply. Raises the error with which the port was failed."""
         try:
             await self._done.wait()
         finally:
@@ -68,8 +67,8 @@ class ReplyPort:
 class PendingCalls:
     """The calls of one mailbox that wait under the default deadline of ``seconds``, oldest first.
 
-    The oldest is the next to be due, since all have the same allowance, and mostly the first to be answered: so
-    those that are done are dropped from the front when another comes, and none has to take itself out.
+    All have the same time, so the oldest is due next, and mostly it is also answered first. So answered calls are
+    removed from the front when another one is added, and none has to remove itself.
     """
 
     __slots__ = ("_actor", "_ports", "_scope", "seconds")

@@ -1,9 +1,9 @@
 """Time from two sources: trio's clock for waits, the wall clock for what people see.
 
-Trio's clock stops while a laptop sleeps and knows no step of the wall clock; the wall clock jumps and must
-never measure a wait. (A wait that is stored is an instant of the wall clock that moves along when that is stepped:
-:mod:`actors.kernel.steps`.) So a wait for a wall-clock deadline is made of short waits on trio's clock, each followed
-by another look at the wall.
+Trio's clock stops while a laptop sleeps, and does not notice when the wall clock is set. The wall clock jumps, and must
+never measure a wait. (A stored wait is an instant of the wall clock that is moved when that clock is set:
+:mod:`actors.kernel.steps`.) So a wait for a wall-clock deadline consists of short waits on trio's clock, and the wall
+clock is read after each.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux alone h
 
 
 class Clock(ABC):
-    """Where actors read the time."""
+    """The source of time for actors."""
 
     def monotonic(self) -> float:
         """Trio's seconds: for waits, back-off and leases. Comparable within one trio run only."""
         return trio.current_time()
 
     def steady(self) -> float:
-        """Seconds that no step of the wall clock changes: what a step is measured against.
+        """Seconds that setting the wall clock does not change: steps are measured against them.
 
-        Unlike :meth:`monotonic` they go on while the machine sleeps, where the system counts those seconds.
+        Unlike :meth:`monotonic` they continue while the machine sleeps, if the system counts those seconds.
         """
         return self.monotonic()
 
@@ -39,17 +39,13 @@ class Clock(ABC):
         """Aware UTC: for records, and for deadlines that people see."""
 
     def look_again(self, deadline: datetime) -> float:
-        """The trio time at which to look at the wall clock next while waiting for ``deadline``.
-
-        At the latest in 30 s.
-        """
+        """The trio time at which to read the wall clock next while waiting for ``deadline``: at the latest in 30 s."""
         remaining = (deadline - self.now()).total_seconds()
         return self.monotonic() + min(max(remaining, 0.0), LOOK_AGAIN)
 
     async def sleep_until(self, deadline: datetime) -> None:
-        """Return once the wall clock has reached ``deadline``, however it is moved meanwhile.
-
-        Always a checkpoint.
+        """Return once the wall clock has reached ``deadline``, also if the clock is set meanwhile. Always a
+        checkpoint.
         """
         await trio.lowlevel.checkpoint()
         while self.now() < deadline:  # noqa: ASYNC110 - nothing signals that the wall clock was moved
@@ -60,7 +56,7 @@ class SystemClock(Clock):
     """The machine's clock."""
 
     def steady(self) -> float:
-        """The seconds since the machine started, those in which it slept included."""
+        """The seconds since the machine started, including those in which it slept."""
         return time.clock_gettime(_STEADY)
 
     def now(self) -> datetime:
@@ -69,10 +65,7 @@ class SystemClock(Clock):
 
 
 class VirtualClock(Clock):
-    """A wall clock for tests and simulations.
-
-    ``start`` plus trio's (mock) seconds, plus what :meth:`move` added.
-    """
+    """A wall clock for tests and simulations: ``start`` plus trio's (mock) seconds plus what :meth:`move` added."""
 
     def __init__(self, start: datetime = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)) -> None:
         if start.tzinfo is None:
@@ -93,6 +86,6 @@ class VirtualClock(Clock):
         self._start += by
 
     def suspend(self, by: timedelta) -> None:
-        """Let the machine sleep for ``by``: time passes on the wall, and only trio's clock does not notice."""
+        """Let the machine sleep for ``by``: the wall clock advances, and only trio's clock does not notice."""
         self._start += by
         self._slept += by

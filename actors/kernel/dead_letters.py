@@ -1,6 +1,6 @@
-"""Dead letters and the quarantine: messages that nobody will handle, and messages that crashed their actor.
+"""Dead letters, which are messages that nobody will handle, and the quarantine, for messages that crashed their actor.
 
-A dead letter was sent and reached nobody. Both are bounded, listable and logged, and never an exception for the sender.
+Both are bounded, listable and logged, and never an exception for the sender.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class DeadLetter:
 class DeadLetters:
     """The newest ``capacity`` dead letters; ``total`` counts all of them.
 
-    Each is a WARNING, but no more than ``lines`` in ``period`` seconds: a flood of dropped messages must not
-    become a flood of lines. The next line says how many were ``suppressed``.
+    Each is a WARNING, but no more than ``lines`` in ``period`` seconds, so that many dropped messages do not become as
+    many log lines. The next line says how many were ``suppressed``.
     """
 
     def __init__(self, capacity: int = 1000, *, lines: int = 100, period: float = 10.0) -> None:
@@ -87,8 +87,8 @@ _quarantine_logger = get_logger("actors.kernel.quarantine")
 class Quarantined:
     """One message that crashed its actor.
 
-    ``cause`` is text: the exception itself would keep the dead incarnation's frames alive. ``attempt`` counts its
-    deliveries; ``at`` is trio seconds. ``id`` is the envelope's.
+    ``cause`` is text, because the exception itself would keep the frames of the dead incarnation alive. ``attempt``
+    counts its deliveries; ``at`` is trio seconds. ``id`` is the envelope's.
     """
 
     envelope: Envelope
@@ -104,7 +104,7 @@ class Quarantined:
 
 
 class Quarantine:
-    """The newest ``capacity`` quarantined messages; one that is pushed out is logged and gone."""
+    """The newest ``capacity`` quarantined messages; an older one that is pushed out is logged and lost."""
 
     def __init__(self, capacity: int = 1000) -> None:
         self._capacity = capacity
@@ -138,10 +138,10 @@ class Quarantine:
             )
 
     def replay(self, envelope_id: int) -> None:
-        """Send it to its actor again, behind what waits there, as one more attempt. Nobody waits for its reply
-        any more.
+        """Send it to its actor again, behind its queued messages, as one more attempt. Nobody waits for its reply any
+        more.
 
-        Raises KeyError for an unknown id; ActorDown and MailboxFull, in which case it stays here.
+        Raises KeyError for an unknown id, and ActorDown and MailboxFull, after which it stays in quarantine.
         """
         entry, deliver = self._kept[envelope_id]
         deliver(entry.envelope.again())

@@ -1,8 +1,7 @@
-"""The envelope: what rides beside a message, and which one is being handled now.
+"""The envelope, which travels with a message, and the envelope that is being handled now.
 
-A task inherits the context of the task that spawned it, never the sender's: so what must follow a message (the
-correlation ID, the message that led to it) rides in the envelope, and the receiver binds it for the handling of
-that message.
+A task inherits the context of the task that started it, never the sender's. So what must follow a message (the
+correlation ID, the message that caused it) is in the envelope, and the receiver binds it while it handles that message.
 """
 
 from __future__ import annotations
@@ -45,23 +44,24 @@ class Envelope:
 
     @property
     def deadline(self) -> float:
-        """Trio seconds, after which it is skipped and reported: a call's, else infinity."""
+        """The trio time after which the message is skipped and reported: a call's deadline, else infinity."""
         return math.inf if self.reply is None else self.reply.deadline
 
     def addressed(self, to: str) -> Envelope:
-        """The same message once more, for another receiver: an envelope of its own that nobody waits for."""
+        """The same message for another receiver, in an envelope of its own without a reply."""
         return Envelope(self.message, self.correlation_id, self.causation_id, self.sender, None, 1, self.time, to)
 
     def again(self) -> Envelope:
-        """The next attempt, under the same ``id``: nobody waits for it any more, and no deadline holds for it."""
+        """The next attempt under the same ``id``, without a reply and without a deadline."""
         return attrs.evolve(self, reply=None, attempt=self.attempt + 1)
 
 
 class Handling:
-    """What an actor is handling: one for an incarnation, bound in the context of its task once and changed for each
-    message, which costs a tenth of setting a context variable.
+    """The message that an actor is handling.
 
-    An actor with a nursery binds a new one for each message: the tasks that it spawns may outlive the handling.
+    There is one object for each incarnation, bound in the context of its task once and changed for each message, which
+    costs a tenth of setting a context variable. An actor with a nursery binds a new one for each message, because the
+    tasks that it starts may outlive the handling.
     """
 
     __slots__ = ("actor", "envelope")
@@ -75,5 +75,5 @@ handling: ContextVar[Handling] = ContextVar("greenroom_handling", default=Handli
 
 
 def current_envelope() -> Envelope | None:
-    """The envelope being handled here, also in tasks spawned while handling it; None outside."""
+    """The envelope that is being handled here, also in tasks that were started while handling it; None elsewhere."""
     return handling.get().envelope

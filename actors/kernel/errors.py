@@ -1,7 +1,4 @@
-"""What can go wrong between a sender and an actor.
-
-Each error says whose fault it is and carries what was sent or asked.
-"""
+"""Errors between a sender and an actor. Each says whose fault it is, and carries what was sent or asked."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ class ActorError(Exception):
 
 
 class MailboxFull(ActorError):
-    """The receiver is behind and its mailbox takes no more; ``message`` is what was not delivered."""
+    """The receiver is too slow and its mailbox is full; ``message`` was not delivered."""
 
     def __init__(self, message: Any, capacity: int, actor: str = "") -> None:
         whose = f" of {actor!r}" if actor else ""
@@ -26,10 +23,10 @@ class MailboxFull(ActorError):
 
 
 class ActorDown(ActorError):
-    """The actor cannot answer: it is gone, or it died while it handled this very message.
+    """The actor cannot answer: it is gone, or it failed while it handled this message.
 
-    ``reason`` is one word: ``failed``, ``stopped``, ``parked``, ``finished``, ``interrupted`` (stopped in the
-    middle of this message), ``dropped`` (pushed out of its mailbox) or ``unknown``. What the actor died of is
+    ``reason`` is one word: ``failed``, ``stopped``, ``parked``, ``finished``, ``interrupted`` (stopped in the middle of
+    this message), ``dropped`` (pushed out of its mailbox) or ``unknown``. The exception that ended the actor is the
     ``__cause__``.
     """
 
@@ -42,7 +39,7 @@ class ActorDown(ActorError):
 
 
 class UnknownActor(ActorDown):
-    """Nobody has that name."""
+    """No actor has this name."""
 
     def __init__(self, actor: str, guess: str | None = None) -> None:
         super().__init__(actor, "unknown")
@@ -52,7 +49,7 @@ class UnknownActor(ActorDown):
 
 
 class CallTimeout(ActorError, trio.TooSlowError):
-    """No reply within the default deadline. The work goes on; its late reply is dropped."""
+    """There was no reply within the default deadline. The work continues; its late reply is dropped."""
 
     def __init__(self, actor: str, seconds: float) -> None:
         super().__init__(

@@ -59,7 +59,7 @@ class Overflow(checks.Choice):
 
 @attrs.frozen
 class MailboxStatistics:
-    """A snapshot. ``received = taken + depth + `` what was dropped after it had been queued."""
+    """A snapshot. ``received`` = ``taken`` + ``depth`` + the messages that were dropped after they had been queued."""
 
     capacity: int
     depth: int
@@ -74,10 +74,10 @@ class MailboxStatistics:
 class Mailbox:
     """A bounded queue of envelopes.
 
-    ``capacity``: messages, default 64: some bursts deep, and small enough that a stuck actor is noticed.
+    ``capacity``: messages, 64 by default: enough for some bursts, and few enough that a stuck actor is noticed.
     ``overflow``: see :class:`Overflow`. ``coalesce``: a function from a message to a key; a queued message of the same
-    key absorbs the new one, which is counted and is no loss (the queued one says the same). A key of None, and a call,
-    are never absorbed, and a message that had to wait for room absorbs none.
+    key absorbs the new one, which is counted and is no loss (the queued one says the same). Calls, and messages whose
+    key is None, are never absorbed, and a message that had to wait for room absorbs none.
 
     Raises ValueError for a capacity below one and for an unknown policy.
     """
@@ -137,7 +137,7 @@ class Mailbox:
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
-        """Queue ``envelope``. Under ``block`` wait for room, in the senders' order; else as :meth:`put_nowait`."""
+        """Queue ``envelope``. Under ``block`` wait for room, in the senders' order; else like :meth:`put_nowait`."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self.must_wait():
             self.put_nowait(envelope)
@@ -152,19 +152,19 @@ class Mailbox:
 
     @enable_ki_protection
     def put_unbounded(self, envelope: Envelope) -> None:
-        """Queue ``envelope`` in its order, whatever the capacity: it is neither refused nor dropped."""
+        """Queue ``envelope`` in its order, regardless of the capacity: it is neither refused nor dropped."""
         self._unbounded.append(envelope)
         self.wake()
 
     @enable_ki_protection
     def redeliver(self, envelope: Envelope) -> None:
-        """Queue ``envelope``, which was taken before, in front of all others and whatever the capacity."""
+        """Queue ``envelope``, which was taken before, in front of all others, regardless of the capacity."""
         self._unbounded.appendleft(envelope)
         self.wake()
 
     @enable_ki_protection
     def put_system(self, message: Any) -> None:
-        """Have ``message`` seen by the reader before anything queued; never refused."""
+        """Queue ``message`` so that the reader sees it before all other messages; it is never refused."""
         self.system.append(message)
         self.wake()
 
@@ -178,9 +178,9 @@ class Mailbox:
 
     @enable_ki_protection
     async def wait(self, until: float = math.inf) -> None:
-        """Wait until something is here to be taken, or until trio time ``until``. Always a checkpoint.
+        """Wait until something can be taken, or until trio time ``until``. Always a checkpoint.
 
-        May return early and empty-handed. Raises trio.BusyResourceError if somebody waits already.
+        May return early without a message. Raises trio.BusyResourceError if another task waits already.
         """
         if self._asleep_at is not None:
             raise trio.BusyResourceError("another task waits at this mailbox; it has one reader")
@@ -201,12 +201,14 @@ class Mailbox:
             self._ahead = item
 
     def take(self) -> Envelope | None:
-        """The next envelope, removed; None if there is none, while suspended, and while a system message waits."""
+        """Remove and return the next envelope. None if there is none, while suspended, and while a system message
+        waits.
+        """
         return next(self.take_batch(1), None)
 
     @enable_ki_protection
     def take_batch(self, limit: int) -> Iterator[Envelope]:
-        """As :meth:`take`, at most ``limit`` times; what the reader does not ask for stays queued."""
+        """Like :meth:`take`, at most ``limit`` times; envelopes that the reader does not ask for stay queued."""
         system, keys, receive_nowait = self.system, self._keys, self._receive.receive_nowait
         for _ in range(0 if self.suspended else limit):
             if system:
@@ -225,7 +227,7 @@ class Mailbox:
 
     @enable_ki_protection
     def clear(self) -> list[Envelope]:
-        """Take out everything, of senders that wait for room too: they go on."""
+        """Remove all messages, also those of senders that wait for room, which then continue."""
         removed = [*self._unbounded, *([] if self._ahead is None else [self._ahead]), *iter(self._receive_one, None)]
         self._unbounded.clear()
         self._keys.clear()
@@ -240,7 +242,7 @@ class Mailbox:
     # -- Helpers
 
     def _absorbs(self, envelope: Envelope) -> bool:
-        """Whether a queued message says the same; else the key of this one is noted, if it has a place."""
+        """Whether a queued message says the same; if not, the key of this one is noted, unless it waits for room."""
         assert self._coalesce is not None
         key = self._coalesce(envelope.message) if envelope.reply is None else None
         if key is None:
@@ -258,7 +260,9 @@ class Mailbox:
             return None
 
     def _first_of_both(self) -> Envelope:
-        """The one with the smaller number of the channel's head, which is taken ahead, and of what is unbounded."""
+        """The envelope with the smaller number: the channel's head, which is taken ahead, or the first of the
+        unbounded ones.
+        """
         head, self._ahead = self._ahead or self._receive_one(), None
         if head is not None and (not self._unbounded or head.id < self._unbounded[0].id):
             return head
@@ -266,7 +270,7 @@ class Mailbox:
         return self._unbounded.popleft()
 
     def _make_room(self, envelope: Envelope) -> bool:
-        """Whether the policy found a place for ``envelope``."""
+        """Whether the overflow policy made room for ``envelope``."""
         if self.overflow in (Overflow.BLOCK, Overflow.REJECT):
             self._keys.pop(envelope.id, None)
             self._rejected += 1

@@ -1,4 +1,4 @@
-"""References: a mailbox and a name. What callers hold, before, between and after an actor's incarnations."""
+"""References: the name and the mailbox of an actor, which callers hold before, between and after its incarnations."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SEND, CALL_BEFORE = "send", "call.before"
 class ActorRef(ActorCell):
     """The name and the mailbox of one actor; outlives its incarnations.
 
-    ``call_deadline`` is in seconds. ``dead_letters`` and ``quarantine`` are shared where a registry made the
-    reference, else they are its own.
+    ``call_deadline`` is in seconds. ``dead_letters`` and ``quarantine`` are shared if a registry made the reference,
+    else they are its own.
     """
 
     __slots__ = ()
@@ -31,10 +31,10 @@ class ActorRef(ActorCell):
     # -- Messages
 
     def cast(self, message: Any) -> None:
-        """Send ``message`` and go on; never blocks.
+        """Send ``message`` without waiting; never blocks.
 
-        To an actor that is gone it is a dead letter. Raises MailboxFull where the mailbox is full and its
-        policy drops nothing; :meth:`send` waits instead.
+        If the actor is gone, the message is a dead letter. Raises MailboxFull if the mailbox is full and its policy
+        drops nothing; :meth:`send` waits instead.
         """
         if faults.active is None and self._end is None:
             self.mailbox.put_nowait(self._envelope(message))
@@ -43,7 +43,7 @@ class ActorRef(ActorCell):
                 self._deliver(self._envelope(arrived))
 
     async def send(self, message: Any) -> None:
-        """Send ``message``, waiting for room under the policy ``block``. Else as :meth:`cast`."""
+        """Send ``message``, waiting for room under the policy ``block``. Else like :meth:`cast`."""
         if self._end is None:
             await self.mailbox.put(self._envelope(message))
         else:
@@ -53,10 +53,9 @@ class ActorRef(ActorCell):
     async def call(self, message: Any) -> Any:
         """Send ``message`` and wait for the reply of ``handle``.
 
-        The deadline is that of the scope around the call, else ``call_deadline`` seconds. Raises ActorDown at
-        once when the actor is gone or dies of this message, CallTimeout past the default deadline, MailboxFull,
-        CallToSelf, and what the handler answered with in an ErrorReply. While the actor is being restarted the
-        call waits in its mailbox.
+        The deadline is that of the scope around the call, else ``call_deadline`` seconds. Raises ActorDown at once if
+        the actor is gone or fails while it handles this message, CallTimeout after the default deadline, MailboxFull,
+        CallToSelf, and the error of an ErrorReply. While the actor is being restarted, the call waits in its mailbox.
         """
         deadline = trio.current_effective_deadline()
         if deadline == -math.inf:
@@ -85,7 +84,9 @@ class ActorRef(ActorCell):
             raise CallTimeout(self.name, self._calls.seconds)
 
     def notice(self, message: Any) -> None:
-        """Send what must not be lost: whatever the capacity, dropped by no policy. For Down and for timers."""
+        """Send a message that must not be lost: regardless of the capacity, dropped by no policy. For Down notices
+        and timers.
+        """
         if self._end is None:
             self.mailbox.put_unbounded(self._envelope(message))
         else:
@@ -122,10 +123,11 @@ class ActorRef(ActorCell):
     # -- Watching and stopping
 
     def monitor(self, into: ActorRef | None = None) -> Monitor:
-        """Get one notice when the actor goes down: at once if it is gone.
+        """Get one notice when the actor goes down: at once if it is gone, else at the end of the present or next
+        incarnation.
 
-        Else at the end of the incarnation that runs or comes next. ``await monitor.wait()`` gives the
-        :class:`Down`; with ``into`` it is also sent there, whatever the capacity.
+        ``await monitor.wait()`` returns the :class:`Down`; with ``into`` it is also sent there, regardless of the
+        capacity.
         """
         monitor = Monitor(self._monitors, None if into is None else into.notice)
         if self._end is not None:
@@ -135,11 +137,12 @@ class ActorRef(ActorCell):
         return monitor
 
     async def stop(self, drain: bool = True) -> None:
-        """Have the actor end, and return when it has.
+        """Ask the actor to end, and return when it has ended.
 
-        ``drain``: what is queued now is handled first. Else the message in hand is the last, queued calls get
-        ActorDown and queued casts become dead letters. A permanent child is started again by its supervisor, as
-        in OTP. For an actor that was not started yet this does nothing; an actor that stops itself does not wait.
+        With ``drain`` the messages that are queued now are handled first. Without it the present message is the last
+        one: queued calls get ActorDown and queued casts become dead letters. A permanent child is started again by its
+        supervisor, as in OTP. Does nothing for an actor that was not started yet; an actor that stops itself does not
+        wait.
         """
         if self._task is None and self.incarnation == 0:
             await trio.lowlevel.checkpoint()
@@ -159,15 +162,15 @@ class ActorRef(ActorCell):
             monitor.cancel()
 
     def suspend(self) -> None:
-        """Have the actor handle nothing but system messages until :meth:`resume`. Its queue goes on filling."""
+        """Let the actor handle only system messages until :meth:`resume`. Its mailbox continues to fill."""
         self.mailbox.put_system(Suspend(True))
 
     def resume(self) -> None:
-        """Let a suspended actor go on."""
+        """Let a suspended actor continue."""
         self.mailbox.put_system(Suspend(False))
 
     async def inspect(self) -> Inspection:
-        """How the actor is, answered before anything queued. Raises ActorDown when it is gone, CallTimeout."""
+        """The state of the actor, answered before queued messages. Raises ActorDown if it is gone, and CallTimeout."""
         self._require_present()
         port = ReplyPort()
         self.mailbox.put_system(Inspect(port))

@@ -1,4 +1,4 @@
-"""Actors by name, with the dead letters and the quarantine they share."""
+"""Actors by name, with the dead letters and the quarantine that they share."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ class Registry:
             raise UnknownActor(name, nearest(name, self._refs)) from None
 
     def cast(self, name: str, message: Any) -> None:
-        """``ActorRef.cast`` by name; to nobody, it is a dead letter."""
+        """``ActorRef.cast`` by name; for an unknown name the message is a dead letter."""
         if name in self._refs:
             self._refs[name].cast(message)
         else:
             self.dead_letters.record(Envelope(message, get_correlation_id(), to=name), name, "unknown")
 
     async def call(self, name: str, message: Any) -> Any:
-        """``ActorRef.call`` by name; to nobody, UnknownActor at once."""
+        """``ActorRef.call`` by name; an unknown name raises UnknownActor at once."""
         return await self.whereis(name).call(message)
 
     def remove(self, name: str) -> None:
-        """Forget ``name``; its mailbox is emptied as that of an actor that is gone. Raises UnknownActor.
+        """Remove ``name``; its mailbox is emptied like that of an actor that is gone.
 
-        Raises ValueError while the actor runs.
+        Raises UnknownActor, and ValueError while the actor runs.
         """
         ref = self.whereis(name)
         if ref.state == "running":

@@ -1,8 +1,8 @@
-"""How our own retries are logged: in our log, under the correlation ID of the work, and nowhere else (A20).
+"""Logging of our own retries: in our log, under the correlation ID of the work, and nowhere else (A20).
 
-stamina's hooks are the whole process's, and its default prints to stdout where structlog is installed. So what this
-package retries is logged here, and never by the hooks of others; what others retry goes to their hooks as before,
-never here.
+stamina's hooks apply to the whole process, and its default prints to stdout if structlog is installed. So retries of
+this package are logged here, and never by the hooks of others; retries of others go to their hooks as before, and never
+here.
 """
 
 from __future__ import annotations

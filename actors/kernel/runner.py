@@ -1,4 +1,4 @@
-"""Running an actor: one incarnation after another in a supervisor, or one alone in anybody's nursery."""
+"""Running an actor: its incarnations under a supervisor, or a single one in any nursery."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from supervision.child import Child, current_child
 
 
 def supervised_as() -> Child | None:
-    """The child as which this task runs, None outside a supervisor."""
+    """The supervised child in whose task this runs; None outside a supervisor."""
     return current_child.get()
 
 
 def settle(ref: ActorRef, child: Child | None, reason: str, cause: BaseException | None) -> None:
-    """``ref``'s incarnation has just ended: say that it is gone if nothing follows, else once that is known."""
+    """``ref``'s incarnation has just ended: mark the actor as gone if no restart follows, else once that is known."""
     if child is None or not child.may_restart(failed=cause is not None):
         ref.gone(reason, cause)
     else:
@@ -41,10 +41,10 @@ def actor_spec(
     heartbeat: float | None = None,
     **options: Any,
 ) -> ChildSpec:
-    """The child that runs ``ref``'s actor under a supervisor; its id is the reference's name.
+    """The child specification for ``ref``'s actor; its id is the reference's name.
 
-    ``factory`` makes one instance for each incarnation. ``heartbeat``, in seconds, is beaten between messages
-    and while idle; a handler that takes longer beats itself. Other options are ``ChildSpec``'s.
+    ``factory`` makes one instance for each incarnation. ``heartbeat``, in seconds: heartbeats are sent between messages
+    and while idle; a handler that takes longer sends its own. Other options are those of ``ChildSpec``.
     """
     start = partial(run_actor, ref, factory, supervised=True, heartbeat_within=heartbeat)
     return ChildSpec(ref.name, start, heartbeat=heartbeat, **options)
@@ -58,11 +58,10 @@ async def run_actor(
     heartbeat_within: float | None = None,
     task_status: trio.TaskStatus[ActorRef] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """One incarnation, from ``on_start`` to ``on_stop``; reports ``ref`` as started once ``on_start`` is through.
+    """Run one incarnation, from ``on_start`` to ``on_stop``; reports ``ref`` as started once ``on_start`` has returned.
 
-    In anybody's nursery, ``await nursery.start(run_actor, ref, factory)``, it is gone when this ends;
-    ``supervised`` is for :func:`actor_spec`. Raises what the actor raised, and RuntimeError when ``ref`` runs
-    already.
+    In any nursery, ``await nursery.start(run_actor, ref, factory)``: then the actor is gone when this ends.
+    ``supervised`` is for :func:`actor_spec`. Raises what the actor raised, and RuntimeError if ``ref`` runs already.
     """
     ref.entered()
     actor: Actor | None = None

@@ -1,8 +1,8 @@
 """Steps of the wall clock, found by comparing it with a clock that nobody can set.
 
-A wait that is stored ("not before 12:30:40") stands in the rows as an instant of the wall clock, which people can read.
-When that clock is put forward or back by ten minutes, the instants of the waits must move by ten minutes too, or the
-waits would end early or late. This says when, and by how much.
+A stored wait ("not before 12:30:40") is an instant of the wall clock in a row, which people can read. When that clock
+is set forward or back by ten minutes, these instants must move by ten minutes too, or the waits would end too early or
+too late. This module says when, and by how much.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ import attrs
 from actors.kernel.clock import Clock
 
 TOLERANCE = timedelta(seconds=0.1)
-"""What is no step: the two clocks are read one after the other, and a busy machine may pause between the two."""
+"""Seconds that are no step: the two clocks are read one after the other, and a busy machine may pause between the
+two.
+"""
 
 _READINGS = 5
 
 LEAP = timedelta(hours=1)
-"""A step forward by more than this may be a mistake: what deletes by age waits after it (C6)."""
+"""Seconds: a step forward by more than this may be a mistake, so deletion by age waits after it (C6)."""
 
 
 @attrs.frozen
 class Step:
-    """The wall clock, now at ``now``, stands ``by`` later than it would without a step (negative: earlier).
+    """A step of the wall clock: at ``now`` it is later by ``by`` than it would be without the step (negative: earlier).
 
-    ``forward``: how far it is ahead of where it stood lowest, where that is a leap; None where it is none. ``offset``
-    is for the watch itself.
+    ``forward``: if the step is a leap, how far the clock is ahead of its lowest state; else None. ``offset`` is for the
+    watch itself.
     """
 
     now: datetime
@@ -40,7 +42,7 @@ class Step:
 class StepWatch:
     """Compares the two clocks of ``clock``, from its creation on. To be used where trio's time can be read.
 
-    ``leapt``: called after what followed from a leap forward was written.
+    ``leapt``: called after the consequences of a leap forward were written.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -51,15 +53,15 @@ class StepWatch:
         self._leapt: float | None = None
 
     def read(self) -> tuple[datetime, Step | None]:
-        """The wall clock's time, and what it was stepped by since the last step that was applied; None where nothing.
+        """The wall clock's time, and its step since the last step that was applied; None if there was none.
 
-        Both from one reading: what is written for a step fits the time that is written beside it.
+        Both come from one reading, so that what is written for a step fits the time that is written beside it.
         """
         now, steady = self._both()
         return now, self._step(now, steady)
 
     def _both(self) -> tuple[datetime, float]:
-        """Both clocks at one moment: read again where the machine paused, or slept, between the two."""
+        """Both clocks at one moment: they are read again if the machine paused, or slept, between the two readings."""
         for _ in range(_READINGS):
             before, now = self._clock.steady(), self._clock.now()
             steady = self._clock.steady()
@@ -81,20 +83,20 @@ class StepWatch:
         return Step(now, by, leapt, offset)
 
     def applied(self, step: Step) -> None:
-        """What had to follow from ``step`` is committed: it is not reported again."""
+        """The consequences of ``step`` are committed: it is not reported again."""
         self._applied = step.offset
         if step.forward is not None:
             self._lowest = step.offset
 
     def since_leap(self) -> float:
-        """Seconds since the last leap forward was noticed; infinite where there was none, or :meth:`forget_leap`."""
+        """Seconds since the last leap forward was noticed; infinite if there was none, or after :meth:`forget_leap`."""
         self.read()
         return float("inf") if self._leapt is None else self._clock.steady() - self._leapt
 
     def remember_leap(self, ago: float) -> None:
-        """An earlier process noticed a leap forward so many seconds before this watch was made."""
+        """An earlier process noticed a leap forward this many seconds before this watch was made."""
         self._leapt = self._began[1] - ago
 
     def forget_leap(self) -> None:
-        """The leap was waited out."""
+        """The wait after the leap is over."""
         self._leapt = None

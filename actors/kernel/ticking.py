@@ -1,16 +1,15 @@
-"""The shape of every long-lived actor: woken by messages or by the time, it looks, and does what is due.
+"""The form of every long-lived actor: when a message or the time wakes it, it does what is due.
 
     class Expiry(TickingActor):
         interval = 300.0
-        concurrent = True                       # a nursery beside the mailbox, where it needs one
+        concurrent = True                       # a nursery beside the mailbox, if it needs one
 
         async def tick(self, causes): ...       # one cycle, under a correlation ID of its own
-        def next_tick(self): ...                # when the next one is due; default: the fixed beat of `interval`
+        def next_tick(self): ...                # when the next one is due; default: every `interval` seconds
         async def handle(self, message): ...    # default: any message is a wake
 
-Messages are hints: the default handler only asks for a tick, so several of them become one. A handler of one's
-own answers calls, or works on one request under that request's correlation ID, and calls `wake()` where a look
-is needed.
+Messages are hints: the default handler only requests a tick, so several messages become one tick. A handler of your own
+answers calls, or handles one request under that request's correlation ID, and calls `wake()` if a tick is needed.
 """
 
 from __future__ import annotations
@@ -31,17 +30,19 @@ _logger = get_logger("actors.kernel.ticking")
 
 @attrs.frozen
 class Tick:
-    """The message of the envelope that is "handled" during a cycle, so that what is sent in one names its cause."""
+    """The message of the envelope that is "handled" during a cycle, so that messages sent in the cycle name it as
+    their cause.
+    """
 
     causes: tuple[Envelope, ...]
 
 
 class TickingActor(Actor):
-    """An actor that does one thing again and again: by the time, and at once when it is woken.
+    """An actor that repeats one thing: at intervals, and at once when it is woken.
 
-    ``interval``: seconds from beat to beat; the first tick comes at once, ticks never overlap, a missed beat is
-    left out and a wake does not shift the beat. ``fault_limit``: so many faulty ticks in a row fail the
-    actor; each is logged at ERROR with ``fault_message``, and the next tick runs.
+    ``interval``: seconds between ticks. The first tick comes at once, ticks never overlap, a missed tick is left out,
+    and a wake does not shift the interval. ``fault_limit``: this many failed ticks in a row fail the actor; each is
+    logged at ERROR with ``fault_message``, and the next tick runs.
     """
 
     interval: float = math.inf
@@ -54,9 +55,9 @@ class TickingActor(Actor):
     # -- To override
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
-        """One cycle.
+        """Run one cycle.
 
-        ``causes``: the envelopes that asked for it since the last one; empty when only the time came.
+        ``causes``: the envelopes that requested it since the last cycle; empty if only the time has come.
         """
 
     def next_tick(self) -> float:

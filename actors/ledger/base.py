@@ -9,7 +9,15 @@ import attrs
 
 from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger, step
-from actors.jobs.records import TERMINAL_JOBS, Job, QueueEntry, QueueStatus, Restored, SubmissionState
+from actors.jobs.records import (
+    TERMINAL_JOBS,
+    WAITING_ENTRIES,
+    Job,
+    QueueEntry,
+    QueueStatus,
+    Restored,
+    SubmissionState,
+)
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store import Transaction, dependencies, jobs, queue, rows, submissions
 from actors.store.errors import DamagedRow
@@ -88,6 +96,8 @@ def advance(
             entry_changes["restored"] = None
         if pair.entry.start_after is not None:  # it waits for nothing any more
             entry_changes["start_after"] = None
+    if pair.entry.status is QueueStatus.RUNNING and following.entry in WAITING_ENTRIES:
+        _wait_again(tx, pair)
     if entry_is_written:
         pair, entry_changes = attrs.evolve(pair, entry=attrs.evolve(pair.entry, **entry_changes)), {}
     after = change(tx, pair, job=job_changes, entry=entry_changes)
@@ -96,6 +106,12 @@ def advance(
         event_data.setdefault("error_message", after.job.error_message)
     emit(tx, after.job, following.event, **event_data)
     return after
+
+
+def _wait_again(tx: Transaction, pair: Pair) -> None:
+    """It still has parents to wait for where a restore took it out of the queue: their bad ends count from now on."""
+    if pair.entry.unfinished_parents and pair.job.request.after_mode == "ok":
+        dependencies.reopen(tx.connection, pair.job.job_id, tx.now)
 
 
 def change(

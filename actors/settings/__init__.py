@@ -15,30 +15,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actors.settings.effective import Row, secrets
-    from actors.settings.providers import ProviderSettings
-    from actors.settings.sections import Background, Retention
-    from actors.settings.settings import EnterpriseConfig, Settings, get_enterprise_config
-    from actors.settings.variables import Note, SettingsError
+    from actors.settings.effective import secrets as secrets
+    from actors.settings.providers import ProviderSettings as ProviderSettings
+    from actors.settings.sections import Background as Background
+    from actors.settings.sections import Retention as Retention
+    from actors.settings.settings import Settings as Settings
+    from actors.settings.settings import get_enterprise_config as get_enterprise_config
+    from actors.settings.variables import SettingsError as SettingsError
 
 _HOMES = {
-    "Background": "sections", "EnterpriseConfig": "settings", "Note": "variables", "ProviderSettings": "providers",
-    "Retention": "sections", "Row": "effective", "Settings": "settings", "SettingsError": "variables",
-    "get_enterprise_config": "settings", "secrets": "effective",
+    "Background": "sections", "ProviderSettings": "providers", "Retention": "sections", "Settings": "settings",
+    "SettingsError": "variables", "get_enterprise_config": "settings", "secrets": "effective",
 }  # fmt: skip
-
-__all__ = [
-    "Background",
-    "EnterpriseConfig",
-    "Note",
-    "ProviderSettings",
-    "Retention",
-    "Row",
-    "Settings",
-    "SettingsError",
-    "get_enterprise_config",
-    "secrets",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -41,6 +41,7 @@ class Rule(StrEnum):
     LANES_HOLD = "lanes hold what is ready"
     LANES_COUNT = "lanes count their entries"
     STATUS_COUNTS = "counts by status are the rows'"
+    SHOWN = "what is shown is what is there"
     # Requests of clients.
     NOT_LOST = "no acknowledged job is lost"
     REFUSED_NO_ROW = "a refused request leaves no row"
@@ -55,6 +56,7 @@ class Rule(StrEnum):
     LATE_APPROVAL = "an expired approval never approves"
     DEADLINE = "approvals expire at their deadline"
     LEVEL = "a decision needs its level"
+    RULES = "approval rules are what was last said"
     BEFORE_APPROVAL = "no submission before its approval"
     # Waiting.
     RETRY_AFTER = "Retry-After is kept"
@@ -86,6 +88,7 @@ class Rule(StrEnum):
     ATTEMPTS_SPENT = "only a failed attempt is spent"
     RERUNS = "no more runs than asked"
     NO_RERUN_OF_CANCELLED = "what is asked to end is not run again"
+    DEVICES = "a device is leased once"
     AS_THEY_RAN = "jobs end as they ran"
     NO_ORPHANS = "no orphans"
     SETTLES = "all settles without faults"
@@ -108,8 +111,8 @@ IN_EVERY_WORLD = frozenset(
     {
         Rule.NO_GAP, Rule.PUBLISHED, Rule.KNOWN_EVENTS, Rule.STATUS_IN_EVENTS, Rule.IN_TABLE, Rule.FINAL, Rule.CAUSED,
         Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
-        Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES, Rule.ENDS_FOLLOWED,
-        Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
+        Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES,
+        Rule.ENDS_FOLLOWED, Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
         Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,
     }
 )  # fmt: skip
@@ -131,22 +134,41 @@ def never_asked(asked: Iterable[str], rules: Iterable[Rule] = tuple(Rule)) -> li
 Broken = Callable[[Rule, str], None]
 
 
-class Judging(trio.abc.Instrument):
+class _AfterStep(trio.abc.Instrument):
+    """Trio's instrument that calls ``act`` once, after the step of the task that runs now.
+
+    Trio looks through all names of an instrument that is added: this one shows the only one that matters.
+    """
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    def __dir__(self) -> list[str]:
+        return ["after_task_step"]
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """A task came to a checkpoint."""
+        trio.lowlevel.remove_instrument(self)
+        self._act()
+
+
+class Judging:
     """What was noted and is still to be judged, and how often each rule was ``asked``.
 
-    ``broken`` is called with each rule that does not hold and with the reason. As trio's instrument it judges after
-    the step of a task that noted something; outside of trio :meth:`judge_noted` is to be called.
+    ``broken`` is called with each rule that does not hold and with the reason. It judges after the step of a task that
+    noted something; outside of trio :meth:`judge_noted` is to be called.
     """
 
     def __init__(self, broken: Broken) -> None:
         self.asked: Counter[Rule] = Counter()
         self._broken = broken
         self._noted: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._after_step = _AfterStep(self.judge_noted)
 
     def note(self, check: Callable[..., object], *seen: Any) -> None:
         """Something was seen: ``check`` judges it soon, whatever becomes of the task that saw it."""
         if not self._noted and trio.lowlevel.in_trio_run():
-            trio.lowlevel.add_instrument(self)  # for this step alone: to be called after each costs more
+            trio.lowlevel.add_instrument(self._after_step)  # for this step alone: to be called after each costs more
         self._noted.append((check, seen))
 
     def judge_noted(self) -> None:
@@ -155,11 +177,6 @@ class Judging(trio.abc.Instrument):
             noted, self._noted = self._noted, []
             for check, seen in noted:
                 self.ask(check, *seen)
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """A task came to a checkpoint."""
-        trio.lowlevel.remove_instrument(self)
-        self.judge_noted()
 
     def ask(self, check: Callable[..., object], *seen: Any) -> None:
         """Judge now, in a place that is not the runtime's; an error of the check is a violation."""

@@ -16,9 +16,10 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, text, update
 
-from actors.jobs.dependencies import MOST_SHOWN, Parent, Relatives
+from actors.jobs.dependencies import BAD_ENDS, MOST_SHOWN, Parent, Relatives
 from actors.jobs.records import Job, QueueEntry
 from actors.jobs.statuses import JobStatus
+from actors.store.dialect import insert_or_ignore
 from actors.store.prepared import Prepared
 from actors.store.schema import dependencies, ended_parents, jobs, queue_entries
 
@@ -76,6 +77,8 @@ _CLOSE = Prepared(
 )
 
 
+_ENDED_BADLY = Prepared(select(_ROW.parent_id).where(_ROW.job_id == _JOB, _ROW.parent_status.in_(_THESE)))
+_ENDED_AGAIN = Prepared(insert_or_ignore(ended_parents), ("parent_id", "ended_at"))
 _ENDED_PARENT = Prepared(select(jobs.c.config_name, jobs.c.status, jobs.c.completed_at).where(jobs.c.job_id == _PARENT))
 
 
@@ -91,6 +94,15 @@ def ended_parent(connection: Connection, parent_id: str) -> Parent:
 def note_end(connection: Connection, parent_id: str, now: datetime) -> None:
     """A job that others wait for has ended: put it on the work list."""
     _ENDED.run(connection, parent_id=parent_id, ended_at=now)
+
+
+def reopen(connection: Connection, job_id: str, now: datetime) -> None:
+    """Put ended parents back on the work list that ended badly while this job did not wait and was not cancelled."""
+    broken = [parent_id for (parent_id,) in _ENDED_BADLY.all(connection, job=job_id, these=BAD_ENDS)]
+    opened = {"parent_status": None, "parent_completed_at": None, "broke": False}
+    _CLOSE.run_many(connection, [{"job": job_id, "parent": one, **opened} for one in broken])
+    for parent_id in broken:
+        _ENDED_AGAIN.run(connection, parent_id=parent_id, ended_at=now)
 
 
 def work_list(connection: Connection, most: int) -> list[str]:

@@ -85,6 +85,33 @@ def _is_duration(kind: Any) -> bool:
     return any(isinstance(one, Duration) or _is_duration(one) for one in get_args(kind))
 
 
+def as_written(value: Any, kind: Any) -> str | None:
+    """``value`` of a field of type ``kind`` as a file has it: ``10m``, ``2GiB``; None if it is no duration or size."""
+    if value is None:
+        return None
+    for one in (kind, *get_args(kind)):
+        for extra in getattr(one, "__metadata__", ()):
+            if isinstance(extra, Duration):
+                return _duration_text(value * extra.unit)
+            if isinstance(extra, Size):
+                return _size_text(value)
+    return None
+
+
+def _duration_text(seconds: float) -> str:
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (60, "m")):
+        if seconds and seconds % unit == 0:
+            return f"{seconds // unit:.0f}{name}"
+    return f"{seconds:.12g}s"
+
+
+def _size_text(size: int) -> str:
+    for power, name in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size and size % (1 << power) == 0:
+            return f"{size >> power}{name}"
+    return str(size)
+
+
 def with_units(data: Mapping[Any, Any], short: Mapping[str, str]) -> Mapping[Any, Any]:
     """``data`` with the keys of fields where it has those of ``short``, under which a bare number is seconds."""
     given = [alias for alias in short if alias in data]

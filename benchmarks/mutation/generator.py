@@ -26,12 +26,18 @@ Change = Callable[[], None]
 
 @attrs.frozen
 class Mutant:
-    """The change of this ``number`` in ``file``: of ``kind``, at ``line``, in words. ``key``: of its content alone."""
+    """The change of this ``number`` in ``file``: of ``kind``, at ``line``, in words. ``key``: of its content alone.
+
+    ``last``: the last line of what is changed, which is reached when one of ``line`` to ``last`` is executed.
+    ``in_function``: it is part of a function's body; otherwise it is executed when the module is imported.
+    """
 
     file: str
     number: int
     kind: str
     line: int
+    last: int
+    in_function: bool
     text: str
     key: str
 
@@ -41,12 +47,37 @@ def mutants_of(file: Path, root: Path) -> list[Mutant]:
     source = file.read_text()
     name = file.relative_to(root).as_posix()
     digest = hashlib.sha256(f"{name}\n{source}".encode())
+    tree = ast.parse(source)
+    statements, bodies = _statements(tree), _in_functions(tree)
     found = []
-    for number, (kind, node, text, _) in enumerate(_changes(ast.parse(source))):
+    for number, (kind, node, text, _) in enumerate(_changes(tree)):
         key = digest.copy()
         key.update(f"{number} {kind} {text}".encode())
-        found.append(Mutant(name, number, kind, node.lineno, text, key.hexdigest()[:24]))
+        first, last = statements[node].lineno, (node.test if isinstance(node, ast.If) else node).end_lineno
+        found.append(Mutant(name, number, kind, first, last or first, node in bodies, text, key.hexdigest()[:24]))
     return found
+
+
+def _statements(tree: ast.Module) -> dict[ast.AST, ast.stmt]:
+    """The innermost statement of each node."""
+    found: dict[ast.AST, ast.stmt] = {}
+    for parent in ast.walk(tree):  # each parent before its children
+        for child in ast.iter_child_nodes(parent):
+            if isinstance(child, ast.stmt):
+                found[child] = child
+            elif parent in found:
+                found[child] = found[parent]
+    return found
+
+
+def _in_functions(tree: ast.Module) -> set[ast.AST]:
+    return {
+        node
+        for function in ast.walk(tree)
+        if isinstance(function, _Function)
+        for statement in function.body
+        for node in ast.walk(statement)
+    }
 
 
 def mutated(source: str, number: int) -> ast.Module:

@@ -1,18 +1,21 @@
 """``make mutants``: does anybody notice when the code is changed a little? Unit tests first, then the simulation.
 
-Draws mutants by a seed, which is printed, and tries each in a process of its own. Results are kept by the content of
-the changed file, so that an interrupted run goes on and a rerun costs only what changed (the tests are not part of
-that: ``--kept /dev/null`` tries everything anew). The figures come with their confidence interval (Wilson, 95 %).
+Draws mutants by a seed, which is printed, and tries each: with the tests that execute its line, where record.py has
+noted them, then with the worlds that do. Results are kept by the content of the changed file, so that an interrupted
+run goes on and a rerun costs only what changed (the tests are not part of that: ``--survivors`` tries again what nobody
+noticed, ``--kept /dev/null`` everything). The figures come with their confidence interval (Wilson, 95 %).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-import random
+import queue
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -23,75 +26,46 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from equivalent import reason_of
 from generator import Mutant, mutants_of
+from places import KEPT, PLACES, ROOT, SECONDS_OF_TESTS, Record, tests_of, worlds_of
+from tries import Tries
 
-ROOT = Path(__file__).resolve().parents[2]
-PLACES = ("actors/jobs", "actors/ledger", "actors/scheduler.py", "actors/poller", "actors/expiry.py")
-TRIAL = Path(__file__).with_name("trial.py")
-TESTS = {
-    "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
-    "actors/expiry.py": ("tests/ledger/test_approvals.py",),
-}
-"""Unit tests of what has none of its own name."""
 SECONDS = 900.0
 """Of the clock, for one trial: more than any takes that ends. What takes longer is undecided, and in no figure."""
 
 
 @attrs.frozen
 class Result:
-    """By what a mutant was noticed: ``tests``, ``simulation``, nothing ("") or ``undecided``, and how."""
+    """By what a mutant was noticed: ``tests``, ``simulation``, nothing ("") or ``undecided``, and how.
+
+    ``equal``: nobody can notice it, since it behaves as before; ``how`` is the reason.
+    """
 
     by: str
     how: str
 
     @property
     def killed(self) -> bool:
-        """Whether it was."""
+        """Whether it was noticed."""
         return self.by in ("tests", "simulation")
 
 
 def drawn(places: Sequence[str], seed: int, number: int) -> list[Mutant]:
-    """So many mutants of these files and folders, by the seed alone."""
+    """So many mutants of these files and folders, by the seed: the same ones after a change elsewhere."""
     files = [path for place in places for path in _files(ROOT / place)]
-    everything = [mutant for path in files for mutant in mutants_of(path, ROOT)]
-    draw = random.Random(seed)
-    draw.shuffle(everything)
-    return everything[:number]
+    drawn_by: list[tuple[bytes, Mutant]] = []
+    for path in files:
+        seen: Counter[str] = Counter()
+        for mutant in mutants_of(path, ROOT):
+            seen[mutant.text] += 1
+            name = f"{seed} {mutant.file} {mutant.text} {seen[mutant.text]}"
+            drawn_by.append((hashlib.sha256(name.encode()).digest(), mutant))
+    return [mutant for _, mutant in sorted(drawn_by, key=lambda one: one[0])[:number]]
 
 
 def _files(place: Path) -> list[Path]:
     return [place] if place.is_file() else sorted(place.rglob("*.py"))
-
-
-def unit_tests(file: str) -> list[str]:
-    """The tests of a module: of its name, else those of its package."""
-    if file in TESTS:
-        return list(TESTS[file])
-    path = Path(file)
-    folder = ROOT / "tests" / path.parent.name
-    own = sorted(folder.glob(f"test_{path.stem}*.py"))
-    return [one.relative_to(ROOT).as_posix() for one in own or [folder]]
-
-
-def tried(mutant: Mutant, worlds: int, seconds: float, *, simulation_only: bool) -> Result:
-    """What became of it."""
-    try:
-        if not simulation_only and (how := _noticed(mutant, seconds, "tests", *unit_tests(mutant.file))) is not None:
-            return Result("tests", how)
-        if worlds and (how := _noticed(mutant, seconds, "worlds", "1", str(worlds))) is not None:
-            return Result("simulation", how)
-    except subprocess.TimeoutExpired:
-        return Result("undecided", f"no end within {seconds:g} s")
-    return Result("", "")
-
-
-def _noticed(mutant: Mutant, seconds: float, *how: str) -> str | None:
-    command = [sys.executable, str(TRIAL), mutant.file, str(mutant.number), *how]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
-    if done.returncode == 0:
-        return None
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("FAILED", "ERROR", "world"))]
-    return (said or (done.stdout + done.stderr).splitlines() or [f"exit status {done.returncode}"])[-1][:160]
 
 
 def interval(killed: int, total: int) -> str:
@@ -105,23 +79,79 @@ def interval(killed: int, total: int) -> str:
 
 
 class Kept:
-    """Results in a file, by the mutant's content and by what was tried."""
+    """Results in a file, by the mutant's content and by what was tried. ``forget``: what nobody noticed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, forget: bool = False) -> None:
         self._path = path
         text = path.read_text() if path.is_file() else ""
-        self._found: dict[str, dict[str, str]] = json.loads(text or "{}")
+        found: dict[str, dict[str, str | None]] = json.loads(text or "{}")
+        self._found = {key: one for key, one in found.items() if one["how"] is not None or not forget}
 
-    def get(self, key: str) -> Result | None:
+    def get(self, mutant: Mutant, what: str) -> dict[str, str | None] | None:
         """What is known."""
-        found = self._found.get(key)
-        return None if found is None else Result(found["by"], found["how"])
+        return self._found.get(f"{mutant.key} {what}")
 
-    def put(self, key: str, mutant: Mutant, result: Result) -> None:
-        """Keep one more."""
-        self._found[key] = {**attrs.asdict(result), "mutant": f"{mutant.file}:{mutant.line} {mutant.text}"}
+    def put(self, mutant: Mutant, what: str, how: str | None) -> None:
+        """Keep one more: how it was noticed, or None."""
+        text = f"{mutant.file}:{mutant.line} {mutant.text}"
+        self._found[f"{mutant.key} {what}"] = {"how": how, "mutant": text}
         if self._path != Path("/dev/null"):
-            self._path.write_text(json.dumps(self._found, indent=1))
+            self._path.parent.mkdir(exist_ok=True)
+            new = self._path.with_suffix(".new")
+            new.write_text(json.dumps(self._found, indent=1))
+            new.replace(self._path)
+
+
+class Trier:
+    """Tries mutants one after another, or says what is known of them."""
+
+    def __init__(self, kept: Kept, worlds: int, test_seconds: float, seconds: float, end: float) -> None:
+        self._kept = kept
+        self._worlds = worlds
+        self._test_seconds = test_seconds
+        self._end = end
+        self._tests, self._reached = (Record.read(*KEPT.glob(f"{what}*.json")) for what in ("tests", "worlds"))
+        self.tries: queue.Queue[Tries] = queue.Queue()
+        self._seconds = seconds
+
+    def result(self, mutant: Mutant, *, simulation_only: bool) -> Result | None:
+        """None where there was no time left to try it."""
+        if (reason := reason_of(mutant)) is not None:
+            return Result("equal", reason)
+        stages = [("tests", "tests"), ("simulation", f"worlds {self._worlds}")]
+        for by, what in stages[simulation_only:]:
+            if what == "worlds 0":
+                continue
+            try:
+                how = self._noticed(mutant, what)
+            except (TimeoutError, subprocess.TimeoutExpired):
+                return (
+                    Result("undecided", f"no end within {self._seconds:g} s") if time.monotonic() < self._end else None
+                )
+            if how is not None:
+                return Result(by, how)
+        return Result("", "")
+
+    def _noticed(self, mutant: Mutant, what: str) -> str | None:
+        if (known := self._kept.get(mutant, what)) is not None:
+            return known["how"]
+        if time.monotonic() >= self._end:
+            raise TimeoutError
+        request = (
+            {"tests": tests_of(mutant, self._tests, self._test_seconds)}
+            if what == "tests"
+            else {"worlds": worlds_of(mutant, self._worlds, self._reached)}
+        )
+        if not any(request.values()):  # nobody executes it
+            how = None
+        else:
+            tries = self.tries.get()
+            try:
+                how = tries.noticed(mutant, request, self._seconds)
+            finally:
+                self.tries.put(tries)
+        self._kept.put(mutant, what, how)
+        return how
 
 
 @click.command()
@@ -130,46 +160,58 @@ class Kept:
 @click.option("--only", type=click.Choice(PLACES), help="Of this place alone.")
 @click.option("--worlds", type=int, default=30, show_default=True, help="Worlds for what the tests let pass.")
 @click.option("--simulation-only", is_flag=True, help="Without the unit tests.")
+@click.option("--test-seconds", type=float, default=SECONDS_OF_TESTS, show_default=True, help="Of tests, at most.")
+@click.option("--survivors", is_flag=True, help="Try again what nobody noticed.")
 @click.option("--minutes", type=float, default=math.inf, help="Begin no more of them after so long.")
 @click.option("--seconds", type=float, default=SECONDS, show_default=True, help="For one trial at the most.")
 @click.option("--workers", type=int, default=1, show_default=True)
-@click.option("--kept", type=click.Path(path_type=Path), default=ROOT / ".mutants.json", help="Results of before.")
+@click.option("--kept", type=click.Path(path_type=Path), default=KEPT / "results.json", help="Results of before.")
 def main(
-    seed: int, number: int, only: str | None, worlds: int, simulation_only: bool, minutes: float, seconds: float,
-    workers: int, kept: Path,
+    seed: int, number: int, only: str | None, worlds: int, simulation_only: bool, survivors: bool, test_seconds: float,
+    minutes: float, seconds: float, workers: int, kept: Path,
 ) -> None:  # fmt: skip
     """Try mutants."""
     click.echo(f"seed {seed}")
     mutants = drawn([only] if only else PLACES, seed, number)
-    end, known, results = time.monotonic() + 60 * minutes, Kept(kept), list[tuple[Mutant, Result]]()
+    trier = Trier(Kept(kept, forget=survivors), worlds, test_seconds, seconds, time.monotonic() + 60 * minutes)
+    results = list[tuple[Mutant, Result]]()
 
-    def one(mutant: Mutant) -> tuple[Mutant, str, Result] | None:
-        key = f"{mutant.key}{' simulation' if simulation_only else ''} {worlds}"
-        found = known.get(key)
-        if found is None and time.monotonic() >= end:
-            return None
-        return mutant, key, found or tried(mutant, worlds, seconds, simulation_only=simulation_only)
+    def one(mutant: Mutant) -> tuple[Mutant, Result | None]:
+        return mutant, trier.result(mutant, simulation_only=simulation_only)
 
+    servers = [Tries() for _ in range(workers)]
+    for server in servers:
+        trier.tries.put(server)
     with ThreadPoolExecutor(workers) as pool:
-        for done in pool.map(one, mutants):
-            if done is not None:
-                mutant, key, result = done
-                if result.by != "undecided":
-                    known.put(key, mutant, result)
+        for mutant, result in pool.map(one, mutants):
+            if result is not None:
                 results.append((mutant, result))
                 click.echo(
                     f"{result.by or 'SURVIVES':10} {mutant.file}:{mutant.line} {mutant.text[:90]} | {result.how}"
                 )
+    for server in servers:
+        server.close()
     click.echo("\n".join(_summary(results, number)))
 
 
 def _summary(results: Sequence[tuple[Mutant, Result]], number: int) -> Iterator[str]:
-    decided = [(mutant, result) for mutant, result in results if result.by != "undecided"]
-    yield f"{len(results)} of {number} drawn were tried, {len(results) - len(decided)} are undecided"
+    counted = {
+        by: sum(result.by == by for _, result in results) for by in ("undecided", "equal", "tests", "simulation")
+    }
+    decided = [(mutant, result) for mutant, result in results if result.by not in ("undecided", "equal")]
+    yield f"{len(results)} of {number} drawn were tried, {counted['undecided']} are undecided"
+    if results:
+        yield f"{counted['equal']} are equal in behaviour ({counted['equal'] / len(results):.1%}); of the others:"
     yield interval(sum(result.killed for _, result in decided), len(decided))
-    for kind in sorted({mutant.kind for mutant, _ in decided}):
-        there = [result.killed for mutant, result in decided if mutant.kind == kind]
-        yield f"  {kind}: {interval(sum(there), len(there))}"
+    yield f"  {counted['tests']} by tests, {counted['simulation']} by the simulation"
+    for name, of in (("kind", lambda one: one.kind), ("place", _place)):
+        for value in sorted({of(mutant) for mutant, _ in decided}):
+            there = [result.killed for mutant, result in decided if of(mutant) == value]
+            yield f"  {name} {value}: {interval(sum(there), len(there))}"
+
+
+def _place(mutant: Mutant) -> str:
+    return next(place for place in PLACES if mutant.file.startswith(place))
 
 
 if __name__ == "__main__":

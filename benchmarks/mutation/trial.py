@@ -1,7 +1,7 @@
-"""One mutant in a process of its own: ``trial.py FILE NUMBER tests PATH...``, or ``... worlds FIRST LAST`` for worlds.
+"""One mutant in a process of its own, for what cannot be exchanged in a running one (see patch.py).
 
-The module is changed while it is imported; no file is. Exit status 0: nobody noticed; any other: somebody did, and the
-last line says who.
+The request comes as JSON on standard input: ``file``, ``number``, ``tests`` or ``worlds``. The module is changed while
+it is imported; no file is. Exit status 0: nobody noticed; any other: somebody did, and the last line says who.
 """
 
 from __future__ import annotations
@@ -9,18 +9,29 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import resource
 import sys
+import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
-ROOT = Path(sys.path[0])
 
-from generator import mutated  # noqa: E402 - the path to it is set above
+import pytest  # noqa: E402 - the path is set above
+from generator import mutated  # noqa: E402
+from places import OPTIONS, ROOT  # noqa: E402
 
-CPU_SECONDS = 300
-"""What a trial may take: what does not end is noticed by that."""
+CPU_SECONDS = 15
+"""Of the processor, for one test or world: many times what any takes. What does not end is noticed by that."""
+
+
+def limit() -> None:
+    """Let the next test or world end this process if it does not end itself."""
+    most = int(time.process_time()) + 1 + CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
@@ -36,7 +47,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return self.source_to_code(self.get_data(path), path)
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class Finder(importlib.abc.MetaPathFinder):
     """Finds the one module that is changed."""
 
     def __init__(self, file: str, number: int) -> None:
@@ -52,31 +63,65 @@ class _Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(name, loader.path, loader=loader)
 
 
-def main(file: str, number: str, how: str, *rest: str) -> int:
-    """Try it."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
-    sys.meta_path.insert(0, _Finder(file, int(number)))
-    return tested(rest) if how == "tests" else simulated(int(rest[0]), int(rest[1]))
+def selected(items: Sequence[pytest.Item], tests: Sequence[str]) -> list[pytest.Item]:
+    """The items of these ids, files and folders, in this order."""
+    known = {item.nodeid: item for item in items}
+    found = []
+    for test in tests:
+        if "::" in test:
+            found += [known[test]] if test in known else []
+        else:
+            found += [item for name, item in known.items() if name.startswith((f"{test}/", f"{test}::"))]
+    return found
 
 
-def tested(paths: tuple[str, ...]) -> int:
+class _Selection:
+    def __init__(self, tests: Sequence[str]) -> None:
+        self._tests = tests
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """These, in this order."""
+        items[:] = selected(items, self._tests)
+
+    def pytest_runtest_setup(self) -> None:
+        """Of each."""
+        limit()
+
+
+def tested(tests: Sequence[str]) -> int:
     """Run these tests until one fails."""
-    import pytest
+    files = dict.fromkeys(test.partition("::")[0] for test in tests)
+    there = [file for file in files if (ROOT / file).exists()]
+    if not there:
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        status = pytest.main(["-x", *OPTIONS, f"--basetemp={folder}/tests", *there], plugins=[_Selection(tests)])
+    return 0 if status == pytest.ExitCode.NO_TESTS_COLLECTED else int(status)
 
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not parts", "--tb=line", *paths]))
 
-
-def simulated(first: int, last: int) -> int:
-    """Run these worlds, of a quarter of an hour, until one is violated."""
+def violated(worlds: Sequence[int]) -> str | None:
+    """Run these worlds, of a quarter of an hour, until one is violated; by which rule."""
     from actors.simulation import simulate
 
-    for seed in range(first, last + 1):
+    for seed in worlds:
+        limit()
         outcome = simulate(seed, 0.25)
         if outcome.violation is not None:
-            print(f"world {seed}: {outcome.rule}")
-            return 1
-    return 0
+            return f"world {seed}: {outcome.rule}"
+    return None
+
+
+def main() -> int:
+    """Try it."""
+    request = json.load(sys.stdin)
+    sys.meta_path.insert(0, Finder(request["file"], request["number"]))
+    if "tests" in request:
+        return tested(request["tests"])
+    if (how := violated(request["worlds"])) is not None:
+        print(how)
+    return how is not None
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -46,9 +46,9 @@ def test_for_whom_a_job_is_comes_from_the_token() -> None:
     assert (asked.user_id, asked.org_id) == ("ana", "lab")
     assert authorized(JobRequest(), ANA.submitter).user_levels == ("researcher",)
     for other in ({"user_id": "bo"}, {"org_id": "other"}, {"user_levels": ("admin",)}):
-        with pytest.raises(Refused, match="takes an admin"):
+        with pytest.raises(Refused, match="needs level admin"):
             authorized(JobRequest(**other), ANA.submitter)  # type: ignore[arg-type]
-    with pytest.raises(Refused, match="takes a lead"):
+    with pytest.raises(Refused, match="needs level lead"):
         authorized(JobRequest(priority_override=0), ANA.submitter)
 
 

@@ -95,7 +95,7 @@ async def test_a_limit_of_nothing_is_refused_with_a_guess(edge: Any, name: str, 
     refused = await edge.http.put(f"/api/queue/limits/{name}", json={"value": 1})
     assert (refused.status_code, words in refused.json()["detail"]) == (422, True), refused.text
     limits = (await edge.http.get("/api/queue/limits")).json()["limits"]
-    assert {one["source"] for one in limits} == {"configured"}
+    assert {one["source"] for one in limits} == {"default"}
 
 
 async def test_a_limit_that_was_kept_for_a_provider_of_then_stays_and_can_be_reset(edge: Any) -> None:

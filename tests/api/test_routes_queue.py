@@ -37,7 +37,7 @@ async def test_the_queue_in_numbers(edge: Any) -> None:
     await edge.http.post("/api/queue/pause", json={})
     await edge.submit()
     found = (await edge.http.get("/api/queue/stats")).json()
-    assert (found["counts"]["pending"], found["paused"]) == (1, "the queue is paused: paused by ana")
+    assert (found["counts"]["pending"], found["paused"]) == (1, "the queue is paused: by ana")
     assert found["oldest_wait_seconds"] >= 0
 
 
@@ -66,7 +66,7 @@ async def test_all_limits_are_given_back_at_once(edge: Any) -> None:
     for name in ("total", "per_user"):
         await edge.http.put(f"/api/queue/limits/{name}", json={"value": 1})
     limits = (await edge.http.delete("/api/queue/limits")).json()["limits"]
-    assert {one["source"] for one in limits} == {"configured"}
+    assert {one["source"] for one in limits} == {"default"}
     assert (await edge.http.get("/api/queue/limits")).json()["limits"] == limits
 
 

@@ -48,7 +48,12 @@ async def test_jobs_of_a_file_are_there_already_when_they_come_again(edge: Any) 
         ),
         ({"matrix": {"lr": [1]}, "command": ["sh"]}, {}, "command", "command: is for the supervisor's own user"),
         ({"matrix": {"lr": [1]}, "parameters": {"a": "b"}}, {}, "parameters", "parameters: unknown field"),
-        ({"matrix": {"lr": [1]}, "user_id": "bo"}, {}, "user_id", "user_id: another than your own takes an admin"),
+        (
+            {"matrix": {"lr": [1]}, "user_id": "bo"},
+            {},
+            "user_id",
+            "user_id: any other value than your own needs level admin",
+        ),
         ({}, {"again": "some"}, "again", "again: must be one of none, failed, all, not 'some'"),
         ({}, {"job_file": "d" * 65}, "job_file", "job_file: must be at most 64 characters"),
     ],

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.parts
 def test_from_backup_to_a_restored_supervisor(terminal, supervisor, request):
     done = terminal.json("submit", "--json", "--wait", "--", "true")["job_id"]
     waiting = terminal.json("submit", "--json", "--start-after", "+2h", "--", "true")["job_id"]
+    token = terminal.json("token", "create", "--user", "ana", "--json")["token_id"]
     backup = terminal.json("backup", "../backup.zip", "--json")
     assert (backup["jobs"], backup["active_jobs"]) == (2, 1)
     second = terminal.type("backup", "../backup.zip")
@@ -28,6 +29,8 @@ def test_from_backup_to_a_restored_supervisor(terminal, supervisor, request):
     stop(supervisor)
     restored = terminal.type("restore", "../backup.zip", "--into", "../new")
     assert restored.returncode == 0, restored.stderr
+    assert token[-12:] in restored.stdout  # short, as other commands show it
+    assert token not in restored.stdout
     new = terminal.home.parent / "new"
     assert f"ln -s {terminal.home}/providers {new}/providers" in restored.stdout
     assert f"GREENROOM_HOME={new} greenroom run --config {new}/greenroom.yaml" in restored.stdout
@@ -38,7 +41,7 @@ def test_from_backup_to_a_restored_supervisor(terminal, supervisor, request):
     until(process, "Supervisor is ready")
     until(process, "job_restored")
     shown = terminal.type("queue").stdout
-    assert "the queue is paused: restored from a backup of" in shown
+    assert "The queue is paused: restored from a backup of" in shown
     assert "(greenroom queue resume --all)" in shown
     assert terminal.json("show", done, "--json")["status"] == "completed"
     findings = terminal.type("doctor").stdout

@@ -40,6 +40,7 @@ def test_a_hundred_thousand_events_leave_no_more_than_ten_thousand(
         page.add_init_script(FAKE)
         page.goto(at(served, "events"))
         page.reload()
+        page.get_by_role("heading", name="Events").wait_for()  # by then the stream is open
         devtools = page.context.new_cdp_session(page)
 
         def heap_after(first: int, last: int) -> int:

@@ -172,7 +172,7 @@ def test_a_provider_and_everything_are_paused_with_a_reason(stage: Stage, page: 
     expect(row(page, "there")).to_contain_text("<b>the disk is full</b>")
     expect(page.locator("#pause-why")).to_be_empty()
     page.get_by_role("button", name="Pause the queue").click()
-    expect(row(page, "All providers")).to_contain_text("the queue is paused: paused by root")
+    expect(row(page, "All providers")).to_contain_text("the queue is paused: by root")
     page.get_by_role("button", name="Resume the queue").click()
     expect(row(page, "All providers")).to_contain_text("yes")
     expect(row(page, "there")).to_contain_text("the disk is full")

@@ -40,6 +40,12 @@ def test_events_are_read_from_a_stream() -> None:
         ),
         ({"type": "approval_granted", "by": "bo"}, "small is approved by bo"),
         ({"type": "job_progress", "progress": {"step": 1, "total": 2}}, "small progress 1/2"),
+        ({"type": "job_progress", "progress": {"phase": "warm-up", "reward": 3.25}}, "small progress reward 3.25"),
+        ({"type": "job_progress", "progress": {"phase": "warm-up"}}, "small progress reported"),
+        (
+            {"type": "provider_paused", "job_id": None, "provider": "ray", "by": "bo", "reason": "by bo"},
+            "small provider ray is paused by bo",
+        ),
         ({"type": "something_new"}, "small something new"),
     ],
 )

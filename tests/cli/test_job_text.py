@@ -105,6 +105,8 @@ def test_the_picture_shows_bars_reasons_and_troubled_actors() -> None:
     board.queue = {
         "counts": {"pending": 2},
         "summary": "All blocked",
+        "running": 0,
+        "at_providers": [],
         "closed_providers": {"ray": "provider ray is paused"},
     }
     assert queue_line(board) == "queue   2 pending. All blocked; provider ray is paused"

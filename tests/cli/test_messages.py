@@ -18,19 +18,22 @@ def test_a_command_stands_in_parentheses_where_a_job_has_no_name(terminal: Any, 
     ids = [job["job_id"] for job in terminal.json("jobs", "--json")]
     terminal.type("submit", "--name", "b", "--", "true")
     done = terminal.type("cancel", *ids, "b")
-    assert done.stdout.splitlines()[0] == f"{ids[0]} (no name): cancelled"
-    assert "(no name)" in terminal.type("retry", "--status", "cancelled", "--dry-run").stdout
+    assert done.stdout.splitlines()[0] == f"{ids[0]}: cancelled"
+    preview = terminal.type("retry", "--status", "cancelled", "--dry-run").stdout.splitlines()
+    names = {job: name for job, name, *_ in (line.split() for line in preview[1:3])}
+    assert sorted(names.values()) == sorted(["b", ids[0][-12:]])
+    assert names[ids[0][-12:]] == ids[0][-12:]
 
 
 def test_a_change_of_priority_and_of_a_pause_is_told(terminal: Any, supervisor: Any) -> None:
     assert terminal.type("queue", "pause", "local").stdout.startswith(
-        "provider local paused\nProvider local is closed:"
+        "provider local paused\nProvider local is paused: by "
     )
     terminal.type("submit", "--name", "a", "--", "true")
     assert terminal.type("prioritise", "a", "40").stdout.endswith(" a: pending, priority 40\n")
     assert terminal.type("queue", "resume", "local").stdout == "provider local resumed\n"
     terminal.type("queue", "pause")
-    still = "provider local resumed\nthe queue is paused: paused by "
+    still = "provider local resumed\nThe queue is paused: by "
     assert terminal.type("queue", "resume", "local").stdout.startswith(still)
     assert terminal.type("queue", "resume").stdout == "queue resumed\n"
 

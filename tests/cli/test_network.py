@@ -186,7 +186,7 @@ ANSWERS: dict[str, tuple[Any, str]] = {
     "other JSON": (greenroom(200, b"[1]"), "seems to run another version of Greenroom"),
     "wrong token": (greenroom(401, b"{}"), r"URL does not accept the token in \S*token: unknown, revoked or expired"),
     "another name": (greenroom(421, b"{}"), r"by the name 127\.0\.0\.1:\d+: add it to http\.allowed_hosts there"),
-    "level": (greenroom(403, b'{"detail": "this takes a lead\\u001b[1m"}'), "this takes a lead.{1,3}1m"),
+    "level": (greenroom(403, b'{"detail": "this needs level lead\\u001b[1m"}'), "this needs level lead.{1,3}1m"),
     "rate": (greenroom(429, BUSY, "Retry-After: 7"), "too many requests; try again in 7 s"),
     "busy": (greenroom(503, BUSY, "Retry-After: 5"), r"too many requests \(correlation ID c\); try again in 5 s"),
     "odd problem": (greenroom(500, b"[]"), r"status 500 \(correlation ID \)"),

@@ -88,7 +88,7 @@ def test_each_sees_what_the_level_allows(here: Machine) -> None:
     for other in (bo, cy, root):
         for command in ("show", "logs", "cancel"):
             said = other.refused(command, made[ana.name])
-            assert said == f"there is no job {made[ana.name]!r}" or "takes somebody of level researcher" in said
+            assert said == f"there is no job {made[ana.name]!r}" or "needs level researcher" in said
     assert ana.type("logs", made[bo.name]).stdout == "hello\n"
 
 
@@ -121,7 +121,7 @@ def test_each_may_cancel_what_the_level_allows(here: Machine) -> None:
 def test_an_approval_takes_the_level_that_it_asks_for(here: Machine) -> None:
     ana, bo = here.person(ANA), here.person(BO)
     job = bo.json("submit", "--entry-point", "hello", "--cost", "500")["job_id"]
-    assert "takes somebody of level lead" in bo.refused("approve", job)
+    assert "needs level lead" in bo.refused("approve", job)
     assert ana.json("approve", job)["decided_by"] == ana.name
 
 
@@ -139,7 +139,7 @@ def test_a_command_is_refused_with_what_to_do_instead(here: Machine) -> None:
 def test_root_is_no_operator(here: Machine) -> None:
     """Neither on the shared socket nor on that of the state directory, which root can open."""
     root = here.person(SUPERUSER)
-    assert "takes somebody of level admin, not researcher" in root.refused("limits", "set", "total", "3")
+    assert "needs level admin, not researcher" in root.refused("limits", "set", "total", "3")
     assert "supervisor's own user" in root.refused("open")
     state = {"GREENROOM_SOCKET": "", "GREENROOM_HOME": here.owner.environment["GREENROOM_HOME"]}
     assert "requests of user" in here.person(SUPERUSER, **state).refused("cancel", "x")

@@ -55,8 +55,8 @@ ENTRY_POINT = "is for the supervisor's own user on the Unix socket; a job from e
         (("--entry-point", "long", "--cwd", "/tmp"), f"cwd: {ENTRY_POINT}"),
         (("--entry-point", "long", "--env", "A=b"), f"env: {ENTRY_POINT}"),
         (("--entry-point", "long", "--env-from", "all"), f"env_from: {ENTRY_POINT}"),
-        (("--entry-point", "long", "--user", "bo"), "user_id: another than your own takes an admin\n"),
-        (("--entry-point", "long", "--priority", "50"), "priority_override: takes a lead\n"),
+        (("--entry-point", "long", "--user", "bo"), "user_id: any other value than your own needs level admin\n"),
+        (("--entry-point", "long", "--priority", "50"), "priority_override: needs level lead\n"),
         (("--entry-point", "long", "--team", "vision"), "team_id: must be one that your token names (it names none)\n"),
     ],
 )
@@ -102,7 +102,7 @@ def test_of_another_user_nothing_is_seen_and_what_takes_a_higher_level_is_said(r
     done = remote.there.type("show", "roots")
     assert (done.returncode, done.stderr) == (1, "greenroom: there is no job 'roots'\n")
     done = remote.there.type("limits", "set", "total", "3")
-    assert (done.returncode, done.stderr) == (1, "greenroom: this takes somebody of level admin, not researcher\n")
+    assert (done.returncode, done.stderr) == (1, "greenroom: this needs level admin, not researcher\n")
     admin = with_token(remote, "boss", "admin").type("retry", "roots")
     assert admin.returncode == 1
     assert "was a command, which the supervisor's own user alone may retry: greenroom retry" in admin.stderr

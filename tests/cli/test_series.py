@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from actors.cli.series import print_comparison
 from actors.cli.sparkline import sparkline
 from tests.cli.conftest import stop, until
 
@@ -60,6 +61,12 @@ def test_metrics_of_a_job_in_all_its_forms(terminal: Any, supervisor: Any) -> No
     assert "0.66667 at 3" in shown
     assert "loss " in terminal.type("show", job["job_id"]).stdout.partition("CURVE")[2]
     assert terminal.type("metrics", "nothing-like-it").returncode == 1
+
+
+def test_a_job_without_a_name_is_compared_under_its_short_id(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"job_id": "0" * 14 + "abcdefghjkmn", "name": None, "status": "completed", "parameters": {}, "metrics": {}}
+    print_comparison([row])
+    assert capsys.readouterr().out.splitlines()[1].split() == ["abcdefghjkmn", "abcdefghjkmn", "completed"]
 
 
 def test_a_job_without_numbers(terminal: Any, supervisor: Any) -> None:

@@ -72,7 +72,7 @@ def test_who_waits_can_be_seen_changed_approved_and_cancelled(terminal: Any, sup
     retried = terminal.json("retry", waiting["job_id"], "--json")
     assert retried["retry_of"] == waiting["job_id"]
     limits = terminal.json("limits", "reset", "--json")
-    assert {"name": "total", "value": 5, "source": "configured"} in limits
+    assert {"name": "total", "value": 5, "source": "default"} in limits
 
 
 def test_rejecting_cancels_the_job_with_its_reason(terminal: Any, supervisor: Any) -> None:

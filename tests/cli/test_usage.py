@@ -86,6 +86,16 @@ def test_config_show_tells_where_each_value_came_from(typed: Any, tmp_path: Path
     assert typed("config", "check").exit_code == 0
 
 
+def test_config_show_prints_durations_and_sizes_as_a_file_has_them(typed: Any, tmp_path: Path) -> None:
+    """Programs (--json) get numbers."""
+    (tmp_path / "greenroom.yaml").write_text("queue: {reserve_after: 90}\napprovals: {timeout_hours: 1.5}\n")
+    shown = dict(line.split()[:2] for line in typed("config", "show").output.splitlines() if line.count("  ") > 1)
+    assert (shown["queue.reserve_after"], shown["approvals.timeout_hours"]) == ("90s", "90m")
+    assert (shown["series.max_bytes"], shown["retention.days"]) == ("2GiB", "90d")
+    rows = {row["key"]: row["value"] for row in orjson.loads(typed("config", "show", "--json").output)}
+    assert (rows["queue.reserve_after"], rows["series.max_bytes"]) == (90, 2 << 30)
+
+
 def test_without_supervisor_and_store_there_is_nothing_to_look_at(typed: Any) -> None:
     result = typed("jobs")
     assert result.exit_code == 1

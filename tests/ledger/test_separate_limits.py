@@ -53,7 +53,7 @@ async def test_each_limit_holds_where_it_is_meant_to(
 async def test_a_limit_at_run_time_holds_and_the_default_is_shown(autojump_clock: MockClock, world: World) -> None:
     async with world.open(others=[cluster_of(world)]) as runtime:
         shown, sources = await runtime.queue.limits()
-        assert (shown.per_provider, sources) == ({"cluster": 100}, {})
+        assert (shown.per_provider, sources) == ({"cluster": 100}, {"per_provider.cluster": "default"})
         await runtime.queue.set_limit("per_provider.cluster", 1)
         await runtime.queue.set_limit("count_clusters", 1)
         for _ in range(2):

@@ -16,6 +16,8 @@ function filled(node, properties, children) {
 export const el = (tag, properties = {}, ...children) => filled(document.createElement(tag), properties, children);
 export const svg = (tag, properties = {}, ...children) => filled(document.createElementNS(NS, tag), properties, children);
 
+const prints = new WeakMap(); // by node: the item that it shows, as text
+
 // Show `items` below `parent`, keeping each one's node while its key stays: so focus and selection survive an update.
 export function keyed(parent, items, keyOf, make) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
@@ -25,10 +27,10 @@ export function keyed(parent, items, keyOf, make) {
     const print = JSON.stringify(item);
     let node = old.get(key);
     old.delete(key);
-    if (!node || node.dataset.print !== print) {
+    if (!node || prints.get(node) !== print) {
       const fresh = make(item);
       fresh.dataset.key = key;
-      fresh.dataset.print = print;
+      prints.set(fresh, print);
       if (node) {
         const focused = focusPath(node);
         if (place === node) place = fresh;
@@ -60,8 +62,9 @@ export function table(caption, columns, stack = true) {
   return { body, node: el("div", { class: "table" }, inner) };
 }
 
-export function cell(label, content, kind = "") {
-  return el("td", { "data-label": label, class: kind }, content === null || content === undefined ? "" : content);
+// `title`: the whole of what the sheet may cut.
+export function cell(label, content, kind = "", title = null) {
+  return el("td", { "data-label": label, class: kind, title }, content === null || content === undefined ? "" : content);
 }
 
 export function facts(pairs) {

@@ -6,6 +6,7 @@ import { LOOKED_AT } from "./job_pages.js";
 import { COLUMNS, jobRow } from "./job_rows.js";
 
 const USUAL = 45; // pixels of a row that was never shown
+const BATCH = 20; // new rows in one frame: making, laying out and painting them takes a browser some milliseconds
 const AHEAD = 800; // pixels before the end at which the next page is asked for
 
 export function jobTable({ sortBy, choose, chosen, chooseShown }) {
@@ -21,13 +22,31 @@ export function jobTable({ sortBy, choose, chosen, chooseShown }) {
   }));
   const space = () => { const inner = el("td", { colspan: COLUMNS.length + 1 }); return { inner, node: el("tbody", { class: "space", "aria-hidden": "true", "data-key": "space" }, el("tr", {}, inner)) }; };
   const [above, below] = [space(), space()];
-  const table = el("table", { class: "stack jobs" }, el("caption", {}, "Jobs"), el("thead", {}, head), above.node, below.node);
+  const table = el("table", { class: "stack jobs" }, el("caption", { class: "unseen" }, "Jobs"), el("thead", {}, head), above.node, below.node);
   const bodies = new Map();
+  const filled = new WeakMap(); // by body: what it shows
 
   function heightOf(page) {
     return page.height ?? USUAL * page.count;
   }
 
+  // Shows the jobs of a page, of which at most `budget` were not there; `above`: the page stands above what is looked at, so
+  // its last rows come first. Returns how many rows are new. The jobs of a page are another list as soon as one of them
+  // changes: what is shown already is not looked at again.
+  function fill(body, all, budget, above) {
+    const before = filled.get(body);
+    const there = body.childElementCount;
+    const fromEnd = there === 0 ? above : before.fromEnd;
+    const number = Math.min(all.length, there + budget);
+    const jobs = fromEnd ? all.slice(all.length - number) : all.slice(0, number);
+    const marked = jobs.map((job) => chosen(job.job_id));
+    if (before?.all === all && before.marked.length === number && before.marked.every((one, at) => one === marked[at])) return 0;
+    filled.set(body, { all, marked, fromEnd });
+    keyed(body, jobs.map((job, at) => ({ job, chosen: marked[at] })), (one) => one.job.job_id, (one) => jobRow(one, choose));
+    return Math.max(0, number - there);
+  }
+
+  // Returns whether all is shown; if not, the rest is for the next frame.
   function show(list, filter) {
     for (const [sort, column] of buttons) {
       if (sort === filter.sort) column.setAttribute("aria-sort", filter.order === "asc" ? "ascending" : "descending");
@@ -38,7 +57,7 @@ export function jobTable({ sortBy, choose, chosen, chooseShown }) {
       body.remove();
       bodies.delete(number);
     }
-    let [before, behind] = [0, 0];
+    let [before, behind, left] = [0, 0, BATCH];
     list.pages.forEach((page, number) => {
       if (page.jobs === null) {
         if (number < list.first) before += heightOf(page);
@@ -49,7 +68,10 @@ export function jobTable({ sortBy, choose, chosen, chooseShown }) {
       const body = bodies.get(number);
       const next = [...bodies].filter(([other]) => other > number).sort(([a], [b]) => a - b)[0]?.[1] ?? below.node;
       if (body.nextElementSibling !== next) table.insertBefore(body, next);
-      keyed(body, page.jobs.map((job) => ({ job, chosen: chosen(job.job_id) })), (one) => one.job.job_id, (one) => jobRow(one, choose));
+      left -= fill(body, page.jobs, left, number < list.first);
+      const absent = heightOf(page) * (1 - body.childElementCount / Math.max(page.count, 1));
+      if (number < list.first) before += absent;
+      else behind += absent;
     });
     above.inner.style.height = `${before}px`;
     below.inner.style.height = `${behind}px`;
@@ -57,11 +79,12 @@ export function jobTable({ sortBy, choose, chosen, chooseShown }) {
     below.node.hidden = behind === 0;
     const shown = list.pages.flatMap((page) => page.jobs ?? []);
     all.checked = shown.length > 0 && shown.every((job) => chosen(job.job_id));
+    return [...bodies].every(([number, body]) => body.childElementCount === list.pages[number].jobs.length);
   }
 
   // The numbers of the first and the last page that are in view, or nearly.
   function inView(list) {
-    for (const [number, body] of bodies) if (list.pages[number]) list.pages[number].height = body.getBoundingClientRect().height;
+    for (const [number, body] of bodies) if (list.pages[number] && body.childElementCount === list.pages[number].count) list.pages[number].height = body.getBoundingClientRect().height;
     const top = table.getBoundingClientRect().top;
     const header = head.getBoundingClientRect().height;
     let edge = top + header;

@@ -83,7 +83,7 @@ export function jobsView(model, asked = new URLSearchParams()) {
   }
 
   function show() {
-    table.show(list, filter);
+    if (!table.show(list, filter)) draw();
     const words = `${list.complete ? "" : "more than "}${list.count} ${list.count === 1 ? "job" : "jobs"}`;
     if (list.pages.length && count.textContent !== words) count.textContent = words;
     more.hidden = list.complete || list.pages.length === 0;

@@ -1,11 +1,13 @@
 // The stream of events, each delivered once and in order. The browser reconnects with the last id that it saw; what was
-// seen before is dropped by its number, so no event is delivered twice.
+// seen before is dropped by its number, so no event is delivered twice. A browser hands over all that has arrived in one
+// task, which a burst makes long; so events wait here, and are delivered as many at a time as a frame has room for.
 
 import { answers, get } from "./api.js";
 
 const AGAIN = 2_000; // milliseconds after which a refused stream is opened again
 const LOOK = 15_000; // between two checks whether the server is there, as long as the stream is silent
 const PATIENCE = 5_000;
+const SLICE = 8; // milliseconds in which events are delivered at a time
 const UNSEEN = 60_000; // after which a hidden page closes its connection: browsers have six a server
 
 export class Live {
@@ -18,6 +20,9 @@ export class Live {
     this.again = null;
     this.watch = null;
     this.unseen = null;
+    this.waiting = []; // events as they came
+    this.delivering = null;
+    this.lastLook = 0;
     this.stays = () => false; // whether a hidden page keeps its connection
     document.addEventListener("visibilitychange", () => this.seen(!document.hidden));
     window.addEventListener("online", () => this.source && this.open());
@@ -44,11 +49,28 @@ export class Live {
   }
 
   take(message) {
-    const event = JSON.parse(message.data);
-    this.look();
-    if (typeof event.seq !== "number" || event.seq <= this.last) return;
-    this.last = event.seq;
-    this.onEvent(event);
+    const seq = Number(message.lastEventId);
+    if (performance.now() - this.lastLook > LOOK / 15) this.look();
+    if (!(seq > this.last)) return;
+    this.last = seq;
+    this.waiting.push(message.data);
+    this.delivering ??= setTimeout(() => this.deliver());
+  }
+
+  // A hidden page delivers all at once: its timers are slow, and nobody waits for a frame.
+  deliver() {
+    const end = performance.now() + (document.hidden ? Infinity : SLICE);
+    let number = 0;
+    while (number < this.waiting.length && performance.now() < end) this.onEvent(JSON.parse(this.waiting[number++]));
+    this.waiting.splice(0, number);
+    this.delivering = this.waiting.length ? setTimeout(() => this.deliver()) : null;
+  }
+
+  // After signing out: what waits is another person's.
+  forget() {
+    this.close();
+    this.last = null;
+    this.waiting = [];
   }
 
   broken(source) {
@@ -61,6 +83,7 @@ export class Live {
   }
 
   look(after = LOOK) {
+    this.lastLook = performance.now();
     clearTimeout(this.watch);
     this.watch = setTimeout(() => this.check(), after);
   }

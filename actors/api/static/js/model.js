@@ -39,8 +39,7 @@ export class Model {
   }
 
   forget() {
-    this.live.close();
-    this.live.last = null;
+    this.live.forget();
     this.pace.stop();
     this.pace.clear();
     this.jobs.clear();

@@ -17,6 +17,7 @@ export class Notices {
     this.user = null;
     this.gathered = [];
     this.timer = null;
+    this.isOn = false; // as `on` was when it was asked last: asking the browser takes long, and events come by thousands
     this.node = el("span", { class: "notices" });
   }
 
@@ -38,9 +39,10 @@ export class Notices {
   }
 
   show() {
+    this.isOn = this.on;
     if (!THERE || this.user === null) return this.node.replaceChildren();
     if (Notification.permission === "denied") return this.node.replaceChildren("The browser blocks notifications of this page.");
-    return this.node.replaceChildren(this.on ? button("Stop notifying me", () => this.stop()) : button("Notify me", () => this.begin(), "", "Notify me when one of my jobs ends or waits for an approval"));
+    return this.node.replaceChildren(this.isOn ? button("Stop notifying me", () => this.stop()) : button("Notify me", () => this.begin(), "", "Notify me when one of my jobs ends or waits for an approval"));
   }
 
   async begin() {
@@ -60,7 +62,7 @@ export class Notices {
 
   // An event of the stream, each of which comes once.
   note(event) {
-    if (!this.on || event.user_id !== this.user || !event.job_id) return;
+    if (!this.isOn || event.user_id !== this.user || !event.job_id) return;
     const word = event.type === "approval_requested" ? "waits for an approval" : TOLD.includes(event.type) && ENDS.includes(event.status) ? event.status : null;
     if (word === null) return;
     this.gathered.push({ jobId: event.job_id, word });

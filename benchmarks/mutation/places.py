@@ -1,0 +1,110 @@
+"""Where mutants are made, where their tests lie, and which of these execute a line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+from generator import Mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / ".mutants"
+PLACES = ("actors/jobs", "actors/ledger", "actors/scheduler.py", "actors/poller", "actors/expiry.py")
+FOLDERS = ("tests/jobs", "tests/ledger", "tests/poller", "tests/actors", "tests/control", "tests/job_requests")
+"""The unit tests that are recorded."""
+OPTIONS = (
+    "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not parts", "--tb=line", "--hypothesis-seed=0",
+    "-o", "tmp_path_retention_policy=none",
+)  # fmt: skip
+"""Of pytest, so that a trial is the same each time."""
+TESTS = {
+    "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
+    "actors/expiry.py": ("tests/ledger/test_approvals.py",),
+}
+"""Unit tests of what has none of its own name, where nothing is recorded."""
+SECONDS_OF_TESTS = 10.0
+"""Of processor time, as recorded: what the tests of one mutant take together at most, its own and the fastest first."""
+
+
+def digest(file: Path | str) -> str:
+    """Of a file's content."""
+    return hashlib.sha256((ROOT / file).read_bytes()).hexdigest()[:24]
+
+
+def unit_tests(file: str) -> list[str]:
+    """The tests of a module: of its name, else those of its package."""
+    if file in TESTS:
+        return list(TESTS[file])
+    path = Path(file)
+    folder = ROOT / "tests" / path.parent.name
+    own = sorted(folder.glob(f"test_{path.stem}*.py"))
+    return [one.relative_to(ROOT).as_posix() for one in own or [folder]]
+
+
+@attrs.frozen
+class Record:
+    """What record.py wrote: the parts (tests or worlds) with their seconds, and which of them execute which line.
+
+    ``files``: by file and digest, for each line the numbers of ``sets`` of numbers of parts.
+    """
+
+    parts: list[tuple[str, float]]
+    sets: list[list[int]]
+    files: dict[tuple[str, str], dict[str, list[int]]]
+
+    @classmethod
+    def read(cls, *paths: Path) -> Record | None:
+        """All of these files together; None where there are none."""
+        whole = cls([], [], {})
+        for found in (json.loads(path.read_text()) for path in paths):
+            parts, sets = len(whole.parts), len(whole.sets)
+            whole.parts.extend((name, seconds) for name, seconds in found["parts"])
+            whole.sets.extend([number + parts for number in one] for one in found["sets"])
+            for name, file in found["files"].items():
+                lines = whole.files.setdefault((name, file["digest"]), {})
+                for line, number in file["lines"].items():
+                    lines.setdefault(line, []).append(number + sets)
+        return whole if whole.parts else None
+
+    def executing(self, mutant: Mutant) -> list[tuple[str, float]] | None:
+        """Which parts execute what is changed; None where that is not known, since the file is another one today.
+
+        What is executed at the import concerns whatever executes anything of the file.
+        """
+        lines = self.files.get((mutant.file, digest(mutant.file)))
+        if lines is None:
+            return None
+        here = [str(line) for line in range(mutant.line, mutant.last + 1)] if mutant.in_function else list(lines)
+        found = {part for line in here for number in lines.get(line, ()) for part in self.sets[number]}
+        return [self.parts[number] for number in sorted(found)]
+
+
+def tests_of(mutant: Mutant, record: Record | None, seconds: float) -> list[str]:
+    """Tests by their ids, in the order in which they are tried; the files or folders of those that are not recorded."""
+    known = None if record is None else record.executing(mutant)
+    if record is None or known is None:
+        return unit_tests(mutant.file)
+    own = [path for path in unit_tests(mutant.file) if path.endswith(".py")]
+    recorded = {name.partition("::")[0] for name, _ in record.parts}
+    ordered = sorted(known, key=lambda part: (part[0].partition("::")[0] not in own, part[1]))
+    return [*(path for path in own if path not in recorded), *_affordable(ordered, seconds)]
+
+
+def _affordable(parts: Iterable[tuple[str, float]], left: float) -> Iterable[str]:
+    for name, seconds in parts:
+        left -= seconds
+        if left < 0:
+            return
+        yield name
+
+
+def worlds_of(mutant: Mutant, last: int, record: Record | None) -> list[int]:
+    """Worlds up to this number that reach the change. Without a record: all."""
+    known = None if record is None else record.executing(mutant)
+    if record is None or known is None:
+        return list(range(1, last + 1))
+    recorded, reaching = {int(name) for name, _ in record.parts}, {int(name) for name, _ in known}
+    return [seed for seed in range(1, last + 1) if seed in reaching or seed not in recorded]

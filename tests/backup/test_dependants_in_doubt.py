@@ -1,0 +1,84 @@
+"""A job that waited for others in the backup and may have run since: put back, it ends or waits as they did (F3)."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import attrs
+import pytest
+import trio
+
+from actors.jobs.options import Limits
+from actors.providers.base import Idempotency
+from actors.providers.scripted import ScriptedOptions
+from actors.testing import request
+
+NONE = ScriptedOptions(idempotency=Idempotency.NONE)
+FOUR = Limits(total=4, per_user=4)
+
+
+@attrs.frozen
+class Restored:
+    runtime: object
+    parents: tuple
+    waiting: object
+
+    async def put_back(self):
+        await self.runtime.jobs.settle(self.waiting.job_id, "not_run", by="root")
+        await trio.sleep(20)
+
+    async def parents_end(self):
+        for parent in self.parents:
+            await self.runtime.wait(parent.job_id)
+        await trio.sleep(20)
+
+    async def its_end(self):
+        with trio.fail_after(60):
+            return await self.runtime.wait(self.waiting.job_id)
+
+
+@asynccontextmanager
+async def in_doubt(site, result="failed", **child):
+    """Two parents that run in the backup and afterwards, and a job that waits for them and is in doubt afterwards."""
+    async with site.open(site.original, options=NONE, limits=FOUR) as runtime:
+        parents = [
+            await runtime.submit(request(duration=1_000, config_name=name, result=end))
+            for name, end in (("one", result), ("two", "completed"))
+        ]
+        waiting = await runtime.submit(request(duration=10, after=("one", "two"), **child))
+        await trio.sleep(1)
+        site.take()
+    await site.restore()
+    async with site.open(site.new, options=NONE, limits=FOUR) as runtime:
+        while await runtime.restore.to_look_up():  # noqa: ASYNC110 - in virtual time
+            await trio.sleep(1)
+        assert (await runtime.jobs.row(waiting.job_id)).uncertain_since is not None
+        await runtime.queue.resume(None, by="root")
+        yield Restored(runtime, tuple(parents), waiting)
+
+
+@pytest.mark.parametrize("child", [{}, {"requires_approval": "why"}])
+@pytest.mark.parametrize("parents_first", [True, False])
+async def test_the_bad_end_of_a_parent_cancels_it_whichever_came_first(autojump_clock, site, child, parents_first):
+    async with in_doubt(site, **child) as here:
+        steps = [here.parents_end, here.put_back]
+        for step in steps if parents_first else reversed(steps):
+            await step()
+        ended = await here.its_end()
+        assert (ended.status, ended.error_message) == ("cancelled", "one, which it waits for, failed")
+        view = await here.runtime.jobs.get(here.waiting.job_id)
+        assert {(one.name, one.status, one.broke) for one in view.waits_for.shown} == {
+            ("one", "failed", True),
+            ("two", "completed", False),
+        }
+
+
+@pytest.mark.parametrize("parents_first", [True, False])
+@pytest.mark.parametrize(("result", "child"), [("completed", {}), ("failed", {"after_mode": "ended"})])
+async def test_an_end_that_it_waited_for_lets_it_start(autojump_clock, site, result, child, parents_first):
+    async with in_doubt(site, result, **child) as here:
+        steps = [here.parents_end, here.put_back]
+        for step in steps if parents_first else reversed(steps):
+            assert (await here.runtime.jobs.row(here.waiting.job_id)).status in {"uploading", "pending"}
+            await step()
+        assert (await here.its_end()).status == "completed"

@@ -1,0 +1,80 @@
+"""``logs --follow`` over the network: byte for byte, and over a lost connection."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from actors.cli import event_stream
+from actors.cli.group import cli
+from tests.cli.test_event_stream import CONNECTED, Answer, stream, target
+from tests.cli.test_network import answering, greenroom
+
+JOB = greenroom(200, orjson.dumps({"job_id": "j", "status": "running"}))
+ENDED = greenroom(200, orjson.dumps({"job_id": "j", "status": "completed"}))
+END = (9, "end", {"type": "end", "status": "completed"})
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.touch(mode=0o600)
+    path.write_text("gr_abc")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(event_stream.time, "sleep", found.append)
+    return found
+
+
+def output(cursor: int, data: bytes) -> tuple[int, str, dict[str, Any]]:
+    return cursor, "output", {"type": "output", "base64": b64encode(data).decode()}
+
+
+def followed(answers: list[Answer], token_file: Path, *words: str) -> tuple[Result, list[str]]:
+    with answering(answers) as (url, received):
+        typed = ["--url", url, "--token-file", str(token_file), "logs", "-f", *words, "train"]
+        done = CliRunner().invoke(cli, typed, env={"GREENROOM_URL": None, "GREENROOM_SOCKET": None})
+    return done, [target(one) for one in received]
+
+
+def test_it_continues_where_the_connection_was_lost(token_file: Path, pauses: list[float]) -> None:
+    """The job is asked for by its id: another one may have its name by then. Bytes that are no UTF-8 stay."""
+    page = greenroom(200, b"a\n", "X-Next-Cursor: 2%3A2")
+    cut = stream((1, "connection", CONNECTED), output(4, b"\xff\n"), output(6, b"c\n"), cut=4)
+    rest = stream((1, "connection", CONNECTED), output(6, b"c\n"), (6, "notice", {"text": "shorter"}), END)
+    done, targets = followed([JOB, page, cut, rest], token_file, "--tail", "1")
+    assert (done.exit_code, done.stdout_bytes) == (0, b"a\n\xff\nc\n\n[shorter]\n")
+    assert targets == [
+        "/api/jobs/train", "/api/jobs/j/logs?limit=65536&tail=1",
+        "/api/jobs/j/logs/stream?cursor=2%3A2&encoding=base64", "/api/jobs/j/logs/stream?cursor=4&encoding=base64",
+    ]  # fmt: skip
+    assert pauses == [1]
+    assert "was lost before the answer was whole; going on in 1 s" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ("goodbye", "the supervisor has stopped; the output was not followed to its end"),
+        ("unreadable", "the output cannot be read any further: gone"),
+    ],
+)
+def test_output_that_was_not_followed_to_its_end_is_a_failure(token_file: Path, event: str, words: str) -> None:
+    detail = {"detail": "the output cannot be read any further: gone"}
+    answers = [JOB, greenroom(200, b""), stream(output(2, b"a\n"), (3, event, detail))]
+    done, _ = followed(answers, token_file)
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "a\n", f"greenroom: {words}\n")
+
+
+def test_an_ended_job_without_output_since_then_is_not_followed(token_file: Path) -> None:
+    done, targets = followed([ENDED, greenroom(200, b"")], token_file, "--since", "2026-01-31T22:00:00Z")
+    assert (done.exit_code, done.output, len(targets)) == (0, "", 2)
