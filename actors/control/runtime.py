@@ -8,7 +8,6 @@ Each subject is an attribute with a class of its own. An operation either does w
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Unpack
 
 from actors.access.sessions import Access
@@ -17,7 +16,7 @@ from actors.control.context import Context
 from actors.control.dead_letters import DeadLetters
 from actors.control.deliveries import Deliveries
 from actors.control.entry_points import EntryPoints
-from actors.control.event_reader import EventReader
+from actors.control.event_reader import EventReader, Events
 from actors.control.health import HealthCheck
 from actors.control.jobs import Jobs
 from actors.control.log_follower import Piece
@@ -33,7 +32,7 @@ from actors.control.selections import Selections
 from actors.control.series import Series
 from actors.control.tree import Tree
 from actors.jobs.comparing import Goal
-from actors.jobs.records import ApprovalRequest, Event, Job, JobRequest
+from actors.jobs.records import ApprovalRequest, Job, JobRequest
 from actors.jobs.views import EventFilters
 from actors.kernel import Bus, Registry
 from actors.metrics import Tallies
@@ -138,9 +137,7 @@ class Runtime(_Subjects):
         """:meth:`Approvals.reject`: reject a request."""
         return await self.approvals.reject(approval_id, by=by, reason=reason, level=level)
 
-    def events(
-        self, *, after: int | None = None, **filters: Unpack[EventFilters]
-    ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+    def events(self, *, after: int | None = None, **filters: Unpack[EventFilters]) -> Events:
         """:meth:`EventReader.events`: what happens after event ``after`` (None: from now on)."""
         return self.event_reader.events(after=after, **filters)
 
