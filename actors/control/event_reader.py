@@ -1,14 +1,14 @@
-"""Reading events as they are written, and saying what can no longer be read.
+"""Reading events as they are written, and reporting which ones can no longer be read.
 
 Rows are the truth. The newest events are also kept as they were published, in one list that all readers share
-(:class:`RecentEvents`), so that an event costs no query however many read it. A reader has no queue but a place: the
-number of the last event that it looked at. It takes what comes after its place, from that list where the list reaches
-back so far without a gap, else from rows. A reader that resumes begins with rows: the list may still hold events that
-were removed since, and the reader got a gap for those.
+(:class:`RecentEvents`), so that an event costs no query, however many readers there are. A reader has no queue, only a
+place: the number of the last event that it looked at. It takes the events after its place from that list if the list
+reaches back to it without a gap, else from rows. A reader that resumes begins with rows: the list may still have events
+that were removed since, for which the reader got a gap.
 
 Between two looks a reader waits for a wake, which its filter on the bus leaves for each event that it wants. The wake
-is one slot of a channel and there before the reader looks, so none is lost: an event that comes while it reads leaves a
-wake behind, and one wake too many costs a look.
+is one slot of a channel, which exists before the reader looks, so no event is missed: an event that comes while the
+reader looks leaves a wake, and an unnecessary wake costs one look.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _EVENT_PAGE = 500
 
 
 class RecentEvents:
-    """The newest events as they were published, without a gap among them."""
+    """The newest events as they were published, without a gap between them."""
 
     def __init__(self, most: int = _EVENT_PAGE) -> None:
         self._most = most
         self._kept: list[Event] = []
 
     def keep(self, event: Event) -> None:
-        """Take an event that was committed; one that was seen already is passed over."""
+        """Add an event that was committed; one that was added before is ignored."""
         if self._kept and event.seq <= self._kept[-1].seq:
             return
         if self._kept and event.seq != self._kept[-1].seq + 1:
@@ -50,18 +50,20 @@ class RecentEvents:
 
     @property
     def newest(self) -> int:
-        """The number of the newest event; 0 where there is none."""
+        """The number of the newest event; 0 if there is none."""
         return self._kept[-1].seq if self._kept else 0
 
     def after(self, seq: int) -> list[Event] | None:
-        """All that came after number ``seq``; None where that can only be read from rows."""
+        """All events after number ``seq``; None if they can only be read from rows."""
         if not self._kept or seq < self._kept[0].seq - 1 or seq > self._kept[-1].seq:
             return None
         return self._kept[seq - self._kept[0].seq + 1 :]
 
 
 class EventReader:
-    """Reads the events of one runtime. ``counted``: entered by each reader, so that they can be counted."""
+    """Reads the events of one runtime. ``counted``: a context that each reader enters, so that readers can be
+    counted.
+    """
 
     def __init__(
         self, ledger: Ledger, bus: Bus, counted: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -80,7 +82,7 @@ class EventReader:
     async def events(
         self, *, after: int | None = None, **filters: Unpack[EventFilters]
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Events after number ``after`` (None: from now on), each once, in order, until left."""
+        """Events after number ``after`` (None: from now on), each once, in order, until the iteration is left."""
         is_wanted = _filter(filters)
         send, receive = trio.open_memory_channel[None](1)
 
@@ -129,7 +131,7 @@ class EventReader:
     async def past_events(
         self, *, after: int = 0, limit: int = _EVENT_PAGE, **filters: Unpack[EventFilters]
     ) -> Page[Event]:
-        """Events that are there already, in order."""
+        """Events that exist already, in order."""
 
         def query(connection: Connection) -> Page[Event]:
             found, more = event_rows.page(connection, after, limit=limit, **filters)
@@ -138,7 +140,7 @@ class EventReader:
         return await self._ledger.read(query)
 
     async def gap(self, after: int) -> Gap | None:
-        """What a reader who saw everything up to number ``after`` can no longer get; None: nothing is missing."""
+        """The events that can no longer be read after number ``after``; None: none is missing."""
 
         def query(connection: Connection) -> Gap | None:
             last = event_rows.written(connection)
@@ -150,7 +152,9 @@ class EventReader:
         return await self._ledger.read(query)
 
     async def place_to_begin(self, after: int | None) -> tuple[int, Gap | None]:
-        """After which number a reader goes on that saw everything up to ``after`` (None: up to now), and its gap."""
+        """The number after which a reader continues that has read everything up to ``after`` (None: up to now), and
+        its gap.
+        """
         gap = await self.gap(LARGEST_SEQ if after is None else after)
         if after is None:
             return (LARGEST_SEQ if gap is None else gap.resume), None
