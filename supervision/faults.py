@@ -147,7 +147,7 @@ class FaultPlan:
     def decide(self, name: str, subject: str) -> Rule | None:
         """The fault for this passing of a point, by the first rule that applies; None: no fault."""
         chosen = None
-        if len(self._passed) < _MOST_PASSED:
+        if self.strict and len(self._passed) < _MOST_PASSED:
             self._passed.update(dict.fromkeys((f"{name}:{subject}", name) if subject else (name,)))
         for rule in self.rules:
             if not rule.matches(name, subject):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 
+from actors.jobs.comparing import Goal
 from actors.jobs.os_text import shown as readable
 from actors.jobs.records import JobRequest, Rerun, Resources
 from actors.validation.values import expected
@@ -102,6 +103,14 @@ def _texts_by_name(path: str, value: Any) -> Fault | None:
     return None
 
 
+def _goals(path: str, value: Any) -> Fault | None:
+    """Whether the least or the greatest value is the best, by the name of a metric."""
+    if (fault := _texts_by_name(path, value)) is not None:
+        return fault
+    wrong = next(((name, one) for name, one in value.items() if one not in get_args(Goal)), None)
+    return wrong and _not("min or max", f"{path}.{readable(wrong[0])}", wrong[1])
+
+
 def _mapping(path: str, value: Any) -> Fault | None:
     return _plain(path, value) if isinstance(value, Mapping) else _not("a mapping", path, value)
 
@@ -180,6 +189,6 @@ _BY_FIELD: Mapping[str, Check] = {
     "notify": _NAMES,
     "rerun": _RERUN,
     "parameters": _mapping,
-    "best": _texts_by_name,
+    "best": _goals,
 }
 _CHECKS = tuple((name, usual, _BY_FIELD[name]) for name, usual in attrs.asdict(JobRequest(), recurse=False).items())

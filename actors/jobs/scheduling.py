@@ -91,6 +91,9 @@ class Decision:
     reservations: tuple[Reservation, ...] = ()
 
 
+NOTHING_WAITS = Decision((), {}, frozenset(), "No pending jobs in queue")
+"""The decision where no lane has an entry."""
+
 NextHead = Callable[[Lane], Head | None]
 
 _IS_NEXT = WaitReason("next", "is next")
@@ -290,4 +293,4 @@ def _summary(picked: int, waiting: Mapping[int, WaitReason]) -> str:
     if kinds == {"global"}:
         return next(iter(waiting.values())).reason
     blockers = dict.fromkeys(words for kind, words in _BLOCKED_BY.items() if kind in kinds)
-    return f"All pending jobs blocked by {' and '.join(blockers)}" if blockers else "No pending jobs in queue"
+    return f"All pending jobs blocked by {' and '.join(blockers)}" if blockers else NOTHING_WAITS.summary

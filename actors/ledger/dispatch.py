@@ -50,6 +50,7 @@ from actors.jobs.records import Capacity, Job, Observation, Submission, Submissi
 from actors.jobs.reservations import USUAL_POLICY, Holder, ReservePolicy
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
 from actors.jobs.scheduling import (
+    NOTHING_WAITS,
     Decision,
     Head,
     Lane,
@@ -154,7 +155,7 @@ def claim(
     """
     outlook = up_to_date(tx)
     if not outlook.ready:
-        return Claimed(decide((), (), limits, {}, tx.now, lambda _lane: None), (), next_due(tx, outlook))
+        return Claimed(NOTHING_WAITS, (), next_due(tx, outlook))
     for name, advice in breaker_advice.items():
         gate = gate_of(tx, name)
         if advice.retry_after and gate.closed(tx.now) is None:

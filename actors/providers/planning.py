@@ -18,10 +18,14 @@ def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
     """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
     asked = {name: provider.capacity() for name, provider in providers.items()}
     return {
-        name: attrs.evolve(capacity, separate_limits=providers[name].capabilities.separate_limits)
+        name: _limited(capacity, apart=providers[name].capabilities.separate_limits)
         for name, capacity in asked.items()
         if not isinstance(capacity, Failure)
     }
+
+
+def _limited(capacity: Capacity, *, apart: bool) -> Capacity:
+    return capacity if capacity.separate_limits is apart else attrs.evolve(capacity, separate_limits=apart)
 
 
 def reserve_policy(options: QueueOptions, providers: Mapping[str, GuardedProvider]) -> ReservePolicy:

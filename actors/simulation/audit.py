@@ -82,7 +82,7 @@ def _refused(world: World) -> None:
 
 
 def _lanes(world: World) -> None:
-    counted = dict(world.database.look("SELECT lane_id, number FROM lanes"))
+    counted = dict(world.database.look("SELECT lane_id, count FROM lanes"))
     standing = dict(
         world.database.look("SELECT lane_id, count(*) FROM queue_entries WHERE lane_id IS NOT NULL GROUP BY lane_id")
     )

@@ -131,22 +131,41 @@ def never_asked(asked: Iterable[str], rules: Iterable[Rule] = tuple(Rule)) -> li
 Broken = Callable[[Rule, str], None]
 
 
-class Judging(trio.abc.Instrument):
+class _AfterStep(trio.abc.Instrument):
+    """Trio's instrument that calls ``act`` once, after the step of the task that runs now.
+
+    Trio looks through all names of an instrument that is added: this one shows the only one that matters.
+    """
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    def __dir__(self) -> list[str]:
+        return ["after_task_step"]
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """A task came to a checkpoint."""
+        trio.lowlevel.remove_instrument(self)
+        self._act()
+
+
+class Judging:
     """What was noted and is still to be judged, and how often each rule was ``asked``.
 
-    ``broken`` is called with each rule that does not hold and with the reason. As trio's instrument it judges after
-    the step of a task that noted something; outside of trio :meth:`judge_noted` is to be called.
+    ``broken`` is called with each rule that does not hold and with the reason. It judges after the step of a task that
+    noted something; outside of trio :meth:`judge_noted` is to be called.
     """
 
     def __init__(self, broken: Broken) -> None:
         self.asked: Counter[Rule] = Counter()
         self._broken = broken
         self._noted: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._after_step = _AfterStep(self.judge_noted)
 
     def note(self, check: Callable[..., object], *seen: Any) -> None:
         """Something was seen: ``check`` judges it soon, whatever becomes of the task that saw it."""
         if not self._noted and trio.lowlevel.in_trio_run():
-            trio.lowlevel.add_instrument(self)  # for this step alone: to be called after each costs more
+            trio.lowlevel.add_instrument(self._after_step)  # for this step alone: to be called after each costs more
         self._noted.append((check, seen))
 
     def judge_noted(self) -> None:
@@ -155,11 +174,6 @@ class Judging(trio.abc.Instrument):
             noted, self._noted = self._noted, []
             for check, seen in noted:
                 self.ask(check, *seen)
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """A task came to a checkpoint."""
-        trio.lowlevel.remove_instrument(self)
-        self.judge_noted()
 
     def ask(self, check: Callable[..., object], *seen: Any) -> None:
         """Judge now, in a place that is not the runtime's; an error of the check is a violation."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import (
@@ -229,13 +228,20 @@ def roll_back(connection: Connection) -> None:
         command(connection, "ROLLBACK")
 
 
-@contextmanager
-def explained(where: str) -> Iterator[None]:
-    """Turn the driver's errors into ours, whose text says what to do."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise _as_ours(error, where) from error
+class explained:  # noqa: N801 - read as a verb in `with explained(path):`, like contextlib's own
+    """Turn the driver's errors into ours, whose text says what to do. For every transaction: a generator costs more."""
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if isinstance(error, DBAPIError):
+            raise _as_ours(error, self._where) from error
 
 
 def _as_ours(error: DBAPIError, where: str) -> StoreError:

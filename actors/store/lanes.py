@@ -71,13 +71,13 @@ def forget() -> None:
 
 def _lane(
     lane_id: int, user_id: str, org_id: str, team_id: str, provider: str, cpus: int, gpus: int, memory: int,
-    base_priority: int, override: int, number: int, job_id: str, queued_at: int, queued_seq: int,
+    base_priority: int, override: int, count: int, job_id: str, queued_at: int, queued_seq: int,
     blocked_since: int | None, tag: int | None, head_max_runtime: float | None,
 ) -> Lane:  # fmt: skip
     """The lane that a row of plain values is, remembered by its tag."""
     lane = Lane(
         lane_id, user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None),
-        base_priority, None if override == _NO_OVERRIDE else override, number,
+        base_priority, None if override == _NO_OVERRIDE else override, count,
         Head(job_id, instant(queued_at), queued_seq, head_max_runtime),
         None if blocked_since is None else instant(blocked_since),
     )  # fmt: skip
@@ -154,29 +154,29 @@ def key_of(row: Mapping[str, Any]) -> LaneKey:
 _HEAD = ("head_job_id", "head_queued_at", "head_queued_seq", "head_max_runtime")
 _OF_HEAD = ("job_id", "queued_at", "queued_seq", "max_runtime")
 _BY_KEY = Prepared(
-    select(lanes.c.lane_id, lanes.c.number, lanes.c.head_queued_at, lanes.c.head_queued_seq).where(
+    select(lanes.c.lane_id, lanes.c.count, lanes.c.head_queued_at, lanes.c.head_queued_seq).where(
         *(lanes.c[name] == bindparam(name) for name in LANE_KEY)
     )
 )
-_NEW = Prepared(insert(lanes).returning(lanes.c.lane_id), (*LANE_KEY, *_HEAD, "number", "tag"))
+_NEW = Prepared(insert(lanes).returning(lanes.c.lane_id), (*LANE_KEY, *_HEAD, "count", "tag"))
 
 
-def enter(connection: Connection, key: LaneKey, first: Mapping[str, Any], number: int) -> int:
-    """Count ``number`` entries, ``first`` the oldest of them, into the lane of ``key``; its id."""
+def enter(connection: Connection, key: LaneKey, first: Mapping[str, Any], count: int) -> int:
+    """Count ``count`` entries, ``first`` the oldest of them, into the lane of ``key``; its id."""
     named = dict(zip(LANE_KEY, key, strict=True))
     head = {column: first[name] for column, name in zip(_HEAD, _OF_HEAD, strict=True)}
     lane = _BY_KEY.one(connection, **named)
     if lane is None:
-        made = _NEW.one(connection, **named, **head, number=number, tag=_new_tag())
+        made = _NEW.one(connection, **named, **head, count=count, tag=_new_tag())
         assert made is not None
         return int(made[0])
     lane_id, there, *since = lane
     is_older = [first["queued_at"], first["queued_seq"]] < since
-    _change(connection, lane_id, number=there + number, **({**head, "blocked_since": None} if is_older else {}))
+    _change(connection, lane_id, count=there + count, **({**head, "blocked_since": None} if is_older else {}))
     return int(lane_id)
 
 
-_COUNTED = Prepared(select(lanes.c.number, lanes.c.head_job_id).where(lanes.c.lane_id == bindparam("lane")))
+_COUNTED = Prepared(select(lanes.c.count, lanes.c.head_job_id).where(lanes.c.lane_id == bindparam("lane")))
 _EMPTY = Prepared(delete(lanes).where(lanes.c.lane_id == bindparam("lane")))
 
 
@@ -184,13 +184,13 @@ def leave(connection: Connection, lane_id: int, job_ids: Collection[str]) -> Non
     """Count these entries, whose rows name the lane no more, out of it; its oldest one becomes its head."""
     found = _COUNTED.one(connection, lane=lane_id)
     assert found is not None, f"there is no lane {lane_id}"
-    number, head = found[0] - len(job_ids), found[1]
-    if number <= 0:
+    count, head = found[0] - len(job_ids), found[1]
+    if count <= 0:
         _EMPTY.run(connection, lane=lane_id)
     elif head in job_ids:
-        _change(connection, lane_id, number=number, blocked_since=None, **_first(connection, lane_id))
+        _change(connection, lane_id, count=count, blocked_since=None, **_first(connection, lane_id))
     else:
-        _change(connection, lane_id, number=number)
+        _change(connection, lane_id, count=count)
 
 
 def _first(connection: Connection, lane_id: int) -> dict[str, Any]:

@@ -257,7 +257,7 @@ def oldest_waiting(connection: Connection) -> datetime | None:
 
 
 _USER: BindParameter[str] = bindparam("user_id")
-_READY_OF_USER = select(func.coalesce(func.sum(lane_rows.c.number), 0)).where(lane_rows.c.user_id == _USER)
+_READY_OF_USER = select(func.coalesce(func.sum(lane_rows.c.count), 0)).where(lane_rows.c.user_id == _USER)
 _OF_USER = select(func.count()).select_from(queue_entries).where(queue_entries.c.user_id == _USER)
 # SQLite looks by the first condition on a column: the second one only lets it use the index.
 _BLOCKED_OF_USER = _OF_USER.where(queue_entries.c.status == constant(QueueStatus.BLOCKED), WAITING)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import attrs
 from cattrs import Converter
+from cattrs.errors import CattrsError
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.strategies import configure_union_passthrough
 from sqlalchemy import Row
@@ -72,7 +73,7 @@ def read(kind: type[T], columns: Mapping[str, Any]) -> T:
     """The record of class ``kind`` in a row's ``columns``. Raises :class:`DamagedRow`."""
     try:
         return _CONVERTER.structure(columns, kind)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, CattrsError) as error:
         key = attrs.fields(kind)[0].name  # type: ignore[arg-type]
         raise DamagedRow(f"the row of {kind.__name__} {columns.get(key)} cannot be read: {error!r}") from error
 

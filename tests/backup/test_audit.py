@@ -56,7 +56,7 @@ class Place:
     def json(self, home: Path, *words: str) -> Any:
         done = subprocess.run(
             [sys.executable, "-m", "actors", *words], cwd=self.folder, env=self.environment(home),
-            capture_output=True, timeout=60, check=False,
+            capture_output=True, timeout=MOST_SECONDS, check=False,
         )  # fmt: skip
         assert done.returncode == 0, (words, done.stderr)
         return orjson.loads(done.stdout)
@@ -118,7 +118,7 @@ def wait_until(home: Path, condition: Any) -> None:
 
 
 def client_of(home: Path) -> httpx.Client:
-    return httpx.Client(transport=httpx.HTTPTransport(uds=str(announced(home))), timeout=60)
+    return httpx.Client(transport=httpx.HTTPTransport(uds=str(announced(home))), timeout=MOST_SECONDS)
 
 
 def ask(home: Path, path: str) -> Any:

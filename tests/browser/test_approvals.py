@@ -50,7 +50,7 @@ def test_a_request_says_who_asks_for_what_and_by_which_rule(
     page: Page, served: Served, waiting: dict[str, str]
 ) -> None:
     page.goto(at(served, "approvals"))
-    for fact in ("bo, lab", "$120.50", "a job of there", "rule Dear jobs", "1 CPU"):
+    for fact in ("bo, lab", "$120.50", "on there, by its options", "rule Dear jobs", "1 CPU"):
         expect(row(page, "dear")).to_contain_text(fact)
     expect(row(page, "odd")).to_contain_text(f"echo {MARKUP}")
     row(page, "dear").get_by_text("What else bo runs").click()

@@ -23,7 +23,8 @@ window.renderings = { most: 0, all: 0 };
 let now = 0;
 addEventListener("DOMContentLoaded", () => {
   new MutationObserver((changes) => {
-    if (changes.some(({ target }) => target.nodeType === 1 && target.closest(window.watched) && !target.closest(ticking))) now += 1;
+    const counts = (node) => node.nodeType === 1 && node.closest(window.watched) && !node.closest(ticking);
+    if (changes.some(({ target }) => counts(target))) now += 1;
   }).observe(document.body, { subtree: true, childList: true });
   // Asked for first in each frame, so it runs before what the page asks for.
   requestAnimationFrame(function frame() {

@@ -33,7 +33,7 @@ def test_a_sweep_is_watched_without_a_reload(stage: Stage, page: Page) -> None:
     expect(row(page, "rate-20")).to_be_visible()
     expect(row(page, "rate-0.1")).to_have_count(0)
     page.get_by_role("link", name="rate-20", exact=True).click()
-    trail = page.get_by_role("list", name="What happened to this job").get_by_role("listitem")
+    trail = page.get_by_role("list", name="Events of this job").get_by_role("listitem")
     # That it ran is told of a job only that was seen running, which one that fails at once need not be.
     for told in ("job submitted", "job dispatched", "job handed over", "job is now failed"):
         expect(trail.filter(has_text=told)).to_have_count(1)

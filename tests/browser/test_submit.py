@@ -30,7 +30,7 @@ def sentence(field: Any) -> Any:
 
 def test_a_form_is_made_from_the_checked_parameters(form: Page, stage: Stage) -> None:
     """Numbers arrive as numbers, choices as choices; what is left empty is left to the configuration."""
-    expect(form.get_by_text("Whole number; at least 1; at most 100; must be given")).to_be_visible()
+    expect(form.get_by_text("Whole number; at least 1; at most 100; required")).to_be_visible()
     form.get_by_label("epochs", exact=True).fill("3")
     form.get_by_label("optimizer", exact=True).select_option("sgd")
     form.get_by_label("fast", exact=True).select_option("true")

@@ -111,6 +111,19 @@ def test_a_token_that_is_no_file_or_is_the_token_itself_is_refused(tmp_path: Pat
         read_token(None, "GREENROOM_TOKEN_FILE")
 
 
+def whole_request(connection: socket.socket) -> bytes:
+    """A request with its body: closed before that is read, the connection would be reset while it is sent."""
+    head, body = b"", b""
+    while not body and (piece := connection.recv(65_536)):
+        head, blank, body = (head + piece).partition(b"\r\n\r\n")
+        if blank:
+            break
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    while len(body) < int(length[1] if length else 0) and (piece := connection.recv(65_536)):
+        body += piece
+    return head + b"\r\n\r\n" + body
+
+
 @contextmanager
 def answering(answers: Sequence[bytes | Callable[[bytes], bytes]]) -> Iterator[tuple[str, list[bytes]]]:
     """A server that gives each connection the next answer and closes it; its address and what it received."""
@@ -124,9 +137,9 @@ def answering(answers: Sequence[bytes | Callable[[bytes], bytes]]) -> Iterator[t
                 except OSError:  # the test has ended
                     return
                 with connection:
-                    head = connection.recv(65_536)
-                    received.append(head)
-                    connection.sendall(answer(head) if callable(answer) else answer)
+                    request = whole_request(connection)
+                    received.append(request)
+                    connection.sendall(answer(request) if callable(answer) else answer)
 
         thread = threading.Thread(target=serve)
         thread.start()

@@ -91,6 +91,7 @@ async def test_every_field_refuses_values_of_other_types(autojump_clock, world, 
         ({"user_levels": "lead"}, "user_levels: must be a list of texts, not 'lead'"),
         ({"config_name": ""}, "config_name: must not be empty"),
         ({"group": ""}, "group: must not be empty"),
+        ({"best": {"loss": "least"}}, "best.loss: must be min or max, not 'least'"),
         ({"config_name": "a\nb"}, r"config_name: must not hold control characters, as 'a\nb' does"),
     ],
 )

@@ -174,7 +174,7 @@ async def test_a_lane_without_a_tag_is_read_each_time():
     def closure(tx):
         queue.add(tx.connection, [entry(1, QueueStatus.PENDING, 1)])
         lanes.read(tx.connection)
-        tx.connection.exec_driver_sql("UPDATE lanes SET number = 7, tag = NULL")
+        tx.connection.exec_driver_sql("UPDATE lanes SET count = 7, tag = NULL")
         return [lanes.read(tx.connection)[0].count for _ in range(2)]
 
     assert await store.write(closure) == [7, 7]
@@ -185,6 +185,6 @@ def test_the_columns_of_a_lane_stand_in_the_order_in_which_its_row_is_unpacked()
     """Lanes are made of rows by place: a column added in the middle of the table must not go unnoticed."""
     assert [column.name for column in schema.lanes.columns] == [
         "lane_id", "user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory", "base_priority", "override",
-        "number", "head_job_id", "head_queued_at", "head_queued_seq", "blocked_since",
+        "count", "head_job_id", "head_queued_at", "head_queued_seq", "blocked_since",
         "tag", "head_max_runtime",
     ]  # fmt: skip

@@ -115,11 +115,12 @@ async def test_a_request_reads_as_whoever_made_it(on_disk: RunningRuntime, monke
         for headers in (one, one, other):
             seen.clear()
             assert (await web.get("/api/queue", headers=headers)).status_code == 200
-            keys.append(seen[-1])
+            (key,) = set(seen) - {None}  # the runtime reads for itself meanwhile
+            keys.append(key)
     assert keys[0] == keys[1] != keys[2]
-    assert None not in keys
+    seen.clear()
     await on_disk.jobs.page()
-    assert seen[-1] is None
+    assert set(seen) == {None}
 
 
 def test_long_reads_take_turns_in_the_order_in_which_they_came() -> None:

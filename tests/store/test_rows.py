@@ -57,8 +57,15 @@ def test_the_maxima_of_requests_do_not_apply():
 
 @pytest.mark.parametrize(
     "damage",
-    [{"status": "exploded"}, {"request": Damaged()}, {"request": [1]}, {"request": {"resources": 7}}],
-    ids=["an unknown status", "no JSON", "JSON of another shape", "a part of another shape"],
+    [
+        {"status": "exploded"},
+        {"request": Damaged()},
+        {"request": [1]},
+        {"request": {"resources": 7}},
+        {"request": {"after_mode": "any"}},
+        {"request": {"best": {"loss": "least"}}},
+    ],
+    ids=["an unknown status", "no JSON", "JSON of another shape", "a part of another shape", "no mode", "no goal"],
 )
 def test_a_damaged_row_is_left_out_and_reported_once(damage, caplog):
     other = {**JOB, "job_id": "two"}

@@ -28,6 +28,9 @@ from tests.store.schemas import difference
 LATER = timedelta(minutes=5)
 """From the end of the old process to the start of this one: within the day for which keys hold, past a back-off."""
 
+RENAMED = {("lanes", "number"): "count"}
+"""Columns that have another name since then."""
+
 
 def rows_of(database):
     """Every row of every table, as {table: (columns, rows)}."""
@@ -56,7 +59,8 @@ async def test_every_row_of_0_1_0_is_there_after_the_migration(old_state):
     before = rows_of(old_state.database)
     await (await migrate(old_state)).aclose()
     after = rows_of(old_state.database)
-    for table, (columns, rows) in before.items():
+    for table, (old_columns, rows) in before.items():
+        columns = [RENAMED.get((table, column), column) for column in old_columns]
         new_columns, new_rows = after[table]
         places = [new_columns.index(column) for column in columns if (table, column) != ("events", "data")]
         rows = [tuple(row[columns.index(new_columns[place])] for place in places) for row in rows]

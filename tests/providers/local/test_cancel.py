@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import signal
 
+import attrs
 import trio
 
 from actors.jobs.records import Phase
 from actors.providers.base import CancelAck
-from tests.providers.local.stage import Stage, exists, is_alive, until
+from tests.providers.local.stage import PATIENCE, Stage, exists, is_alive, until
 
 SLEEPER = "touch ready; exec sleep 1000"
 
 
 async def test_a_cancelled_job_is_canceled(stage: Stage) -> None:
     """It is STOPPING for as long as its processes take to end."""
+    stage.options = attrs.evolve(stage.options, grace_seconds=PATIENCE)
     await stage.wrote(key := await stage.shell("trap '' TERM; touch ready; exec sleep 1000"), "ready")
     assert await stage.provider.cancel(key, {}) is CancelAck.ACCEPTED
     assert (await stage.observe(key)).phase is Phase.STOPPING
+    os.kill((await stage.started(key))["child"], signal.SIGKILL)  # as the end of the grace time would
     seen = await stage.ended(key)
     assert (seen.phase, seen.signal, seen.error, seen.proven_dead) == (Phase.CANCELED, signal.SIGKILL, None, True)
 
@@ -134,7 +137,7 @@ async def test_a_shim_that_its_job_has_stopped_obeys(stage: Stage) -> None:
 
 async def test_a_shim_that_its_job_has_stopped_keeps_the_time(stage: Stage) -> None:
     """The watch lets it go on, so that the deadline holds."""
-    key = await stage.shell("kill -STOP $PPID; touch stopped; exec sleep 1000", max_runtime=1)
+    key = await stage.shell("kill -STOP $PPID; touch stopped; exec sleep 1000", max_runtime=3)
     await stage.wrote(key, "stopped")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stage.provider.watch, lambda key: None)

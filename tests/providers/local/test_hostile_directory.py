@@ -246,7 +246,7 @@ async def test_a_job_that_was_never_started_and_cannot_be_has_an_end(
 
 async def test_a_forged_end_frees_nothing_while_the_job_lives(stage: Stage) -> None:
     """Neither beside a living shim nor after the job has killed it: the end is believed when nothing lives."""
-    script = "touch ready; setsid sleep 1000 & echo $! > pid; wait"
+    script = "setsid sleep 1000 & echo $! > new; mv new pid; wait"
     await stage.wrote(key := await stage.shell(script), "pid")
     directory = stage.directory(key)
     pid = int((directory.work / "pid").read_text())

@@ -54,7 +54,7 @@ async def stage(stage: Stage) -> Stage:
 @pytest.mark.parametrize("by", ["cancel", "max_runtime"])
 async def test_a_rank_in_a_session_of_its_own_is_asked(stage: Stage, by: str) -> None:
     """Its launcher dies of SIGTERM at once; the rank, a grandchild of the shim, has its own time to save."""
-    more = {"max_runtime": 3} if by == "max_runtime" else {}
+    more = {"max_runtime": 8} if by == "max_runtime" else {}
     key = await stage.submit(sys.executable, "-c", LAUNCH, RANK, "rank", "ends", **more)
     await stage.wrote(key, "ready-rank")
     if by == "cancel":

@@ -14,13 +14,15 @@ function chart(title, bars) {
   const box = el("div", { class: "canvas small", "aria-hidden": "true" });
   const words = el("p", { class: "quiet" });
   let plot = null;
+  let wide = false;
   let data = null;
   let Plot = null;
 
   function make() {
     plot?.destroy();
     if (!Plot || !data || box.clientWidth === 0) return;
-    const axis = { show: box.clientWidth > NARROW, stroke: sheet("--quiet"), grid: { show: false }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+    wide = box.clientWidth > NARROW;
+    const axis = { show: wide, stroke: sheet("--quiet"), grid: { show: false }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     plot = new Plot({
       width: box.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { show: false },
       scales: { y: { range: (_plot, _least, most) => [0, Math.max(most, 1)] } },
@@ -29,7 +31,10 @@ function chart(title, bars) {
     }, data, box);
   }
 
-  const sizes = new ResizeObserver(() => (plot ? plot.setSize({ width: Math.max(box.clientWidth, 50), height: HEIGHT }) : make()));
+  const sizes = new ResizeObserver(() => {
+    if (plot && wide === box.clientWidth > NARROW) plot.setSize({ width: Math.max(box.clientWidth, 50), height: HEIGHT });
+    else make();
+  });
   sizes.observe(box);
   const colours = whenColoursChange(make);
   uPlot().then((found) => { Plot = found; make(); }, () => {}); // the words below stand there in any case

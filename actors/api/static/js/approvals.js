@@ -13,7 +13,7 @@ const MOST = 500; // that one request fetches or decides
 function runs(job) {
   if (job.command) return job.command.join(" ");
   const given = Object.entries(job.params ?? {}).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`);
-  return [job.entry_point ?? `a job of ${job.provider}`, ...(job.entry_point ? given : [])].join(" ");
+  return job.entry_point ? [job.entry_point, ...given].join(" ") : null;
 }
 
 export function approvalsView(model) {
@@ -42,9 +42,9 @@ export function approvalsView(model) {
     const box = mayDecide(request) ? el("input", { type: "checkbox", "aria-label": `Select ${name}`, checked: chosen.has(request.approval_id), onchange: (event) => choose(request, event.target.checked) }) : "";
     return el("tr", {}, cell("", box, "choose"), el("th", { scope: "row" }, el("a", { href: jobPath(request.job_id) }, name)),
       cell("User", job && [job.owner, alsoRuns(job.user, request.job_id)], "user"), cell("Cost", job?.cost, "number"),
-      cell("Runs", job && [el("code", {}, job.runs), " ", el("span", { class: "quiet" }, job.needs)], "wide"),
+      cell("Runs", job && [job.runs === null ? `on ${job.provider}, by its options` : el("code", {}, job.runs), " ", el("span", { class: "quiet" }, job.needs)], "wide"),
       cell("", [request.reason, rule ? el("span", { class: "quiet" }, ` (rule ${rule})`) : ""], "wide"), cell("Needs", request.required_level),
-      cell("Expires in", remaining(request.expires_at), "number"), cell("", el("span", { class: "actions" }, decisionOf(request, name, reread))));
+      cell("Expires in", remaining(request.expires_at), "number"), cell("", el("span", { class: "actions" }, decisionOf(request, name, reread)), "decision"));
   }
 
   function described(request) {
@@ -52,7 +52,7 @@ export function approvalsView(model) {
     const rule = request.rule_id === null ? "" : (rules.get(request.rule_id) ?? `number ${request.rule_id}`);
     if (!job) return { request, name: request.job_id, job: null, rule };
     const cost = job.estimated_cost === null ? "not said" : `$${job.estimated_cost.toFixed(2)}`;
-    return { request, name: jobName(job), rule, job: { user: job.user_id, owner: owner(job), cost, runs: runs(job), needs: needs(job.resources) } };
+    return { request, name: jobName(job), rule, job: { user: job.user_id, owner: owner(job), cost, provider: job.provider, runs: runs(job), needs: needs(job.resources) } };
   }
 
   function show() {

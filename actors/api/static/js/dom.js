@@ -62,8 +62,9 @@ export function table(caption, columns, stack = true) {
   return { body, node: el("div", { class: "table" }, inner) };
 }
 
-export function cell(label, content, kind = "") {
-  return el("td", { "data-label": label, class: kind }, content === null || content === undefined ? "" : content);
+// `title`: the whole of what the sheet may cut.
+export function cell(label, content, kind = "", title = null) {
+  return el("td", { "data-label": label, class: kind, title }, content === null || content === undefined ? "" : content);
 }
 
 export function facts(pairs) {

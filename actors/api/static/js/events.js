@@ -9,7 +9,7 @@ const SHOWN = 300;
 export function eventsView(model) {
   let named = null; // the newest event when names of jobs were asked for
   const count = el("p", { class: "quiet" });
-  const list = table("Events, newest first", ["Number", "Time", "Event", "Job", "Told"]);
+  const list = table("Events, newest first", ["Number", "Time", "Event", "Job", "Details"]);
 
   function row({ event, name }) {
     return el("tr", {}, cell("Number", event.seq, "number"), cell("", when(event), "time"), cell("", words(event)),

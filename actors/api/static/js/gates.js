@@ -47,5 +47,5 @@ export function gatesOf({ changed }) {
   }
 
   const form = el("div", { class: "filters" }, labelled("Reason for a pause, shown with every job that waits", reason));
-  return { node: el("div", {}, list.node, allowed("admin", "Pausing", [form, why])), show };
+  return { node: el("div", { class: "gates" }, list.node, allowed("admin", "Pausing", [form, why])), show };
 }

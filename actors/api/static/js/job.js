@@ -27,7 +27,7 @@ export function jobView(model, jobId) {
   const path = `/api/jobs/${encodeURIComponent(jobId)}`;
   const head = el("div");
   const asked = el("div");
-  const trail = el("ol", { class: "trail", "aria-label": "What happened to this job" });
+  const trail = el("ol", { class: "trail", "aria-label": "Events of this job" });
   const about = el("p", { class: "quiet" });
   const { actions, uncertain } = actionsOf(model, jobId);
   const output = outputOf(jobId, model);
@@ -109,7 +109,7 @@ export function jobView(model, jobId) {
   const clock = setInterval(() => { if (!document.hidden && events.length && !["completed", "failed", "cancelled"].includes(events.at(-1).status)) timeline.show(events); }, TIMELINE);
   const section = (title, ...nodes) => el("section", {}, el("h2", {}, title), ...nodes);
   const node = el("div", {}, el("p", {}, el("a", { href: "#/jobs" }, "All jobs")), head,
-    section("Numbers over time", curves.node), section("States", timeline.node), section("Output", output.node), section("What was asked", asked),
-    attempts.node, notifications.node, section("What happened", trail, about));
+    section("Series", curves.node), section("States", timeline.node), section("Output", output.node), section("Request", asked),
+    attempts.node, notifications.node, section("Events", trail, about));
   return { node, update, refresh, note, leave: () => { output.stop(); curves.stop(); clearInterval(clock); } };
 }

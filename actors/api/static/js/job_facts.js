@@ -19,6 +19,8 @@ function spread(found) {
 }
 
 const pairs = (object) => Object.entries(object ?? {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
+// A GPU is known by its UUID, or by a number alone.
+const named = (devices) => devices?.map((one) => (/^\d+$/.test(one) ? `GPU ${one}` : one)).join(", ");
 const code = (text) => (text ? el("code", {}, text) : "");
 
 export function estimatesOf(job) {
@@ -30,9 +32,9 @@ export function requestOf(job) {
     ["Job", job.job_id], ["User", job.user_id], ["Organisation", job.org_id], ["Team", job.team_id], ["Provider", job.provider],
     ["Group", job.group ? el("a", { href: groupPath(job.group, job.user_id) }, job.group) : ""],
     ["Command", code(job.command?.join(" "))], ["Entry point", job.entry_point], ["Directory", code(job.cwd)],
-    ["Parameters", pairs(job.parameters)], ["Values", job.entry_point ? pairs(job.params) : ""], ["Waits for", relatives(job.waits_for)], ["Wait for it", relatives(job.dependants)],
-    ["Starts after", moment(job.start_after)], ["Needs", needs(job.resources)], ["Devices", job.devices?.join(", ")], ["Ends after", span(job.max_runtime)],
-    ["Variables set", job.environment.set.join(", ")], ["Inherited", job.environment.inherited.join(", ")], ["Asked for, not set", job.environment.not_set.join(", ")],
+    ["Parameters", pairs(job.entry_point ? job.params : job.parameters)], ["Waits for", relatives(job.waits_for)], ["Jobs waiting for it", relatives(job.dependants)],
+    ["Starts after", moment(job.start_after)], ["Needs", needs(job.resources)], ["Devices", named(job.devices)], ["Ends after", span(job.max_runtime)],
+    ["Variables set", job.environment.set.join(", ")], ["Variables inherited", job.environment.inherited.join(", ")], ["Variables not set", job.environment.not_set.join(", ")],
     ["Priority", job.priority_override === null ? job.priority : `${job.priority}, overridden`], ["Runs again", job.rerun ? `${job.reruns} of ${job.rerun.times} times` : ""],
     ["Notifies", job.notify.join(", ")], ["Retry of", job.retry_of ? el("a", { href: jobPath(job.retry_of) }, job.retry_of) : ""],
   ]);
@@ -60,7 +62,7 @@ export function attemptsOf() {
   return tableOf("Attempts", ["Attempt", "State", "Started", "Ran", "Exit", "Devices", "Message"], (one) => one.key, (one) => el("tr", {},
     el("th", { scope: "row" }, one.attempt), cell("", state(one.status ?? "not handed over", one.status ?? "pending")), cell("Started", moment(one.started_at), "time"),
     cell("Ran", took(one.started_at, one.completed_at), "number"), cell("Exit", one.signal ? `signal ${one.signal}` : one.exit_code, "number"),
-    cell("Devices", one.devices?.join(", "), "user"), cell("", one.error_message, "wide")));
+    cell("Devices", named(one.devices), "user"), cell("", one.error_message, "wide")));
 }
 
 const NOTICE = { pending: "blocked", delivered: "ok", given_up: "failed", merged: "cancelled" };

@@ -21,9 +21,9 @@ export function jobRow({ job, chosen }, choose) {
   box.checked = chosen;
   box.addEventListener("change", () => choose(job, box.checked));
   return el("tr", { class: chosen ? "chosen" : null }, el("td", { class: "choose" }, box),
-    el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job))),
-    cell("", state(word, kind)), cell("User", owner(job), "user"), cell("Provider", job.provider, "user"),
-    cell("Group", job.group ? el("a", { href: groupPath(job.group, job.user_id) }, job.group) : "", "user"), at("Submitted", job.created_at),
+    el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id), title: jobName(job) }, jobName(job))),
+    cell("", state(word, kind)), cell("User", owner(job), "user", owner(job)), cell("Provider", job.provider, "user"),
+    cell("Group", job.group ? el("a", { href: groupPath(job.group, job.user_id) }, job.group) : "", "user", job.group), at("Submitted", job.created_at),
     at("Started", job.started_at, job.started_at ? ["after ", took(job.queued_at, job.started_at)] : ""),
     at("Ended", job.completed_at, job.started_at && job.completed_at ? ["ran ", took(job.started_at, job.completed_at)] : ""),
     cell("", [progressOf(job), job.error_message || job.reason || measures(job.result)], "wide"));

@@ -22,7 +22,7 @@ export function jobTable({ sortBy, choose, chosen, chooseShown }) {
   }));
   const space = () => { const inner = el("td", { colspan: COLUMNS.length + 1 }); return { inner, node: el("tbody", { class: "space", "aria-hidden": "true", "data-key": "space" }, el("tr", {}, inner)) }; };
   const [above, below] = [space(), space()];
-  const table = el("table", { class: "stack jobs" }, el("caption", {}, "Jobs"), el("thead", {}, head), above.node, below.node);
+  const table = el("table", { class: "stack jobs" }, el("caption", { class: "unseen" }, "Jobs"), el("thead", {}, head), above.node, below.node);
   const bodies = new Map();
   const filled = new WeakMap(); // by body: what it shows
 

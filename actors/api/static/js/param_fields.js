@@ -14,7 +14,7 @@ export const escaped = (value) => (typeof value === "string" ? value.replaceAll(
 export function rulesOf(param) {
   const size = param.type === "str" ? " characters" : "";
   return [param.choices ? "" : KINDS[param.type], param.min === null ? "" : `at least ${param.min}${size}`, param.max === null ? "" : `at most ${param.max}${size}`,
-    param.pattern === null ? "" : `must match ${param.pattern}`, param.default === null ? "must be given" : `without it: ${param.default}`].filter(Boolean).join("; ");
+    param.pattern === null ? "" : `must match ${param.pattern}`, param.default === null ? "required" : `default: ${param.default}`].filter(Boolean).join("; ");
 }
 
 // The values of a sweep: one a line; of whole numbers also a range such as 1..5.

@@ -37,10 +37,10 @@ export function submitView(model, asked) {
     if (job?.command) return [from, shellPart(job)];
     if (job && !job.entry_point) return [from, el("p", {}, "It names neither an entry point nor a command, so its options are not shown here. Run it again from its page.")];
     if (points.length === 0) return [from, el("p", {}, "The configuration has no ", el("code", {}, "entry_points"), ", and this page takes no commands. On the machine itself: ", el("code", {}, "greenroom submit -- python train.py"))];
-    return [from, submitForm(points, job, asked.get("entry_point"))];
+    return [from, el("p", { class: "quiet" }, "A job names an entry point of the configuration and gives its parameters."), submitForm(points, job, asked.get("entry_point"))];
   }
 
-  const intro = may("researcher") ? el("p", { class: "quiet" }, "A job names an entry point of the configuration and gives its parameters.") : el("p", {}, allowed("researcher", "Submitting", ""));
+  const intro = may("researcher") ? "" : el("p", {}, allowed("researcher", "Submitting", ""));
   return { node: el("div", {}, el("h1", {}, "Submit"), intro, place), update: () => {}, refresh: begin };
 }
 

@@ -122,6 +122,7 @@ def _attempts() -> None:
 def _wide_jobs() -> None:
     """The longest time that a job may run, beside what it takes: what is kept for another one is lent by it."""
     op.add_column("queue_entries", sa.Column("max_runtime", sa.Float(), nullable=True))
+    op.alter_column("lanes", "number", new_column_name="count")
     op.add_column("lanes", sa.Column("head_max_runtime", sa.Float(), nullable=True))
     number = "CASE WHEN json_valid(request) THEN json_extract(request, '$.max_runtime') END"
     op.execute(
