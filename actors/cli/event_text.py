@@ -1,4 +1,4 @@
-"""Events in words for people, and the stream of events as documents."""
+"""Events as sentences for people, and the stream of events as documents."""
 
 from __future__ import annotations
 

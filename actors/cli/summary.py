@@ -56,7 +56,11 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _unended(plan: Plan, jobs: list[dict[str, Any]], interrupted: bool) -> list[str]:
-    """Blocked jobs with the command that approves them; running ones, which continue, with how to cancel them (C5)."""
+    """Lines about jobs that have not ended (C5).
+
+    Blocked jobs come with the command that approves them, running ones, which continue, with the command that cancels
+    them.
+    """
     lines = []
     blocked = [job for job in jobs if job["queue_status"] == "blocked"]
     if blocked:
@@ -81,7 +85,7 @@ def _unended(plan: Plan, jobs: list[dict[str, Any]], interrupted: bool) -> list[
 
 
 def _jq(log: str, job: dict[str, Any] | None) -> str:
-    """A shell command that works as pasted."""
+    """A shell command that can be pasted as it is."""
     chosen = f'select(.correlation_id == "{job["correlation_id"]}") | ' if job is not None else ""
     program = f'{chosen}"\\(.timestamp) \\(.level) \\(.message)"'
     return f"jq -r {shlex.quote(program)} {shlex.quote(log)}"
