@@ -41,14 +41,16 @@ class Lines:
 
     def begin(self, board: Board) -> None:
         """The runtime is ready: print where its state is, and commands for a second terminal."""
-        state = f"Greenroom runs on {self._plan.settings.state_dir}" + (
-            f", its log is {self._log}" if self._log else ""
-        )
-        click.echo(f"{state}.")
+        log = f" Its log is {self._log}." if self._log else ""
+        click.echo(f"Greenroom is running. Its state is in {self._plan.settings.state_dir}.{log}")
         for text in board.notes:
             click.secho(plain(text), fg="yellow")
         click.echo("In a second terminal, from this directory:")
-        for name, what in (("watch", "every change"), ("queue", "waiting jobs, and why"), ("tree", "the actors")):
+        for name, what in (
+            ("watch", "every change"),
+            ("queue", "waiting jobs, and why"),
+            ("tree", "the actors and servers"),
+        ):
             click.echo(f"  {self._plan.typed(name)}    # {what}")
         click.echo()
         jobs = board.jobs()

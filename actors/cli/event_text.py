@@ -47,7 +47,7 @@ def _happened(event: Document, typed: Callable[..., str]) -> str:
     if why and str(why) not in text:
         text += f": {why}"
     if event["type"] == EventType.APPROVAL_REQUESTED:
-        text += f"; {typed('approve', short(event['approval_id']))}"
+        text += f"; to approve it: {typed('approve', short(event['approval_id']))}"
     return text
 
 

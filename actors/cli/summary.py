@@ -37,13 +37,15 @@ def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) 
     for job in failed[:_MOST_ROWS]:
         click.secho(f"{name_of(job)} failed: {plain(note(job))}", fg="red")
     if failed:
-        click.echo(f"its output: {plan.typed('logs', short(failed[0]['job_id']))}\n")
+        click.echo(f"Output of {name_of(failed[0])}: {plan.typed('logs', short(failed[0]['job_id']))}\n")
     if unended := _unended(plan, jobs, interrupted):
         click.echo("\n".join([*unended, ""]))
     if log is not None:
-        click.echo(f"The log is {log}. The entries of one job:\n  {_jq(log, next(iter(failed or jobs), None))}")
+        shown = next(iter(failed or jobs), None)
+        about = "All its lines" if shown is None else f"Its lines about {name_of(shown)}"
+        click.echo(f"The log is {log}. {about}:\n  {_jq(log, shown)}")
     for user, group, compared in board.comparisons:
-        click.echo(f"\nGroup {plain(group)}, also by: {plan.typed('compare', group, '--user', user)}")
+        click.echo(f"\nGroup {plain(group)}; this table again: {plan.typed('compare', group, '--user', user)}")
         print_comparison(compared)
 
 
