@@ -91,6 +91,13 @@ def clean_text(text: str, limit: int) -> str:
     return f"{text[:limit]}… [cut: {length} characters]" if length > limit else text
 
 
+def _is_number(value: object) -> bool:
+    """Whether a value is a number, a boolean or null, and so no secret."""
+    with ForeignCode():
+        return value is None or isinstance(value, numbers.Number)
+    return False
+
+
 class Sanitizer:
     """Makes the `extra` object of one line. Not reusable, because it counts what it has used of the limits."""
 
@@ -203,7 +210,7 @@ class Sanitizer:
             name = self._key(key)
             while name in out:
                 name += "'"  # 1 and "1" are two keys here and would be one in JSON
-            secret = key_names_secret(name) and not isinstance(item, (int, float, type(None)))
+            secret = key_names_secret(name) and not _is_number(item)
             out[name] = MASK if secret else self.value(item, depth)
         if len(value) > len(items):
             out["…"] = f"[cut: {len(value) - len(items)} more fields]"

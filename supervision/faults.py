@@ -20,7 +20,7 @@ import fnmatch
 import os
 import random
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import trio
@@ -78,9 +78,15 @@ class Rule:
     do: Fault = attrs.field(converter=Fault)
     occurrence: int | None = attrs.field(validator=optional(checks.whole(least=1)))
     probability: float | None = attrs.field(validator=optional(checks.number(finite=True)))
-    exc: BaseException | type[BaseException] | None
+    exc: BaseException | type[BaseException] | None = attrs.field()
     delay: float = attrs.field(validator=checks.number(finite=True))
     seen: int = 0
+
+    @exc.validator
+    def _check_exc(self, field: attrs.Attribute[Any], exc: object) -> None:
+        kind = exc if isinstance(exc, type) else type(exc)
+        if exc is not None and not issubclass(kind, BaseException):
+            raise SpecError(field.name, f"must be an exception or a class of them, not {exc!r}")
 
     def __attrs_post_init__(self) -> None:
         if (self.occurrence is None) == (self.probability is None):
@@ -115,7 +121,7 @@ class FaultPlan:
 
     def __init__(self, seed: int | None = None, *, strict: bool = True) -> None:
         if seed is None:
-            seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(2**32))
+            seed = _seed_of_environment()
         if not isinstance(seed, int):
             raise SpecError("seed", f"must be a whole number, not {seed!r}")
         self.seed = seed
@@ -197,6 +203,16 @@ class FaultPlan:
                 error.add_note(f"the plan did nothing there: {missed}")
         elif missed is not None:
             raise SpecError("point", missed)
+
+
+def _seed_of_environment() -> int:
+    given = os.environ.get(SEED_VARIABLE)
+    if not given:
+        return random.SystemRandom().randrange(2**32)
+    try:
+        return int(given)
+    except ValueError:
+        raise SpecError("seed", f"must be a whole number in {SEED_VARIABLE}, not {given!r}") from None
 
 
 #: The plan in force, or None. Test this before calling a point.

@@ -118,9 +118,15 @@ class JobEventsQuery:
 
 @attrs.frozen
 class RetryRequest:
-    """``with_dependants``: also submit again the jobs that were cancelled because this one did not complete."""
+    """``with_dependants``: also submit again the jobs that were cancelled because this one did not complete.
+
+    ``changes``: what the new job has instead, as a merge patch (RFC 7396) of the request: null removes a value, a key
+    that is not named stays as it is. Fields: ``config_name``, ``group``, ``priority_override``, ``max_runtime``,
+    ``idempotency_key``, and key by key ``resources``, ``params`` and ``spec``.
+    """
 
     with_dependants: bool = False
+    changes: Mapping[str, Any] | None = attrs.field(default=None, validator=maximum.Tree(maxima.SPEC))
 
 
 @attrs.frozen

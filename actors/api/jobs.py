@@ -170,10 +170,10 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
 
 
 async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
-    """Submit an ended job again as a new job of yours, with the fields that you may set."""
+    """Submit an ended job again as a new job of yours, with ``changes``, and with the fields that you may set."""
     job, *others = await call.runtime.jobs.submit_again(
         call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
-        check=call.query.check,
+        check=call.query.check, changes=call.body.changes,
     )  # fmt: skip
     warnings = [text for one in (job, *others) for text in one.warnings]
     also_submitted = [one.job.job_id for one in others]

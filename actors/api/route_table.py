@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
@@ -35,14 +36,23 @@ class RouteTable(BaseRoute):
                 best = (match, child, route)
         return best
 
+    def allowed(self, scope: Scope) -> str:
+        """The methods of this path, all its routes together, as the header ``Allow`` has them."""
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        routes = self._by_beginning.get(_beginning(path), self._routes)
+        there = [one for one in routes if isinstance(one, Route) and one.matches(scope)[0] is not Match.NONE]
+        return ", ".join(sorted({method for route in there for method in route.methods or ()}))
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As Starlette asks each route."""
         match, child, route = self.find(scope)
-        return match, {**child, _CHOSEN: route}
+        return match, {**child, _CHOSEN: route if match is not Match.PARTIAL else None}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the route that matched answer."""
-        await scope[_CHOSEN].handle(scope, receive, send)
+        """Let the route that matched answer. Raises ``HTTPException`` 405 where none of this path has the method."""
+        if (route := scope[_CHOSEN]) is None:
+            raise HTTPException(405, headers={"Allow": self.allowed(scope)})
+        await route.handle(scope, receive, send)
 
 
 def _path(route: BaseRoute) -> str:

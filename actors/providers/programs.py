@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from typing import Any
 
 import attrs
 
@@ -46,6 +47,17 @@ def resource_faults(request: JobRequest, capacity: Capacity, there_is: str) -> l
             faults.append(f"resources.{name} must be 0 or more")
         elif requested is not None and there is not None and requested > there:
             faults.append(f"resources.{name}: {requested} requested, {there_is} {describe_capacity(capacity)}")
+    return faults
+
+
+def environment_faults(env: Mapping[Any, Any], ours: Set[str], path: str = "env") -> list[str]:
+    """What is wrong with these variables, each text beginning with ``path``; ``ours``: what the provider sets."""
+    faults = [f"{path}.{name} is set by the provider itself" for name in sorted(ours & set(env))]
+    for name, value in env.items():
+        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
+            faults.append(f"{path}: {name!r:.80} cannot be the name of a variable")
+        elif not isinstance(value, str) or "\0" in value:
+            faults.append(f"{path}.{name} must be a text without NUL characters")
     return faults
 
 

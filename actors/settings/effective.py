@@ -14,7 +14,7 @@ from actors.jobs.quantities import without_unit
 from actors.settings.providers import ProviderSettings
 from actors.settings.sections import NAMES
 from actors.settings.settings import Settings
-from actors.settings.variables import LOG_DEFAULTS
+from actors.settings.variables import LOG_DEFAULTS, LOG_VALUES
 from actors.validation import join
 from actors.validation.units import as_written
 from logconf.masking import MASK, key_names_secret, mask_text
@@ -38,7 +38,9 @@ def effective(settings: Settings, environ: Mapping[str, str] | None = None) -> l
     environ = os.environ if environ is None else environ
     rows = [Row(path, _masked(path, value), _source(settings, path)) for path, value, _ in _leaves(settings)]
     for variable, default in LOG_DEFAULTS.items():
-        given = environ.get(variable)
+        given = environ.get(variable, "").strip()
+        if given.casefold() not in LOG_VALUES.get(variable, (given.casefold(),)):
+            given = ""  # the default holds, and the log has a WARNING
         rows.append(Row(variable, given or default, "environment" if given else "default"))
     return rows
 

@@ -11,6 +11,7 @@ import attrs
 from actors.jobs.quantities import wait_of
 from actors.settings.variable_names import APPROVAL_INTERVAL, POLL_INTERVAL
 from actors.validation import CheckedError
+from logconf.setup import LEVELS
 
 
 class SettingsError(CheckedError):
@@ -37,6 +38,11 @@ LOG_DEFAULTS: Mapping[str, str | None] = {
     "SIMPLETUNER_LOG_FORMAT": "json",
     "SIMPLETUNER_LOG_FILE": None,
 }
+LOG_VALUES: Mapping[str, tuple[str, ...]] = {
+    "SIMPLETUNER_LOG_LEVEL": tuple(level.lower() for level in LEVELS),
+    "SIMPLETUNER_LOG_FORMAT": ("json", "text"),
+}
+"""What is known, in small letters; with anything else the default holds."""
 
 
 def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float | None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import attrs
 from generator import Mutant
@@ -26,7 +25,7 @@ TESTS = {
     "actors/expiry.py": ("tests/ledger/test_approvals.py",),
 }
 """Unit tests of what has none of its own name, where nothing is recorded."""
-SECONDS_OF_TESTS = 30.0
+SECONDS_OF_TESTS = 10.0
 """Of processor time, as recorded: what the tests of one mutant take together at most, its own and the fastest first."""
 
 
@@ -47,42 +46,54 @@ def unit_tests(file: str) -> list[str]:
 
 @attrs.frozen
 class Record:
-    """What record.py wrote: the parts (tests or worlds) with their seconds, and which of them execute which line."""
+    """What record.py wrote: the parts (tests or worlds) with their seconds, and which of them execute which line.
+
+    ``files``: by file and digest, for each line the numbers of ``sets`` of numbers of parts.
+    """
 
     parts: list[tuple[str, float]]
     sets: list[list[int]]
-    files: dict[str, Any]
+    files: dict[tuple[str, str], dict[str, list[int]]]
 
     @classmethod
-    def read(cls, path: Path) -> Record | None:
-        """None where there is none."""
-        return cls(**json.loads(path.read_text())) if path.is_file() else None
+    def read(cls, *paths: Path) -> Record | None:
+        """All of these files together; None where there are none."""
+        whole = cls([], [], {})
+        for found in (json.loads(path.read_text()) for path in paths):
+            parts, sets = len(whole.parts), len(whole.sets)
+            whole.parts.extend((name, seconds) for name, seconds in found["parts"])
+            whole.sets.extend([number + parts for number in one] for one in found["sets"])
+            for name, file in found["files"].items():
+                lines = whole.files.setdefault((name, file["digest"]), {})
+                for line, number in file["lines"].items():
+                    lines.setdefault(line, []).append(number + sets)
+        return whole if whole.parts else None
 
     def executing(self, mutant: Mutant) -> list[tuple[str, float]] | None:
         """Which parts execute what is changed; None where that is not known, since the file is another one today.
 
         What is executed at the import concerns whatever executes anything of the file.
         """
-        known = self.files.get(mutant.file)
-        if known is None or known["digest"] != digest(mutant.file):
+        lines = self.files.get((mutant.file, digest(mutant.file)))
+        if lines is None:
             return None
-        lines: dict[str, int] = known["lines"]
-        here = [str(line) for line in range(mutant.line, mutant.last + 1)] if mutant.in_function else lines
-        found = {number for line in here if line in lines for number in self.sets[lines[line]]}
-        return [tuple(self.parts[number]) for number in sorted(found)]  # type: ignore[misc]
+        here = [str(line) for line in range(mutant.line, mutant.last + 1)] if mutant.in_function else list(lines)
+        found = {part for line in here for number in lines.get(line, ()) for part in self.sets[number]}
+        return [self.parts[number] for number in sorted(found)]
 
 
-def tests_of(mutant: Mutant, record: Record | None) -> list[str]:
-    """Tests by their ids, in the order in which they are tried; without a record the files or folders of them."""
+def tests_of(mutant: Mutant, record: Record | None, seconds: float) -> list[str]:
+    """Tests by their ids, in the order in which they are tried; the files or folders of those that are not recorded."""
     known = None if record is None else record.executing(mutant)
-    if known is None:
+    if record is None or known is None:
         return unit_tests(mutant.file)
-    own = tuple(f"{path}::" for path in unit_tests(mutant.file) if path.endswith(".py"))
-    return list(_affordable(sorted(known, key=lambda part: (not part[0].startswith(own or ("-",)), part[1]))))
+    own = [path for path in unit_tests(mutant.file) if path.endswith(".py")]
+    recorded = {name.partition("::")[0] for name, _ in record.parts}
+    ordered = sorted(known, key=lambda part: (part[0].partition("::")[0] not in own, part[1]))
+    return [*(path for path in own if path not in recorded), *_affordable(ordered, seconds)]
 
 
-def _affordable(parts: Iterable[tuple[str, float]]) -> Iterable[str]:
-    left = SECONDS_OF_TESTS
+def _affordable(parts: Iterable[tuple[str, float]], left: float) -> Iterable[str]:
     for name, seconds in parts:
         left -= seconds
         if left < 0:

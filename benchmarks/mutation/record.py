@@ -1,13 +1,15 @@
 """Which tests or simulated worlds execute which lines: ``record.py tests PATH...`` or ``record.py worlds LAST``.
 
 With coverage.py (``pip install -e '.[dev]'``), once; what it finds lies in ``.mutants/`` and holds as long as a file's
-content does. Whoever failed here is left out: a change is noticed only by what passes without it.
+content does. What several runs recorded is used together. Whoever failed here is left out: a change is noticed only by
+what passes without it.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,14 +74,16 @@ class Recorder:
         path.parent.mkdir(exist_ok=True)
         found = {"parts": [[part, self.seconds[part]] for part in parts], "sets": list(sets), "files": files}
         path.write_text(json.dumps(found))
-        print(f"{len(parts)} recorded in {path.relative_to(ROOT)}; left out, since they failed: {sorted(self.failed)}")
+        print(f"{len(parts)} recorded in {path.relative_to(ROOT)}; {len(self.failed)} left out, since they failed:")
+        print(*sorted(self.failed)[:20], sep="\n")
 
 
 def main(what: str, *rest: str) -> None:
     """Record the tests of these folders, or the worlds up to this number."""
     recorder = Recorder()
     if what == "tests":
-        pytest.main([*OPTIONS, *(rest or FOLDERS)], plugins=[recorder])
+        with tempfile.TemporaryDirectory() as folder:  # pytest's own is removed when others start often
+            pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *(rest or FOLDERS)], plugins=[recorder])
     else:
         from actors.simulation import simulate
 
@@ -89,7 +93,7 @@ def main(what: str, *rest: str) -> None:
                 print(f"world {seed}: {violation}")
                 recorder.failed.add(str(seed))
             recorder.end(str(seed))
-    recorder.write(KEPT / f"{what}.json")
+    recorder.write(KEPT / f"{'-'.join([what, *(Path(one).name for one in rest)])}.json")
 
 
 if __name__ == "__main__":

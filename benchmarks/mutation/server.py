@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
@@ -149,4 +150,5 @@ if __name__ == "__main__":
     imports = Imports()
     import actors.simulation  # noqa: F401 - so that no fork imports it
 
-    pytest.main([*OPTIONS, *FOLDERS], plugins=[Server(imports)])
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is removed when others start often
+        pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *FOLDERS], plugins=[Server(imports)])

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,7 +95,8 @@ def tested(tests: Sequence[str]) -> int:
     there = [file for file in files if (ROOT / file).exists()]
     if not there:
         return 0
-    status = pytest.main(["-x", *OPTIONS, *there], plugins=[_Selection(tests)])
+    with tempfile.TemporaryDirectory() as folder:
+        status = pytest.main(["-x", *OPTIONS, f"--basetemp={folder}/tests", *there], plugins=[_Selection(tests)])
     return 0 if status == pytest.ExitCode.NO_TESTS_COLLECTED else int(status)
 
 

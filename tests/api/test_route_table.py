@@ -53,3 +53,19 @@ def test_a_request_is_compared_with_few_routes() -> None:
 
     RouteTable([Counted(route.path, route.endpoint) for route in ROUTES if isinstance(route, Route)]).find(scope)
     assert 0 < len(asked) < len(ROUTES) / 2
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/jobs", "GET, HEAD, POST"),
+        ("/api/jobs/1", "DELETE, GET, HEAD"),
+        ("/api/jobs/1/cancel", "DELETE, GET, HEAD, POST"),  # a job may be named 1/cancel
+        ("/api/prune", "POST"),
+        ("/api/none", ""),
+    ],
+)
+@pytest.mark.parametrize("root", ["", "/mounted"])
+def test_what_may_be_done_instead_is_of_all_routes_of_the_path(path: str, methods: str, root: str) -> None:
+    scope = {"type": "http", "method": "PATCH", "path": root + path, "root_path": root, "headers": []}
+    assert TABLE.allowed(scope) == methods

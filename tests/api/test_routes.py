@@ -106,6 +106,12 @@ async def test_a_refusal_is_a_problem_with_reason_field_and_id(
     assert body["correlation_id"] == response.headers["x-correlation-id"] == "asked-1"
 
 
+async def test_a_method_that_a_path_does_not_have_gets_those_that_it_has(edge: Any) -> None:
+    """RFC 9110, section 10.2.1: all of them, also where each has a route of its own."""
+    response = await edge.http.delete("/api/jobs")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
 async def test_a_job_has_the_correlation_id_of_its_request(edge: Any) -> None:
     body = {"provider": "scripted", "user_id": "ana"}
     response = await edge.http.post("/api/jobs", json=body, headers={"X-Correlation-ID": "trail-7"})

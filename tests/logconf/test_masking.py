@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -55,6 +57,17 @@ def test_numbers_booleans_and_null_are_never_masked(value: Any) -> None:
         logger.info("token=%s", value, extra={"token": value, "nested": {"secret": value}})
     assert lines[0]["extra"] == {"token": value, "nested": {"secret": value}}
     assert lines[0]["message"] == f"token={value}"
+
+
+def test_other_kinds_of_numbers_are_not_masked_either_and_what_cannot_be_asked_is() -> None:
+    class Liar:
+        @property
+        def __class__(self) -> Any:
+            raise OSError
+
+    with capture_logs() as lines:
+        logger.info("x", extra={"token": Decimal("3.50"), "secret": Fraction(1, 2), "password": Liar(), "after": 1})
+    assert lines[0]["extra"] == {"token": 3.5, "secret": 0.5, "password": "***", "after": 1}
 
 
 TEXTS = [

@@ -248,12 +248,20 @@ def test_without_a_seed_the_environment_decides(monkeypatch):
         ("occurrence", {"occurrence": 0}),
         ("probability", {"probability": 1.5}),
         ("delay", {"occurrence": 1, "delay": -1}),
+        ("exc", {"occurrence": 1, "exc": "ValueError"}),
+        ("exc", {"occurrence": 1, "exc": int}),
     ],
 )
 def test_a_wrong_rule_names_the_field(field, wrong):
     with pytest.raises(SpecError) as caught:
         FaultPlan(seed=1).at("x", **wrong)
     assert caught.value.field == field
+
+
+def test_a_seed_in_the_environment_that_is_no_number_is_named(monkeypatch):
+    monkeypatch.setenv("SUPERVISION_FAULT_SEED", "seven")
+    with pytest.raises(SpecError, match="seed: must be a whole number in SUPERVISION_FAULT_SEED, not 'seven'"):
+        FaultPlan()
 
 
 def test_off_a_point_costs_the_test_of_a_variable():

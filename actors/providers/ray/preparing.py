@@ -21,9 +21,9 @@ from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.entry_points import entry_point_faults
 from actors.providers.errors import Invalid
-from actors.providers.programs import Program, program_of, resource_faults
+from actors.providers.programs import Program, environment_faults, program_of, resource_faults
 from actors.providers.ray.options import RayOptions
-from actors.providers.ray.runtime_env import OURS, environment_faults, is_remote, merged, runtime_env_faults
+from actors.providers.ray.runtime_env import OURS, is_remote, merged, runtime_env_faults
 from actors.providers.specs import read_spec
 from actors.validation import Format, Wrong
 from actors.validation.values import OR_MORE
@@ -72,7 +72,7 @@ def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
     program = program_of(request, options.entry_points, faults)
     if program.entry is not None:
         faults += entry_point_faults(request, program.entry, _OF_COMMANDS)
-    faults += environment_faults(program.env, "env")
+    faults += environment_faults(program.env, OURS)
     if (spec := read_spec(request.spec, RaySpec, faults)) is not None:
         faults += runtime_env_faults(spec.runtime_env, "spec.runtime_env")
         faults += [
