@@ -23,11 +23,13 @@ FILE_VARIABLE = "SIMPLETUNER_LOG_FILE"
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 QUIET_LOGGERS = ("httpx", "httpcore", "hypercorn.access")
-"""Loggers that say something for every request; set to WARNING."""
+"""Loggers that write a line for every request; they are set to WARNING."""
 
 OUR_LOGGERS = ("actors", "supervision", "logconf")
-"""Loggers that get a `CorrelationIDFilter`, as the root logger and our handler do: handlers of the host's own below
-them then have `record.correlation_id`, too."""
+"""Loggers that get a `CorrelationIDFilter`, like the root logger and our handler.
+
+Handlers that a host has put on them then have `record.correlation_id`, too.
+"""
 
 _logger = logging.getLogger("logconf")
 
@@ -43,7 +45,7 @@ Stream = TextIO | Path | _Stdout | None
 
 
 def get_logger(name: str) -> logging.Logger:
-    """The standard library's logger of this name. There is nothing special about it."""
+    """The standard library's logger of this name, unchanged."""
     return logging.getLogger(name)
 
 
@@ -118,9 +120,11 @@ def _open_sinks(
 
 
 def init_from_env(environ: Mapping[str, str] | None = None, *, stream: Stream = STDOUT) -> None:
-    """Configure from SIMPLETUNER_LOG_LEVEL (default INFO), SIMPLETUNER_LOG_FORMAT (`json` or `text`) and
-    SIMPLETUNER_LOG_FILE (optional). An unknown level or format is a WARNING naming variable and value, and the default
-    holds. `environ` defaults to the process's; `stream` as in `configure_structured_logging`.
+    """Configure logging from SIMPLETUNER_LOG_LEVEL (default INFO), SIMPLETUNER_LOG_FORMAT (`json`, the default, or
+    `text`) and SIMPLETUNER_LOG_FILE (optional).
+
+    For an unknown level or format there is a WARNING with the variable and the value, and the default is used.
+    `environ`: the process's by default; `stream`: as in `configure_structured_logging`.
     """
     env = os.environ if environ is None else environ
     raw_level = env.get(LEVEL_VARIABLE, "").strip() or "INFO"
@@ -141,7 +145,7 @@ def _warn_unknown(variable: str, value: str, default: str, known: tuple[str, ...
 
 
 def flush(seconds: float = 2.0) -> None:
-    """Wait until every line logged before has been written, at most so long in all. Blocks the thread."""
+    """Wait until every line logged before has been written, at most `seconds` in all. Blocks the thread."""
     handler = installed_handler()
     if handler is not None:
         handler.flush(seconds)
@@ -195,7 +199,7 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
 
 
 def _drop_report(render: Renderer) -> Callable[[int, int], bytes]:
-    """What makes the line that stands where lines were dropped."""
+    """Makes the line that is written in place of dropped lines."""
 
     def report(dropped: int, urgent: int) -> bytes:
         extra = {"dropped": dropped, "dropped_warning_and_above": urgent}

@@ -16,7 +16,7 @@ from actors.cli.tables import plain
 from actors.jobs.statuses import TERMINAL_JOBS
 
 _PAGE_BYTES = 65_536
-"""Of the first page of an output that is followed over the network."""
+"""Bytes of the first page of an output that is followed over the network."""
 
 
 @click.command()
@@ -29,9 +29,9 @@ _PAGE_BYTES = 65_536
 def logs(job: str, follow: bool, tail: int | None, since: str | None, attempt: int | None, config: str | None) -> None:
     """Print the output of a JOB, byte for byte.
 
-    --since prints all output since that time, and perhaps some from just before it: a second, or up to a minute in
-    jobs that run for hours. With --follow, if a job runs again, the output of the
-    next attempt follows; over the network it continues after a lost connection.
+    --since prints all output since that time, and perhaps some from just before it: a second, or up to a minute in jobs
+    that run for hours. With --follow, if a job runs again, the output of the next attempt follows; over the network it
+    continues after a lost connection.
     """
     out = sys.stdout.buffer
     client = Client(config)

@@ -1,14 +1,14 @@
-"""Reading events as they are written, and saying what can no longer be read.
+"""Reading events as they are written, and reporting which ones can no longer be read.
 
 Rows are the truth. The newest events are also kept as they were published, in one list that all readers share
-(:class:`RecentEvents`), so that an event costs no query however many read it. A reader has no queue but a place: the
-number of the last event that it looked at. It takes what comes after its place, from that list where the list reaches
-back so far without a gap, else from rows. A reader that resumes begins with rows: the list may still hold events that
-were removed since, and the reader got a gap for those.
+(:class:`RecentEvents`), so that an event costs no query, however many readers there are. A reader has no queue, only a
+place: the number of the last event that it looked at. It takes the events after its place from that list if the list
+reaches back to it without a gap, else from rows. A reader that resumes begins with rows: the list may still have events
+that were removed since, for which the reader got a gap.
 
 Between two looks a reader waits for a wake, which its filter on the bus leaves for each event that it wants. The wake
-is one slot of a channel and there before the reader looks, so none is lost: an event that comes while it reads leaves a
-wake behind, and one wake too many costs a look.
+is one slot of a channel, which exists before the reader looks, so no event is missed: an event that comes while the
+reader looks leaves a wake, and an unnecessary wake costs one look.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _EVENT_PAGE = 500
 
 
 class RecentEvents:
-    """The newest events as they were published, without a gap among them."""
+    """The newest events as they were published, without a gap between them."""
 
     def __init__(self, most: int = _EVENT_PAGE) -> None:
         self._most = most
         self._kept: list[Event] = []
 
     def keep(self, event: Event) -> None:
-        """Take an event that was committed; one that was seen already is passed over."""
+        """Add an event that was committed; one that was added before is ignored."""
         if self._kept and event.seq <= self._kept[-1].seq:
             return
         if self._kept and event.seq != self._kept[-1].seq + 1:
@@ -51,18 +51,20 @@ class RecentEvents:
 
     @property
     def newest(self) -> int:
-        """The number of the newest event; 0 where there is none."""
+        """The number of the newest event; 0 if there is none."""
         return self._kept[-1].seq if self._kept else 0
 
     def after(self, seq: int) -> list[Event] | None:
-        """All that came after number ``seq``; None where that can only be read from rows."""
+        """All events after number ``seq``; None if they can only be read from rows."""
         if not self._kept or seq < self._kept[0].seq - 1 or seq > self._kept[-1].seq:
             return None
         return self._kept[seq - self._kept[0].seq + 1 :]
 
 
 class EventReader:
-    """Reads the events of one runtime. ``counted``: entered by each reader, so that they can be counted."""
+    """Reads the events of one runtime. ``counted``: a context that each reader enters, so that readers can be
+    counted.
+    """
 
     def __init__(
         self, ledger: Ledger, bus: Bus, counted: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -88,7 +90,7 @@ class EventReader:
     async def past_events(
         self, *, after: int = 0, limit: int = _EVENT_PAGE, **filters: Unpack[EventFilters]
     ) -> Page[Event]:
-        """Events that are there already, in order."""
+        """Events that exist already, in order."""
 
         def query(connection: Connection) -> Page[Event]:
             found, more = event_rows.page(connection, after, limit=limit, **filters)
@@ -97,7 +99,7 @@ class EventReader:
         return await self._ledger.read(query)
 
     async def gap(self, after: int) -> Gap | None:
-        """What a reader who saw everything up to number ``after`` can no longer get; None: nothing is missing."""
+        """The events that can no longer be read after number ``after``; None: none is missing."""
 
         def query(connection: Connection) -> Gap | None:
             last = event_rows.written(connection)
@@ -109,7 +111,9 @@ class EventReader:
         return await self._ledger.read(query)
 
     async def place_to_begin(self, after: int | None) -> tuple[int, Gap | None]:
-        """After which number a reader goes on that saw everything up to ``after`` (None: up to now), and its gap."""
+        """The number after which a reader continues that has read everything up to ``after`` (None: up to now), and
+        its gap.
+        """
         gap = await self.gap(LARGEST_SEQ if after is None else after)
         if after is None:
             return (LARGEST_SEQ if gap is None else gap.resume), None
@@ -136,11 +140,7 @@ class Events:
         self._wakes: trio.MemoryReceiveChannel[None] | None = None
 
     async def __aenter__(self) -> Events:
-        try:
-            await self._begin()
-        except BaseException:
-            self.close()
-            raise
+        await self._begin()
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -174,7 +174,7 @@ class Events:
         return self._ready.popleft()
 
     async def _begin(self) -> None:
-        send, self._wakes = trio.open_memory_channel[None](1)
+        send, wakes = trio.open_memory_channel[None](1)
         is_wanted = self._is_wanted
 
         def wake(event: Event) -> bool:
@@ -183,12 +183,13 @@ class Events:
                     send.send_nowait(None)
             return False
 
-        held = self._held  # in this order: an event may come until the subscription has ended
-        held.callback(self._wakes.close)
-        held.callback(send.close)
-        held.enter_context(self._reader.counted())
-        held.enter_context(self._reader.bus.subscribe(Event, where=wake))
-        self._seq = self._after if self._after is not None else await self._reader.last()
+        with ExitStack() as held:  # in this order: an event may come until the subscription has ended
+            held.callback(wakes.close)
+            held.callback(send.close)
+            held.enter_context(self._reader.counted())
+            held.enter_context(self._reader.bus.subscribe(Event, where=wake))
+            self._seq = self._after if self._after is not None else await self._reader.last()
+            self._held, self._wakes = held.pop_all(), wakes
 
     async def _look(self) -> None:
         """Take what is there, from the list of recent events or a page of rows."""

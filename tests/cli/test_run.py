@@ -56,7 +56,7 @@ def test_a_port_that_is_taken_is_said_where_the_run_begins(terminal: Any, job_fi
         name = job_file("jobs:\n - {command: ['true']}\n")
         done = terminal.type("run", "--file", name, "--until-idle", "--config", str(config))
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Greenroom runs on ")
+    assert lines[0].startswith("Greenroom is running. Its state is in ")
     assert lines[1] == (
         f"HTTP is not served: cannot listen on 127.0.0.1:{port}: Address already in use. "
         "Change it in section http and start again"
