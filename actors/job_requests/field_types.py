@@ -160,7 +160,7 @@ _RERUN = _record(
     {"times": _whole(), "on": _NAMES, "exit_codes": _list("a list of whole numbers", _whole()), "delay": _number()},
 )
 _BY_FIELD: Mapping[str, Check] = {
-    **{field.name: _text for field in attrs.fields(JobRequest) if field.type in ("str", "str | None")},
+    **{field.name: _text for field in attrs.fields(JobRequest) if str(field.type) in ("str", "str | None")},
     "command": _WORDS,
     "params": _mapping,
     "env": _texts_by_name,
