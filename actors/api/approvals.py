@@ -60,10 +60,8 @@ async def withdraw(call: Call[Nothing, Nothing]) -> ApprovalDocument:
 
 async def decide_many(call: Call[DecisionRequest, Nothing]) -> DecisionsDocument:
     """Approve or reject many requests, each for itself: one that cannot be decided hinders no other."""
-    runtime, who = (
-        call.runtime,
-        {"by": call.by, "level": call.peer.level},
-    )  # without a supervisor all is refused at once
+    runtime = call.runtime  # without a supervisor all is refused at once
+    who = {"by": call.by, "level": call.peer.level}
     if call.body.decision == "approve":
         decide = partial(runtime.approve, **who)
     else:

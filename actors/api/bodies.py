@@ -117,9 +117,15 @@ class JobEventsQuery:
 
 @attrs.frozen
 class RetryRequest:
-    """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly."""
+    """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly.
+
+    ``changes``: what the new job has instead, as a merge patch (RFC 7396) over the request: null takes a value away, a
+    key that is not named stays as it is. Fields: ``config_name``, ``group``, ``priority_override``, ``max_runtime``,
+    ``idempotency_key``, and key by key ``resources``, ``params`` and ``spec``.
+    """
 
     with_dependants: bool = False
+    changes: Mapping[str, Any] | None = attrs.field(default=None, validator=maximum.Tree(maxima.SPEC))
 
 
 @attrs.frozen

@@ -169,10 +169,10 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
 
 
 async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
-    """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
+    """Make a new job of yours that asks for the same as an ended one but for ``changes``, as far as you may ask it."""
     job, *others = await call.runtime.jobs.submit_again(
         call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
-        check=call.query.check,
+        check=call.query.check, changes=call.body.changes,
     )  # fmt: skip
     warnings = [text for one in (job, *others) for text in one.warnings]
     also_submitted = [one.job.job_id for one in others]

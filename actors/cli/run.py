@@ -119,7 +119,6 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         init_from_env(stream=_opened(path))
     else:
         init_from_env({**os.environ, "SIMPLETUNER_LOG_FILE": path}, stream=None)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # creating the schema is no news
     for secret in secrets(settings):
         register_secret(secret)
     settings.log_notes(logging.getLogger("actors.settings"))

@@ -51,23 +51,35 @@ class Jobs(Submitting):
         return (await self.submit_again(job_id, submitter=submitter))[0].job
 
     async def submit_again(
-        self, job_id: str, *, submitter: Submitter = THE_PROGRAM, with_dependants: bool = False, check: bool = True
+        self,
+        job_id: str,
+        *,
+        submitter: Submitter = THE_PROGRAM,
+        with_dependants: bool = False,
+        check: bool = True,
+        changes: Mapping[str, Any] | None = None,
     ) -> list[Accepted]:
         """:meth:`retry`, with what was found wrong with the request; ``check``: as in :meth:`submit_many`.
 
         ``with_dependants``: also all that were cancelled because of that job (E3); the job itself is the first. Over
-        the network only those of ``submitter``: nobody's job becomes another's by the way.
+        the network only those of ``submitter``: nobody's job becomes another's by the way. ``changes``: what the job
+        itself has instead (:mod:`actors.job_requests.changes`).
         """
         job = await self.row((await self.named(job_id)).job.job_id)
         owner = submitter.user_id if submitter.source in NETWORK else None
         others = await self._ledger.read(cancelled_because_of, job, owner) if with_dependants else ()
-        return await self.retry_all((job, *others), submitter, check=check)
+        return await self.retry_all((job, *others), submitter, check=check, changes=changes)
 
     async def retry_all(
-        self, jobs: Sequence[Job], submitter: Submitter = THE_PROGRAM, *, check: bool = True
+        self,
+        jobs: Sequence[Job],
+        submitter: Submitter = THE_PROGRAM,
+        *,
+        check: bool = True,
+        changes: Mapping[str, Any] | None = None,
     ) -> list[Accepted]:
-        """:meth:`retry` of all of ``jobs`` in one submission, or of none of them."""
-        new = [self.again(one, submitter) async for one in InTurns(jobs)]
+        """:meth:`retry` of all of ``jobs`` in one submission, or of none of them; ``changes``: of the first."""
+        new = [self.again(one, submitter, changes if one is jobs[0] else None) async for one in InTurns(jobs)]
         return await self._accept(new, check=check)
 
     # Changing.

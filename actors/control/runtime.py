@@ -44,27 +44,34 @@ Config = Callable[[], list[dict[str, Any]]]
 NOT_RUNNING = "no supervisor runs here, and this needs one; start one: greenroom run"
 
 
-class Reading:
-    """What the rows alone can answer, where no supervisor runs (C4).
-
-    Its ledger refuses to write, so each operation of a subject that would change something is refused.
-    """
+class _Subjects:
+    """What rows can answer, with a supervisor and without one."""
 
     def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
-        self.client_faults = ClientFaults()
         self.config = config
-        self.event_reader = EventReader(context.ledger, Bus())
-        self.jobs = Jobs(context, self.event_reader)
         self.queue = Queue(context)
         self.approvals = Approvals(context)
         self.rules = Rules(context)
         self.notifications = Notifications(context)
         self.series = Series(context, best)
         self.entry_points = entry_points
+
+
+class Reading(_Subjects):
+    """What the rows alone can answer, where no supervisor runs (C4).
+
+    Its ledger refuses to write, so each operation of a subject that would change something is refused.
+    """
+
+    def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
+        super().__init__(context, config, best, entry_points)
+        self.client_faults = ClientFaults()
+        self.event_reader = EventReader(context.ledger, Bus())
+        self.jobs = Jobs(context, self.event_reader)
         self.log_reader = LogReader(context, self.jobs)
 
 
-class Runtime:
+class Runtime(_Subjects):
     """A runtime that runs. Beside its subjects it has the operations that most programs need under short names.
 
     ``recheck``: has the poller ask about a job now. ``unhealthy``: reasons for health that the actors give themselves.
@@ -88,20 +95,14 @@ class Runtime:
         recheck: Recheck,
         unhealthy: Callable[[], Iterable[str]],
     ) -> None:
+        super().__init__(context, config, best, entry_points)
         self.context = context
         self.tallies = tallies
         self.client_faults = tallies.client_faults
-        self.config = config
         self.event_reader = EventReader(context.ledger, bus, tallies.subscribed)
         self.jobs = Jobs(context, self.event_reader, retention_days)
         self.removing = Removing(context)
         self.selections = Selections(context, self.jobs, self.removing)
-        self.queue = Queue(context)
-        self.approvals = Approvals(context)
-        self.rules = Rules(context)
-        self.notifications = Notifications(context)
-        self.series = Series(context, best)
-        self.entry_points = entry_points
         self.log_reader = LogReader(context, self.jobs, recheck)
         self.deliveries = Deliveries(context, tallies, recheck)
         self.dead_letters = DeadLetters(registry)

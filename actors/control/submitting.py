@@ -13,12 +13,14 @@ import attrs
 
 from actors.control.context import Subject
 from actors.control.early_checks import early_warnings
+from actors.job_requests.changes import changed
 from actors.job_requests.field_types import type_fault
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.matrices import refusal
 from actors.job_requests.rights import (
     THE_PROGRAM,
     Submitter,
+    authorized,
     check_open,
     check_targets,
     retried,
@@ -142,11 +144,14 @@ class Submitting(Subject):
                 accepted[index] = attrs.evolve(accepted[index], warnings=(*accepted[index].warnings, *some))
         return accepted
 
-    def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
-        """What :meth:`retry` of ``job`` submits. Raises :class:`Refused` where it may not be retried."""
+    def again(self, job: Job, submitter: Submitter = THE_PROGRAM, changes: Mapping[str, Any] | None = None) -> NewJob:
+        """What :meth:`retry` of ``job`` submits, with ``changes``. Raises :class:`Refused` where it may not be."""
         if not job.is_terminal:
             raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
-        request = _complete(retried(job.request, submitter, job.job_id))
+        request = retried(job.request, submitter, job.job_id)
+        if changes:
+            request = authorized(changed(request, changes), submitter)
+        request = _complete(request)
         targets = usable_targets(request.notify, submitter, self._ledger.outbox.options)
         request = attrs.evolve(request, parameters=job.request.parameters, notify=targets)
         return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)

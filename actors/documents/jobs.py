@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
+from actors.documents.masked import masked
 from actors.documents.notifications import NotificationDocument, notification_document
 from actors.jobs.dependencies import Relatives
 from actors.jobs.environment import not_set
@@ -114,6 +115,7 @@ class JobDocument(TypedDict):
     ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
     since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
     ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
+    ``spec``: options of its provider, secrets among them as ``***``; null in lists.
     ``devices``: those that it got, such as GPUs by UUID or index. ``output_directory``: where it keeps what it leaves,
     if that is on this machine.
     """
@@ -130,6 +132,7 @@ class JobDocument(TypedDict):
     command: list[str] | None
     entry_point: str | None
     params: Document
+    spec: Document | None
     cwd: str | None
     environment: EnvironmentDocument
     resources: ResourcesDocument
@@ -187,6 +190,7 @@ def job_document(view: JobView) -> JobDocument:
     return from_fields(
         JobDocument, job, entry, view, request,
         command=[shown(word) for word in request.command] if request.command is not None else None,
+        spec=None if view.attempts is None else masked(request.spec),
         cwd=None if request.cwd is None else shown(request.cwd),
         environment=_environment(request),
         resources=from_fields(ResourcesDocument, request.resources),

@@ -7,8 +7,9 @@ starts from an image of a migrated, empty database.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Self
 
@@ -35,6 +36,16 @@ class Disk:
         self.after: Callable[[str], None] | None = None
         self.failures: list[tuple[str, tuple[str, int]]] = []
         self.failed = 0
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Nothing happens to the statements of this block: what is to happen is the runtime's."""
+        held = self.before, self.after, self.failures
+        self.before, self.after, self.failures = None, None, []
+        try:
+            yield
+        finally:
+            self.before, self.after, self.failures = held
 
     def passing(self, statement: str) -> None:
         """What is to happen at the beginning of ``statement``."""

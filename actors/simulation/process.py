@@ -282,10 +282,7 @@ class Process(trio.abc.Instrument):
 
     def _read_unpublished(self) -> None:
         """Take the events that were committed and not published: the next process's readers find them in the rows."""
-        disk = self.world.database.disk
-        waiting, disk.failures = disk.failures, []  # they are for the runtime
-        with engine().connect() as connection:
+        with self.world.database.disk.silent(), engine().connect() as connection:
             for event in event_rows.after(connection, self.replay.last, limit=10_000):
                 self._take(event)
-        disk.failures = waiting
         self.world.judging.judge_noted()

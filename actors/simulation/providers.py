@@ -17,6 +17,7 @@ from actors.providers.errors import OutcomeUnknown, ProviderError, RateLimited, 
 from actors.providers.scripted import Asked, Fault, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.provider import asked_for
 from actors.simulation.checker import Checker
+from actors.simulation.devices import Devices
 from actors.simulation.pinned import source
 from actors.simulation.world import Killed, World
 from logconf.context import current_correlation_id
@@ -60,6 +61,7 @@ class ProviderServer(ScriptedRemote):
         self._late: list[tuple[float, DelayedSubmission]] = []
         self.world = world
         self.checker = checker
+        self.devices = Devices(name, world)
         self._draw = source(world.seed, f"network to {name}")
         self._draw_loss = source(world.seed, f"nodes of {name}")
 
@@ -110,6 +112,7 @@ class ProviderServer(ScriptedRemote):
         """Start a run, even if another one has the same ``key``."""
         run = super().accept(key, token, asked, context, endless=endless)
         self.world.say(f"{self.name} accepts {key}")
+        self.devices.lease(run, self.now())
         self.world.note(self.checker.accepted, self.name, run)
         return run
 
@@ -204,13 +207,14 @@ class SimulatedProvider(ScriptedProvider):
     def _look(self, key: str, handle: Handle, fault: Fault | None) -> Observation | None:
         run = self.remote.by_handle(key, handle.get("run"))
         at = self._server.seen_at()
-        if fault is None and run is not None and at < self.remote.now():
-            return run.timeline.observe(at)
-        return super()._look(key, handle, fault)
+        is_old = fault is None and run is not None and at < self.remote.now()
+        seen = run.timeline.observe(at) if run is not None and is_old else super()._look(key, handle, fault)
+        return seen if run is None or seen is None else self._server.devices.added(run, seen)
 
     def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:
         plain = super()._submitted(run, existed=existed)
-        return attrs.evolve(plain, handle={"run": run.run_id, "id": run.run_id})
+        seen = plain.observation and self._server.devices.added(run, plain.observation)
+        return attrs.evolve(plain, handle={"run": run.run_id, "id": run.run_id}, observation=seen)
 
     async def _comes_back(self, answer: T) -> T:
         await trio.sleep(self._server.latency())

@@ -41,6 +41,7 @@ class Rule(StrEnum):
     LANES_HOLD = "lanes hold what is ready"
     LANES_COUNT = "lanes count their entries"
     STATUS_COUNTS = "counts by status are the rows'"
+    SHOWN = "what is shown is what is there"
     # Requests of clients.
     NOT_LOST = "no acknowledged job is lost"
     REFUSED_NO_ROW = "a refused request leaves no row"
@@ -55,6 +56,7 @@ class Rule(StrEnum):
     LATE_APPROVAL = "an expired approval never approves"
     DEADLINE = "approvals expire at their deadline"
     LEVEL = "a decision needs its level"
+    RULES = "approval rules are what was last said"
     BEFORE_APPROVAL = "no submission before its approval"
     # Waiting.
     RETRY_AFTER = "Retry-After is kept"
@@ -86,6 +88,7 @@ class Rule(StrEnum):
     ATTEMPTS_SPENT = "only a failed attempt is spent"
     RERUNS = "no more runs than asked"
     NO_RERUN_OF_CANCELLED = "what is asked to end is not run again"
+    DEVICES = "a device is leased once"
     AS_THEY_RAN = "jobs end as they ran"
     NO_ORPHANS = "no orphans"
     SETTLES = "all settles without faults"
@@ -108,8 +111,8 @@ IN_EVERY_WORLD = frozenset(
     {
         Rule.NO_GAP, Rule.PUBLISHED, Rule.KNOWN_EVENTS, Rule.STATUS_IN_EVENTS, Rule.IN_TABLE, Rule.FINAL, Rule.CAUSED,
         Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
-        Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES, Rule.ENDS_FOLLOWED,
-        Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
+        Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES,
+        Rule.ENDS_FOLLOWED, Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
         Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,
     }
 )  # fmt: skip

@@ -177,6 +177,9 @@ class Simulation:
         if event.type == EventType.JOB_DISPATCHED:
             self._order.claimed(event)
         self._causes.changed(event, account, happened)
+        if event.type in ("job_rerun", "job_status_changed") and event.job_id is not None:
+            runs = self.checker.runs_of(event.job_id)
+            self._servers["exact"].devices.shown(event, runs)
 
     def run(self) -> None:
         """Everything, until the end or the first violation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 
+from actors.control.context import Context
 from actors.jobs.records import ApprovalStatus, JobStatus, Phase
 from actors.jobs.refusal import Refused
 from actors.providers.scripted import Run
@@ -12,7 +13,9 @@ from actors.simulation.audit import audit
 from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.process import Process
+from actors.simulation.rule_changes import change_rules
 from actors.simulation.rules import Rule
+from actors.simulation.shown import judge_shown
 from actors.simulation.target_options import TARGETS
 from actors.simulation.targets import judge, unsent
 from actors.simulation.waiting import Waiting
@@ -85,6 +88,8 @@ async def settle(
     world.database.disk.failures.clear()
     world.say("no faults from now on")
     await trio.sleep(1)
+    context = Context(runtime.ledger, runtime.providers.guarded, world.clock)
+    _judge_shown(process, context, "without faults")
     for name in ("scheduler", "poller", "expiry", "notifier"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
     world.scheduler_hangs = False
@@ -101,9 +106,19 @@ async def settle(
         await trio.sleep(ROUND)
         if not _unsettled(world) and not unsent(world):
             break
+    await change_rules(world, runtime)
+    _judge_shown(process, context, "after the end")
     left, waiting_for = _unsettled(world)[:5], unsent(world)[:5]
     world.note(world.require, not left, Rule.SETTLES, f"jobs, their entries and submissions: {left}")
     world.note(world.require, not waiting_for, Rule.SETTLES, f"notifications, their targets and states: {waiting_for}")
+
+
+def _judge_shown(process: Process, context: Context, moment: str) -> None:
+    """First the rows: what is shown of wrong ones says less."""
+    world = process.world
+    world.judging.ask(audit, world, process.replay)
+    if not world.violations:
+        world.judging.ask(judge_shown, world, context.for_decision, moment)
 
 
 async def enable_targets(runtime: RunningRuntime) -> None:

@@ -196,6 +196,14 @@ def _runs_again(draw: Random, at: float, name: str) -> Iterator[Step]:
     yield Step(at + draw.uniform(10.0, 50.0), "cancel", {"marker": f"{name}-1"})
 
 
+def _has_devices(draw: Random, at: float, name: str) -> Iterator[Step]:
+    """A job has a GPU, is interrupted, and runs again, on another one perhaps."""
+    rerun = {"times": 1, "on": ["interrupted"], "delay": draw.choice([5.0, 20.0])}
+    asked = _request(draw, "exact", 20.0, rerun=rerun, resources=[1, draw.choice([1, 1, 2])], priority_override=50)
+    asked["spec"]["interruptions"] = 1
+    yield _submit(at, name, asked)
+
+
 _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float], ...] = (
     (_cancelled, 0.9),
     (_paused, 0.9),
@@ -211,5 +219,6 @@ _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float],
     (_ordered, 0.6),
     (_left_in_hands, 0.5),
     (_steps_back, 0.6),
+    (_has_devices, 0.3),
 )
 """Each with the share of worlds that have it."""

@@ -26,11 +26,7 @@ from actors.store.rows import read_all, read_one
 from actors.store.schema import ended_parents, queue_entries
 from actors.store.schema import lanes as lane_rows
 
-_FIELDS = (
-    "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
-    "not_before", "started_at", "completed_at", "error_message", "wait_seconds", "start_after", "start_wait_seconds",
-    "unfinished_parents", "is_awaited", "reruns", "run_first_attempt", "restored",
-)  # fmt: skip
+_FIELDS = tuple(field.name for field in attrs.fields(QueueEntry) if field.name != "status")
 
 
 def to_row(entry: QueueEntry, owner: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,9 @@
 """Which revision of the schema a database has, and bringing it to the newest.
 
-Alembic is imported only where an older schema is migrated: it costs more to load than the rest of the store.
+The table in which the revision stands is called as Alembic calls it, which 0.1.0 used.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
@@ -15,7 +13,6 @@ from actors.store.schema import metadata
 
 NEWEST = "0005"
 KNOWN = frozenset({"0002", "0003", "0004", NEWEST})
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def stored_revision(connection: Connection) -> str | None:
@@ -41,11 +38,11 @@ def bring_up_to_date(connection: Connection) -> None:
     if revision is None:
         _create(connection)
     else:
-        _migrate(connection)
+        _migrate(connection, revision)
 
 
 def _create(connection: Connection) -> None:
-    """Build the newest schema at once in an empty database. A test holds it equal to the migrations' result."""
+    """Build the newest schema at once in an empty database. A test holds it equal to the result of migrations."""
     dialect.begin(connection)
     metadata.create_all(connection, checkfirst=False)
     derived.create(connection)
@@ -57,15 +54,9 @@ def _create(connection: Connection) -> None:
     connection.exec_driver_sql("COMMIT")
 
 
-def _migrate(connection: Connection) -> None:
-    from alembic import command
-    from alembic.config import Config
+def _migrate(connection: Connection, before: str) -> None:
+    from actors.store.migrating import migrate
 
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["connection"] = connection
-    if not connection.in_transaction():
-        connection.begin()  # so that Alembic takes part in the transaction, and does not commit it
     dialect.begin(connection)
-    command.upgrade(config, "head")
+    migrate(connection, before)
     connection.exec_driver_sql("COMMIT")

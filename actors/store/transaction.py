@@ -136,17 +136,9 @@ class Transaction:
         first = self._counter() + 1
         written, rows = [], []
         for seq, (type_, job_id, correlation_id, data, encoded, origin) in enumerate(self._pending, first):
-            written.append(Event(seq, self.now, type_, job_id, correlation_id, data, origin))
-            rows.append(
-                {
-                    "seq": seq,
-                    "time": self.now,
-                    "type": type_,
-                    "job_id": job_id,
-                    "correlation_id": correlation_id,
-                    "data": EncodedJSON(encoded),
-                }
-            )
+            row: Any = {"seq": seq, "time": self.now, "type": type_, "job_id": job_id, "correlation_id": correlation_id}
+            written.append(Event(**row, data=data, origin=origin))
+            rows.append({**row, "data": EncodedJSON(encoded)})
         _NEW.run_many(self.connection, rows)
         _COUNT_ON.run(self.connection, last=written[-1].seq)
         return written

@@ -1,13 +1,15 @@
 """Which tests or simulated worlds execute which lines: ``record.py tests PATH...`` or ``record.py worlds LAST``.
 
 With coverage.py (``pip install -e '.[dev]'``), once; what it finds lies in ``.mutants/`` and holds as long as a file's
-content does. Whoever failed here is left out: a change is noticed only by what passes without it.
+content does. What several runs recorded is used together. Whoever failed here is left out: a change is noticed only by
+what passes without it.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 import coverage  # noqa: E402 - after the path
 import pytest  # noqa: E402
-from places import FOLDERS, KEPT, OPTIONS, PLACES, digest  # noqa: E402
+from places import ELSEWHERE, FOLDERS, KEPT, OPTIONS, PLACES, digest  # noqa: E402
 
 
 class Recorder:
@@ -28,6 +30,8 @@ class Recorder:
         wanted = [f"{ROOT}/{place}" + ("" if place.endswith(".py") else "/*") for place in PLACES]
         self._coverage = coverage.Coverage(data_file=None, include=wanted, config_file=False)
         self._coverage.start()
+        files = [path.relative_to(ROOT) for place in PLACES for path in (ROOT / place).rglob("*.py")]
+        self._digests = {file: digest(file) for file in [*files, *map(Path, PLACES)] if (ROOT / file).is_file()}
         self.seconds: dict[str, float] = {}
         self.failed: set[str] = set()
 
@@ -68,18 +72,20 @@ class Recorder:
                 executed = tuple(sorted(numbers[one] for one in contexts if one in numbers))
                 lines[line] = sets.setdefault(executed, len(sets))
             file = Path(name).relative_to(ROOT)
-            files[file.as_posix()] = {"digest": digest(file), "lines": lines}
+            files[file.as_posix()] = {"digest": self._digests[file], "lines": lines}
         path.parent.mkdir(exist_ok=True)
         found = {"parts": [[part, self.seconds[part]] for part in parts], "sets": list(sets), "files": files}
         path.write_text(json.dumps(found))
-        print(f"{len(parts)} recorded in {path.relative_to(ROOT)}; left out, since they failed: {sorted(self.failed)}")
+        print(f"{len(parts)} recorded in {path.relative_to(ROOT)}; {len(self.failed)} left out, since they failed:")
+        print(*sorted(self.failed)[:20], sep="\n")
 
 
 def main(what: str, *rest: str) -> None:
     """Record the tests of these folders, or the worlds up to this number."""
     recorder = Recorder()
     if what == "tests":
-        pytest.main([*OPTIONS, *(rest or FOLDERS)], plugins=[recorder])
+        with tempfile.TemporaryDirectory() as folder:  # pytest's own is removed when others start often
+            pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *(rest or (*FOLDERS, *ELSEWHERE))], plugins=[recorder])
     else:
         from actors.simulation import simulate
 
@@ -89,7 +95,7 @@ def main(what: str, *rest: str) -> None:
                 print(f"world {seed}: {violation}")
                 recorder.failed.add(str(seed))
             recorder.end(str(seed))
-    recorder.write(KEPT / f"{what}.json")
+    recorder.write(KEPT / f"{'-'.join([what, *(Path(one).name for one in rest)])}.json")
 
 
 if __name__ == "__main__":

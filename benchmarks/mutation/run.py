@@ -8,13 +8,14 @@ noticed, ``--kept /dev/null`` everything). The figures come with their confidenc
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import queue
-import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from equivalent import reason_of
 from generator import Mutant, mutants_of
-from places import KEPT, PLACES, ROOT, Record, tests_of, worlds_of
+from places import KEPT, PLACES, ROOT, SECONDS_OF_TESTS, Record, tests_of, worlds_of
 from tries import Tries
 
 SECONDS = 900.0
@@ -51,12 +52,16 @@ class Result:
 
 
 def drawn(places: Sequence[str], seed: int, number: int) -> list[Mutant]:
-    """So many mutants of these files and folders, by the seed alone."""
+    """So many mutants of these files and folders, by the seed: the same ones after a change elsewhere."""
     files = [path for place in places for path in _files(ROOT / place)]
-    everything = [mutant for path in files for mutant in mutants_of(path, ROOT)]
-    draw = random.Random(seed)
-    draw.shuffle(everything)
-    return everything[:number]
+    drawn_by: list[tuple[bytes, Mutant]] = []
+    for path in files:
+        seen: Counter[str] = Counter()
+        for mutant in mutants_of(path, ROOT):
+            seen[mutant.text] += 1
+            name = f"{seed} {mutant.file} {mutant.text} {seen[mutant.text]}"
+            drawn_by.append((hashlib.sha256(name.encode()).digest(), mutant))
+    return [mutant for _, mutant in sorted(drawn_by, key=lambda one: one[0])[:number]]
 
 
 def _files(place: Path) -> list[Path]:
@@ -100,11 +105,12 @@ class Kept:
 class Trier:
     """Tries mutants one after another, or says what is known of them."""
 
-    def __init__(self, kept: Kept, worlds: int, seconds: float, end: float) -> None:
+    def __init__(self, kept: Kept, worlds: int, test_seconds: float, seconds: float, end: float) -> None:
         self._kept = kept
         self._worlds = worlds
+        self._test_seconds = test_seconds
         self._end = end
-        self._tests, self._reached = Record.read(KEPT / "tests.json"), Record.read(KEPT / "worlds.json")
+        self._tests, self._reached = (Record.read(*KEPT.glob(f"{what}*.json")) for what in ("tests", "worlds"))
         self.tries: queue.Queue[Tries] = queue.Queue()
         self._seconds = seconds
 
@@ -132,7 +138,7 @@ class Trier:
         if time.monotonic() >= self._end:
             raise TimeoutError
         request = (
-            {"tests": tests_of(mutant, self._tests)}
+            {"tests": tests_of(mutant, self._tests, self._test_seconds)}
             if what == "tests"
             else {"worlds": worlds_of(mutant, self._worlds, self._reached)}
         )
@@ -154,19 +160,20 @@ class Trier:
 @click.option("--only", type=click.Choice(PLACES), help="Of this place alone.")
 @click.option("--worlds", type=int, default=30, show_default=True, help="Worlds for what the tests let pass.")
 @click.option("--simulation-only", is_flag=True, help="Without the unit tests.")
+@click.option("--test-seconds", type=float, default=SECONDS_OF_TESTS, show_default=True, help="Of tests, at most.")
 @click.option("--survivors", is_flag=True, help="Try again what nobody noticed.")
 @click.option("--minutes", type=float, default=math.inf, help="Begin no more of them after so long.")
 @click.option("--seconds", type=float, default=SECONDS, show_default=True, help="For one trial at the most.")
 @click.option("--workers", type=int, default=1, show_default=True)
 @click.option("--kept", type=click.Path(path_type=Path), default=KEPT / "results.json", help="Results of before.")
 def main(
-    seed: int, number: int, only: str | None, worlds: int, simulation_only: bool, survivors: bool, minutes: float,
-    seconds: float, workers: int, kept: Path,
+    seed: int, number: int, only: str | None, worlds: int, simulation_only: bool, survivors: bool, test_seconds: float,
+    minutes: float, seconds: float, workers: int, kept: Path,
 ) -> None:  # fmt: skip
     """Try mutants."""
     click.echo(f"seed {seed}")
     mutants = drawn([only] if only else PLACES, seed, number)
-    trier = Trier(Kept(kept, forget=survivors), worlds, seconds, time.monotonic() + 60 * minutes)
+    trier = Trier(Kept(kept, forget=survivors), worlds, test_seconds, seconds, time.monotonic() + 60 * minutes)
     results = list[tuple[Mutant, Result]]()
 
     def one(mutant: Mutant) -> tuple[Mutant, Result | None]:

@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
@@ -24,7 +25,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 import pytest  # noqa: E402 - the path is set above
 from patch import CannotPatch, Functions, Imports  # noqa: E402
-from places import FOLDERS, OPTIONS, ROOT  # noqa: E402
+from places import ELSEWHERE, FOLDERS, OPTIONS, ROOT  # noqa: E402
 from trial import Finder, limit, selected, violated  # noqa: E402
 
 from tests import left_processes  # noqa: E402
@@ -149,4 +150,5 @@ if __name__ == "__main__":
     imports = Imports()
     import actors.simulation  # noqa: F401 - so that no fork imports it
 
-    pytest.main([*OPTIONS, *FOLDERS], plugins=[Server(imports)])
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is removed when others start often
+        pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *FOLDERS, *ELSEWHERE], plugins=[Server(imports)])

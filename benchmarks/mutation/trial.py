@@ -12,6 +12,7 @@ import importlib.util
 import json
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ import pytest  # noqa: E402 - the path is set above
 from generator import mutated  # noqa: E402
 from places import OPTIONS, ROOT  # noqa: E402
 
-CPU_SECONDS = 15
+CPU_SECONDS = 8
 """Of the processor, for one test or world: many times what any takes. What does not end is noticed by that."""
 
 
@@ -94,7 +95,8 @@ def tested(tests: Sequence[str]) -> int:
     there = [file for file in files if (ROOT / file).exists()]
     if not there:
         return 0
-    status = pytest.main(["-x", *OPTIONS, *there], plugins=[_Selection(tests)])
+    with tempfile.TemporaryDirectory() as folder:
+        status = pytest.main(["-x", *OPTIONS, f"--basetemp={folder}/tests", *there], plugins=[_Selection(tests)])
     return 0 if status == pytest.ExitCode.NO_TESTS_COLLECTED else int(status)
 
 

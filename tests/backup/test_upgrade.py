@@ -69,7 +69,7 @@ async def test_what_was_restored_from_it_is_migrated_and_its_jobs_are_looked_up(
     ]
     settings = Settings.default(state_dir=new, environ={})
     async with open_runtime(settings, Parts(clock=clock, providers=providers)) as runtime:
-        with trio.fail_after(60):
+        with trio.fail_after(120):
             while (await runtime.restore.to_look_up()) != {}:  # noqa: ASYNC110 - the poller says nothing at the end
                 await trio.sleep(0.1)
         expected = {one["job_id"]: one for one in old_state.expected["jobs"].values()}

@@ -16,6 +16,23 @@ pytestmark = marks
 AXE = Path(os.environ.get("GREENROOM_TEST_AXE", ""))
 WIDTHS = (360, 390, 1280)
 LONG = "a-name-without-any-place-to-break-it-" * 5
+ALIKE = """() => {
+  const colour = (node, name) => getComputedStyle(node).getPropertyValue(name);
+  const found = [];
+  for (const bar of document.querySelectorAll("svg.gauge, svg.slots")) {
+    const [one, other] = [".part, .taken", ".whole, .free"].map((part) => bar.querySelector(part));
+    if (one && other && colour(one, "fill") === colour(other, "fill")) found.push(bar.outerHTML.slice(0, 200));
+  }
+  const links = [...document.querySelectorAll("nav:not([hidden]) a")];
+  const current = links.find((link) => link.hasAttribute("aria-current"));
+  for (const link of links) {
+    if (current && link !== current && colour(link, "border-bottom-color") === colour(current, "border-bottom-color")) {
+      found.push(link.textContent);
+    }
+  }
+  return found;
+}"""
+"""What looks alike and is not: parts of bars, the page that is shown among the links."""
 FOUND = """async () => {
   const { violations, passes } = await axe.run();
   const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]);
@@ -122,6 +139,20 @@ def test_nothing_scrolls_sideways(page_of_scheme: Page, served: Served, places: 
             if found > width:
                 wide[name, width] = found
     assert wide == {}
+
+
+def test_forced_colours_and_reduced_motion(
+    browser: Browser, stage: Stage, served: Served, places: dict[str, str]
+) -> None:
+    """Nothing moves by itself; what colour alone would tell apart differs in the system's colours, too."""
+    with page_of(browser, forced_colors="active", reduced_motion="reduce") as page:
+        page.goto(stage.link())
+        page.get_by_role("navigation").wait_for()
+        for name, place in places.items():
+            go(page, served, name, place)
+            open_everything(page)
+            assert page.evaluate("document.getAnimations().length") == 0, name
+            assert page.evaluate(ALIKE) == [], name
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is missing: npm install axe-core, as .ci/run does")

@@ -55,7 +55,7 @@ def test_a_page_outlives_the_supervisor_and_misses_nothing(stage_of_its_own: Sta
             )
         seen = numbers(page)[::-1]
         assert seen == stage.events(seen[0] - 1)
-        expect(log.get_by_text("done: 12 epochs")).to_be_visible()
+        expect(log.get_by_role("region", name="Output")).to_contain_text("done: 12 epochs")
         written = log.get_by_role("region", name="Output").inner_text().splitlines()
         epochs = [line.split()[1] for line in written if line.startswith("epoch")]
         assert epochs == [f"{number}/12" for number in range(1, 13)]
@@ -64,7 +64,7 @@ def test_a_page_outlives_the_supervisor_and_misses_nothing(stage_of_its_own: Sta
 
 
 def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Browser) -> None:
-    """kill -9 below all of them: each says so, and shows what happened since without a reload."""
+    """kill -9 below all of them: each says so, and shows what happened since without a reload; what is typed stays."""
     stage = stage_of_its_own
     with ExitStack() as supervisors, ExitStack() as browsers:
         first = supervisors.enter_context(serving(stage.config, stage.state, kill=True))
@@ -72,7 +72,7 @@ def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Br
         shown = {
             "jobs": "after", f"jobs/{job}": "cancelled", "group/both?user=ana": "after", "queue": "behind",
             "approvals": "asked for later", "events": "job submitted", "actors": "scheduler", "health": "all is well",
-            "devices": "paused meanwhile", "submit": "Entry point",
+            "devices": "paused meanwhile", "submit?entry_point=training": "Entry point",
         }  # fmt: skip
         pages = {}
         for place in shown:
@@ -80,6 +80,8 @@ def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Br
             pages[place].goto(stage.link())
             pages[place].get_by_role("navigation").wait_for()
             pages[place].goto(at(first, place))
+        form = pages["submit?entry_point=training"]
+        form.get_by_label("epochs", exact=True).fill("3")
         supervisors.close()
         for page in pages.values():
             expect(page.locator("#connection")).to_contain_text("Disconnected: the supervisor does not answer.")
@@ -91,6 +93,9 @@ def test_every_page_outlives_the_supervisor(stage_of_its_own: Stage, browser: Br
         for place, page in pages.items():
             expect(page.locator("#connection")).to_have_text("")
             expect(page.get_by_role("main").get_by_text(shown[place]).first).to_be_visible()
+        expect(form.get_by_label("epochs", exact=True)).to_have_value("3")
+        form.get_by_role("button", name="Submit").click()
+        expect(form.get_by_role("heading", name="1 job submitted")).to_be_visible()
 
 
 def test_a_connection_that_is_silent_is_looked_after(stage: Stage, page: Page, served: Served) -> None:

@@ -133,6 +133,36 @@ def test_a_job_runs_again_with_changes(page: Page, served: Served, stage: Stage)
     assert (second["resources"]["cpus"], second["group"], second["priority_override"]) == (1, "tries", 7)
 
 
+def test_a_job_of_options_runs_again_with_changes(page: Page, served: Served, stage: Stage) -> None:
+    """Only what was changed is sent: a value that is not shown stays what it is."""
+    spec = {"duration": 0.5, "metrics": {"api_key": "kept-7361", "loss": 0.5}}
+    first = stage.submit("of-options", spec=spec, group="tries")
+    stage.ended(first["job_id"])
+    page.goto(at(served, f"jobs/{first['job_id']}"))
+    expect(page.get_by_role("main")).to_contain_text('metrics {"api_key":"***","loss":0.5}')
+    page.get_by_role("link", name="Again with changes").click()
+    options = page.get_by_label("Options of there")
+    shown = options.input_value()
+    assert "kept-7361" not in shown
+    for wrong, why in (("{", "This is no JSON"), (shown.replace("duration", "durration"), "spec.durration")):
+        options.fill(wrong)
+        page.get_by_role("button", name="Submit").click()
+        expect(sentence(options)).to_contain_text(why)
+    options.fill(shown.replace("0.5\n  }", "0.25\n  }"))
+    page.get_by_label("Name").fill("of-other-options")
+    page.get_by_label("Group").fill("")
+    page.get_by_label("CPU slots").fill("2")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="1 job submitted")).to_be_visible()
+    page.get_by_role("link", name="of-other-options").click()
+    expect(page.get_by_role("heading", name="of-other-options")).to_be_visible()
+    second = stage.ask("GET", "/api/jobs/of-other-options")
+    stage.ended(second["job_id"])
+    assert (second["retry_of"], second["group"], second["resources"]["cpus"]) == (first["job_id"], None, 2)
+    result = stage.ask("GET", "/api/jobs/of-other-options")["result"]
+    assert (result["api_key"], result["loss"]) == ("kept-7361", 0.25)
+
+
 def test_a_command_is_shown_for_a_shell_and_never_sent(page: Page, served: Served, stage: Stage) -> None:
     job = stage.submit(
         MARKUP, provider="local", spec=None, command=["echo", MARKUP, "it's"], cwd="/tmp", group="shell"

@@ -134,6 +134,7 @@ def test_the_two_rules_that_come_with_it(
     decided = first_match(DEFAULT_RULES, facts(first=first, user_levels=levels, estimated_cost=cost))
     assert (decided.name if decided else None) == name
     assert {one.required_approver_level for one in DEFAULT_RULES} == {"lead"}
+    assert [(one.rule_id, one.priority, one.is_active) for one in DEFAULT_RULES] == [(1, 10, True), (2, 20, True)]
 
 
 @pytest.mark.parametrize(

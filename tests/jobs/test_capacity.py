@@ -66,3 +66,10 @@ def test_what_is_kept_is_taken_last() -> None:
 def test_memory_is_told_in_a_unit_that_people_read(memory: int, words: str) -> None:
     room = Room.of(Capacity(memory=0))
     assert room.shortage(Resources(cpus=0, memory=memory)) == (words, "memory")
+
+
+def test_only_what_is_short_is_named_and_the_first_of_it_by_its_name() -> None:
+    room = Room.of(Capacity(cpus=2, gpus=1, memory=GIB))
+    assert room.shortage(Resources(cpus=2, gpus=2, memory=GIB)) == ("waiting for 2 GPUs, 1 free", "gpus")
+    words = "waiting for 3 CPUs, 2 free; 2 GiB of memory, 1 GiB free"
+    assert room.shortage(Resources(cpus=3, gpus=1, memory=2 * GIB)) == (words, "cpus")

@@ -10,6 +10,8 @@ import pytest
 from actors.jobs import bounds
 from actors.ledger import deliveries as deliveries_of_the_ledger
 from actors.ledger import dispatch, observe, rerun
+from actors.providers import guard
+from actors.simulation.rules import Rule
 
 
 def proof_of_an_end(patch: pytest.MonkeyPatch) -> None:
@@ -64,6 +66,22 @@ def given_back_in_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(bounds, "gives_back_in_time", lambda _now, max_runtime, _grace, _before: max_runtime is not None)
 
 
+def devices_of_one_attempt(patch: pytest.MonkeyPatch) -> None:
+    """A job that waits to run again still shows the devices that its last run had."""
+    patch.setattr(rerun, "OF_AN_ATTEMPT", tuple(name for name in rerun.OF_AN_ATTEMPT if name != "devices"))
+
+
+def devices_that_are_counted(patch: pytest.MonkeyPatch) -> None:
+    """What asks for one GPU is handed over for all that there are."""
+    prepare = guard.GuardedProvider.prepare
+
+    def for_all(self, request):
+        gpus = request.resources.gpus and self.capacity().gpus
+        return prepare(self, attrs.evolve(request, resources=attrs.evolve(request.resources, gpus=gpus)))
+
+    patch.setattr(guard.GuardedProvider, "prepare", for_all)
+
+
 PLANTED_RERUNS: dict[Callable[[pytest.MonkeyPatch], None], set[str]] = {
     proof_of_an_end: {
         "each change has a cause",
@@ -77,5 +95,7 @@ PLANTED_RERUNS: dict[Callable[[pytest.MonkeyPatch], None], set[str]] = {
     key_of_each_attempt: {"each attempt has a key of its own", "no more runs than asked", "the intent first"},
     what_is_kept_for_a_wide_job: {"what is reserved is kept"},
     given_back_in_time: {"what is reserved is kept"},
+    devices_of_one_attempt: {Rule.DEVICES},
+    devices_that_are_counted: {Rule.DEVICES},
 }
 """Each with the rules by which it is noticed."""

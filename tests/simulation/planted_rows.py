@@ -15,8 +15,9 @@ from actors.jobs.notifications import Notification
 from actors.jobs.records import JobStatus, QueueStatus
 from actors.jobs.refusal import Refused
 from actors.jobs.sweeps import Sweep
+from actors.jobs.views import Viewer
 from actors.ledger import approvals as approval_verbs
-from actors.ledger import base, dispatch
+from actors.ledger import base, dispatch, rules
 from actors.simulation.database import Database
 from actors.simulation.rules import Rule
 from actors.store import dependencies, lanes
@@ -58,7 +59,7 @@ def count_of_a_lane(patch: pytest.MonkeyPatch) -> None:
 
     def stays(connection, lane_id, job_ids):
         leave(connection, lane_id, job_ids)
-        connection.exec_driver_sql("UPDATE lanes SET number = number + 1 WHERE lane_id = ?", (lane_id,))
+        connection.exec_driver_sql("UPDATE lanes SET count = count + 1 WHERE lane_id = ?", (lane_id,))
 
     patch.setattr(lanes, "leave", stays)
 
@@ -72,6 +73,23 @@ def counts_by_status(patch: pytest.MonkeyPatch) -> None:
         self.look("DROP TRIGGER jobs_counted")
 
     patch.setattr(Database, "__init__", uncounted)
+
+
+def own_jobs_alone(patch: pytest.MonkeyPatch) -> None:
+    """Who sees only their own jobs is shown everybody's."""
+    patch.setattr(Viewer, "sees", lambda self, user_id: True)
+
+
+def rules_of_others(patch: pytest.MonkeyPatch) -> None:
+    """Who removes a rule removes the one before it too."""
+    remove = rules.remove_rule
+
+    def two(tx, rule_id, *, configured, by):
+        for view in rules.rules_now(tx.connection, configured):
+            if view.rule.rule_id in (rule_id, rule_id - 1):
+                remove(tx, view.rule.rule_id, configured=configured, by=by)
+
+    patch.setattr(rules, "remove_rule", two)
 
 
 def batch_as_a_whole(patch: pytest.MonkeyPatch) -> None:
@@ -154,5 +172,7 @@ PLANTED_ROWS: dict[Plant, set[str]] = {
     ends_alone_are_followed: {Rule.ENDS_FOLLOWED, Rule.PARENTS_FIRST},
     slot_of_what_is_handed_over: {Rule.SLOT, Rule.NO_ORPHANS},
     number_of_a_notification: {Rule.NOTIFICATION_ID},
+    own_jobs_alone: {Rule.SHOWN},
+    rules_of_others: {Rule.RULES},
 }
 """Each with the rules by which it is noticed."""

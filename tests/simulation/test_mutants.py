@@ -3,6 +3,7 @@
 import ast
 import gc
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -83,6 +84,13 @@ def test_a_seed_draws_the_same_mutants_again():
     assert run.drawn(places, 1, 5) == run.drawn(places, 1, 5) != run.drawn(places, 2, 5)
 
 
+def test_a_change_of_one_line_leaves_the_draw_of_the_others(module, monkeypatch):
+    monkeypatch.setattr(run, "ROOT", module.parent)
+    before = [one.text for one in run.drawn(["module.py"], 1, 99)]
+    module.write_text(SOURCE.replace("LIMIT = 3\n", ""))
+    assert [one.text for one in run.drawn(["module.py"], 1, 99)] == [text for text in before if text != "3 -> 4"]
+
+
 def test_every_module_of_the_places_has_tests_that_are_there():
     for place in places.PLACES:
         for path in run._files(places.ROOT / place):
@@ -112,9 +120,8 @@ def record(module, monkeypatch):
     monkeypatch.setattr(places, "ROOT", module.parent)
     monkeypatch.setattr(places, "unit_tests", lambda file: ["tests/test_module.py"])
     parts = [("tests/test_other.py::a", 1.0), ("tests/test_module.py::b", 2.0), ("tests/test_other.py::c", 0.5)]
-    lines = {"2": 2, "7": 0, "9": 1}
-    known = {"digest": places.digest("module.py"), "lines": lines}
-    return places.Record(parts=parts, sets=[[0, 1], [1], []], files={"module.py": known})
+    lines = {"2": [2], "7": [0], "9": [1]}
+    return places.Record(parts, [[0, 1], [1], []], {("module.py", places.digest("module.py")): lines})
 
 
 def mutant(module, text):
@@ -123,22 +130,42 @@ def mutant(module, text):
 
 def test_a_mutant_is_tried_by_the_tests_that_execute_its_line_its_own_first(module, record):
     guard = mutant(module, "left out: if not jobs")
-    assert places.tests_of(guard, record) == ["tests/test_module.py::b", "tests/test_other.py::a"]
-    assert places.tests_of(mutant(module, "len(jobs) < most -> len(jobs) <= most"), record) == [
+    assert places.tests_of(guard, record, 10.0) == ["tests/test_module.py::b", "tests/test_other.py::a"]
+    assert places.tests_of(mutant(module, "len(jobs) < most -> len(jobs) <= most"), record, 10.0) == [
         "tests/test_module.py::b"
     ]
-    assert places.tests_of(mutant(module, "None for jobs[:most]"), record) == []
+    assert places.tests_of(mutant(module, "None for jobs[:most]"), record, 10.0) == []
+
+
+def test_new_tests_of_its_own_come_before_what_is_recorded(module, record, monkeypatch):
+    monkeypatch.setattr(places, "unit_tests", lambda file: ["tests/test_module.py", "tests/test_module_more.py"])
+    found = places.tests_of(mutant(module, "len(jobs) < most -> len(jobs) <= most"), record, 10.0)
+    assert found == ["tests/test_module_more.py", "tests/test_module.py::b"]
 
 
 def test_what_is_executed_at_the_import_is_tried_by_all_tests_of_its_module(module, record):
     for text in ("3 -> 4", "5 -> 6", "True -> False"):
-        assert len(places.tests_of(mutant(module, text), record)) == 2
+        assert len(places.tests_of(mutant(module, text), record, 10.0)) == 2
 
 
-def test_without_a_record_of_this_content_the_tests_are_those_of_its_name(module, record):
-    module.write_text(SOURCE.replace("LIMIT = 3", "LIMIT = 7"))
+def test_without_a_record_the_tests_are_those_of_its_name_with_another_content_all_that_execute_its_file(
+    module, record
+):
     guard = mutant(module, "left out: if not jobs")
-    assert places.tests_of(guard, record) == places.tests_of(guard, None) == ["tests/test_module.py"]
+    assert places.tests_of(guard, None, 10.0) == ["tests/test_module.py"]
+    module.write_text(SOURCE.replace("LIMIT = 3", "LIMIT = 7"))
+    assert len(places.tests_of(mutant(module, "None for jobs[:most]"), record, 10.0)) == 2
+
+
+def test_what_several_runs_recorded_is_used_together(module, record, tmp_path):
+    found = {"digest": places.digest("module.py"), "lines": {"7": 0}}
+    for number, name in enumerate(["one", "two"]):
+        written = {"parts": [[f"tests/test_{name}.py::a", number]], "sets": [[0]], "files": {"module.py": found}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(written))
+    both = places.Record.read(tmp_path / "one.json", tmp_path / "two.json")
+    guard = mutant(module, "left out: if not jobs")
+    assert both.executing(guard) == [("tests/test_one.py::a", 0), ("tests/test_two.py::a", 1)]
+    assert places.Record.read() is None
 
 
 def test_only_worlds_that_reach_a_change_are_tried_and_those_that_were_not_recorded(module, record):

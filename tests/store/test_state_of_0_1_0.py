@@ -111,7 +111,7 @@ async def opened(old_state) -> AsyncIterator[RunningRuntime]:
     ]
     settings = Settings.default(state_dir=old_state.path)
     async with open_runtime(settings, Parts(clock=clock, providers=providers)) as runtime:
-        with trio.fail_after(60):
+        with trio.fail_after(120):
             yield runtime
 
 

@@ -42,7 +42,7 @@ from actors.providers.local.lost_jobs import proof_here
 from actors.providers.local.options import LocalOptions
 from actors.providers.local.shim.files import NotPlain
 from actors.providers.local.watch import Watch
-from actors.providers.programs import program_of, resource_faults
+from actors.providers.programs import environment_faults, program_of, resource_faults
 from logconf import get_logger
 
 _logger = get_logger("actors.providers.local")
@@ -216,7 +216,7 @@ def prepare_request(request: JobRequest, options: LocalOptions) -> Prepared:
     """The body of a submission. Raises :class:`Invalid` naming every fault and its fix."""
     faults: list[str] = []
     program = program_of(request, options.entry_points, faults)
-    faults += _environment_faults(program.env)
+    faults += environment_faults(program.env, OURS)
     faults += resource_faults(request, Capacity(), "this machine has")
     if request.spec:
         faults.append(f"spec.{next(iter(request.spec))!s:.80} is unknown: this provider takes no spec, use command")
@@ -233,13 +233,3 @@ def prepare_request(request: JobRequest, options: LocalOptions) -> Prepared:
             "max_runtime": request.max_runtime,
         }
     )
-
-
-def _environment_faults(env: Mapping[str, Any]) -> list[str]:
-    faults = [f"env.{name} is set by the provider itself" for name in sorted(OURS & set(env))]
-    for name, value in env.items():
-        if not name or "=" in name or "\0" in name:
-            faults.append(f"env: {name!r:.80} cannot be the name of a variable")
-        elif not isinstance(value, str) or "\0" in value:
-            faults.append(f"env.{name} must be a text without NUL characters")
-    return faults

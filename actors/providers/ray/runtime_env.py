@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from actors.providers import job_variables
+from actors.providers.programs import environment_faults
 from actors.providers.specs import read_spec
 from actors.validation.values import fits
 
@@ -65,18 +66,7 @@ def runtime_env_faults(runtime_env: Mapping[str, Any], path: str) -> list[str]:
     """What is wrong with it, each beginning with the field's path; nothing is read from disk."""
     faults: list[str] = []
     read = read_spec(runtime_env, RuntimeEnv, faults, path)
-    return faults if read is None else environment_faults(read.env_vars, f"{path}.env_vars")
-
-
-def environment_faults(env: Mapping[Any, Any], path: str) -> list[str]:
-    """What is wrong with these variables."""
-    faults = [f"{path}.{name} is set by the provider itself" for name in sorted(OURS & set(env))]
-    for name, value in env.items():
-        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
-            faults.append(f"{path}: {name!r:.80} cannot be the name of a variable")
-        elif not isinstance(value, str) or "\0" in value:
-            faults.append(f"{path}.{name} must be a text without NUL characters")
-    return faults
+    return faults if read is None else environment_faults(read.env_vars, OURS, f"{path}.env_vars")
 
 
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +13,7 @@ import attrs
 import orjson
 import trio
 
+from actors.notification_targets import webhook
 from actors.testing.fake_replicate import documents
 from actors.testing.fake_replicate.fake import FakeReplicate
 from actors.testing.fake_replicate.jobs import RemoteJob
@@ -112,11 +111,4 @@ class Deliveries:
 def signed(secret: str, delivery: str, now: datetime, body: bytes) -> dict[str, str]:
     """The headers of a delivery, signed as the Standard Webhooks specification says (v1)."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    timestamp = str(int(now.timestamp()))
-    mac = hmac.new(key, f"{delivery}.{timestamp}.".encode() + body, hashlib.sha256)
-    return {
-        "content-type": "application/json",
-        "webhook-id": delivery,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": "v1," + base64.b64encode(mac.digest()).decode(),
-    }
+    return {"content-type": "application/json", **webhook.signed([key], delivery, body, now)}

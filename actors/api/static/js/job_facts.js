@@ -32,7 +32,7 @@ export function requestOf(job) {
     ["Job", job.job_id], ["User", job.user_id], ["Organisation", job.org_id], ["Team", job.team_id], ["Provider", job.provider],
     ["Group", job.group ? el("a", { href: groupPath(job.group, job.user_id) }, job.group) : ""],
     ["Command", code(job.command?.join(" "))], ["Entry point", job.entry_point], ["Directory", code(job.cwd)],
-    ["Parameters", pairs(job.entry_point ? job.params : job.parameters)], ["Waits for", relatives(job.waits_for)], ["Jobs waiting for it", relatives(job.dependants)],
+    ["Parameters", pairs(job.entry_point ? job.params : job.parameters)], ["Options", pairs(job.spec)], ["Waits for", relatives(job.waits_for)], ["Jobs waiting for it", relatives(job.dependants)],
     ["Starts after", moment(job.start_after)], ["Needs", needs(job.resources)], ["Devices", named(job.devices)], ["Ends after", span(job.max_runtime)],
     ["Variables set", job.environment.set.join(", ")], ["Variables inherited", job.environment.inherited.join(", ")], ["Variables not set", job.environment.not_set.join(", ")],
     ["Priority", job.priority_override === null ? job.priority : `${job.priority}, overridden`], ["Runs again", job.rerun ? `${job.reruns} of ${job.rerun.times} times` : ""],

@@ -5,14 +5,15 @@ import { get, post } from "./api.js";
 import { commonFields } from "./common_fields.js";
 import { announce, el } from "./dom.js";
 import { groupPath, jobName, jobPath } from "./format.js";
+import { newKey } from "./keys.js";
 import { askedOf, MOST_JOBS, paramField } from "./param_fields.js";
 import { clearRefusals, placeRefusal } from "./refusals.js";
 import { allowed, may } from "./rights.js";
 import { shellPart } from "./shell_part.js";
+import { specPart } from "./spec_part.js";
 
 const SHOWN = 20; // links to new jobs
 
-const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const keyOf = (one) => JSON.stringify([one.name, one.provider]);
 
 export function submitView(model, asked) {
@@ -35,7 +36,7 @@ export function submitView(model, asked) {
   function contents(points, job) {
     const from = job ? el("p", {}, "The values are those of ", el("a", { href: jobPath(job.job_id) }, jobName(job)), ".") : "";
     if (job?.command) return [from, shellPart(job)];
-    if (job && !job.entry_point) return [from, el("p", {}, "It names neither an entry point nor a command, so its options are not shown here. Run it again from its page.")];
+    if (job && !job.entry_point) return [from, specPart(job)];
     if (points.length === 0) return [from, el("p", {}, "The configuration has no ", el("code", {}, "entry_points"), ", and this page takes no commands. On the machine itself: ", el("code", {}, "greenroom submit -- python train.py"))];
     return [from, el("p", { class: "quiet" }, "A job names an entry point of the configuration and gives its parameters."), submitForm(points, job, asked.get("entry_point"))];
   }
