@@ -1,4 +1,4 @@
-"""Places for what jobs leave, in a directory that this machine and every node have under the same path."""
+"""Directories for the files of jobs, below a directory that this machine and every node have under the same path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from actors.providers.local.shim.files import open_folder, write_plain
 class SharedOutputs:
     """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine.
 
-    ``setting``: what the configuration calls that directory, for messages.
+    ``setting``: the name of that directory in the configuration, for messages.
     """
 
     root: Path | None
@@ -31,14 +31,14 @@ class SharedOutputs:
     _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
 
     def directory(self, job_id: str) -> JobDirectory:
-        """The job's directory; of a ``root`` alone."""
+        """The job's directory; only with a ``root``."""
         assert self.root is not None
         return JobDirectory.of(self.root, job_id)
 
     async def place(self, job_id: str, parents: str | None = None) -> dict[str, str]:
-        """Make the job's directory; the environment variables with its paths. Raises :class:`Unavailable`.
+        """Create the job's directory and return the environment variables with its paths. Raises :class:`Unavailable`.
 
-        ``parents``: what the job learns of those that it waited for; None: nothing.
+        ``parents``: what the job gets to know of those that it waited for; None: nothing.
         """
         if self.root is None:
             return {}
@@ -59,7 +59,9 @@ class SharedOutputs:
         return {job_variables.PREVIOUS_OUTPUT_DIR: str(JobDirectory.of(self.root, job_id).output)}
 
     async def left(self, jobs: Mapping[str, bool]) -> Mapping[str, dict[str, Any]]:
-        """What these jobs left so far, as fields of an observation; by job id, whether it has ended."""
+        """What these jobs have written so far, as fields of an observation. The argument says for each job id
+        whether it has ended.
+        """
         if self.root is None:
             return {}
         directories = [JobDirectory.of(self.root, job_id) for job_id in jobs]
@@ -70,7 +72,7 @@ class SharedOutputs:
         return await self._threads.run(last_line, self.directory(job_id))
 
     async def remove(self, job_id: str) -> None:
-        """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""
+        """Remove the job's directory, if there is one. Raises :class:`ProviderError`."""
         if self.root is None:
             return
         directory = JobDirectory.of(self.root, job_id)
