@@ -71,21 +71,19 @@ def create_app(
     app.state.routes = ROUTES
     app.state.options = options
     guarded = AccessGuard(app, table, runtime, options, feed_port, users)
-    return CorrelationMiddleware(_Contained(guarded, runtime.client_faults))
+    return CorrelationMiddleware(_contained(guarded, runtime.client_faults))
 
 
-class _Contained:
+def _contained(app: ASGIApp, faults: ClientFaults) -> ASGIApp:
     """A named border for broad ``except``: an error in a route, answered 500, is logged while its correlation ID is
     bound.
     """
 
-    def __init__(self, app: ASGIApp, faults: ClientFaults) -> None:
-        self._app = app
-        self._faults = faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - border: one request's fault is logged under its ID and ends that request only
             extra = {"method": scope.get("method"), "path": scope.get("path")}
-            self._faults.record("http", error, _logger, "A request failed", extra)
+            faults.record("http", error, _logger, "A request failed", extra)
+
+    return serve

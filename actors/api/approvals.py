@@ -61,10 +61,8 @@ async def withdraw(call: Call[Nothing, Nothing]) -> ApprovalDocument:
 
 async def decide_many(call: Call[DecisionRequest, Nothing]) -> DecisionsDocument:
     """Approve or reject many requests independently: if one cannot be decided, the others still are."""
-    runtime, who = (
-        call.runtime,
-        {"by": call.by, "level": call.peer.level},
-    )  # without a supervisor all is refused at once
+    runtime = call.runtime  # without a supervisor all is refused at once
+    who = {"by": call.by, "level": call.peer.level}
     if call.body.decision == "approve":
         decide = partial(runtime.approve, **who)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 from attrs.validators import ge, le, matches_re, min_len, optional
@@ -15,7 +15,8 @@ MOST_BYTES = 8 << 20
 MOST_LINES = 1_000_000
 """The most last lines of an output that can be requested."""
 
-_CURSOR, _TEXT, _ATTEMPT = maximum.Text(maxima.CURSOR), maximum.Text(maxima.NAME), optional([ge(1), le(999_999)])
+_CURSOR, _ATTEMPT = maximum.Text(maxima.CURSOR), optional([ge(1), le(999_999)])
+_TEXT: list[Any] = [min_len(1), maximum.Text(maxima.NAME), matches_re(r"[^\r\n]*")]
 
 
 @attrs.frozen
@@ -40,7 +41,7 @@ class LogSearchQuery:
     attempt. ``limit``: the most lines to find.
     """
 
-    text: str = attrs.field(validator=[min_len(1), _TEXT, matches_re(r"[^\r\n]*")])
+    text: str = attrs.field(validator=_TEXT)
     attempt: int | None = attrs.field(default=None, validator=_ATTEMPT)
     limit: int = attrs.field(default=maxima.ROWS, validator=[ge(1), le(maxima.ROWS)])
 

@@ -17,9 +17,11 @@ def moment(text: str | None, option: str, now: datetime | None = None) -> str | 
     """
     if text is None:
         return None
+    from actors.jobs.quantities import seconds_of
+
     now = now or datetime.now(UTC)
     try:
-        found = _last(text, now) or _instant(text) or now - timedelta(seconds=_seconds(text))
+        found = _last(text, now) or _instant(text) or now - timedelta(seconds=seconds_of(text))
         return found.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         example = "2026-11-29T22:00, 22:00, or an age such as 2h"
@@ -43,9 +45,3 @@ def _instant(text: str) -> datetime | None:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
         return None
-
-
-def _seconds(text: str) -> float:
-    from actors.jobs.quantities import seconds_of
-
-    return seconds_of(text)

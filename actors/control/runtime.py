@@ -8,7 +8,6 @@ raises :class:`~actors.jobs.refusal.Refused` (the request is not possible) or :c
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Unpack
 
 from actors.access.sessions import Access
@@ -17,7 +16,7 @@ from actors.control.context import Context
 from actors.control.dead_letters import DeadLetters
 from actors.control.deliveries import Deliveries
 from actors.control.entry_points import EntryPoints
-from actors.control.event_reader import EventReader
+from actors.control.event_reader import EventReader, Events
 from actors.control.health import HealthCheck
 from actors.control.jobs import Jobs
 from actors.control.log_follower import Piece
@@ -33,7 +32,7 @@ from actors.control.selections import Selections
 from actors.control.series import Series
 from actors.control.tree import Tree
 from actors.jobs.comparing import Goal
-from actors.jobs.records import ApprovalRequest, Event, Job, JobRequest
+from actors.jobs.records import ApprovalRequest, Job, JobRequest
 from actors.jobs.views import EventFilters
 from actors.kernel import Bus, Registry
 from actors.metrics import Tallies
@@ -45,27 +44,34 @@ Config = Callable[[], list[dict[str, Any]]]
 NOT_RUNNING = "no supervisor runs here, and this needs one; start one: greenroom run"
 
 
-class Reading:
-    """What can be answered from the rows alone, when no supervisor runs (C4).
-
-    Its ledger refuses to write, so every operation that would change something is refused.
-    """
+class _Subjects:
+    """The subjects that rows can answer, with a supervisor and without one."""
 
     def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
-        self.client_faults = ClientFaults()
         self.config = config
-        self.event_reader = EventReader(context.ledger, Bus())
-        self.jobs = Jobs(context, self.event_reader)
         self.queue = Queue(context)
         self.approvals = Approvals(context)
         self.rules = Rules(context)
         self.notifications = Notifications(context)
         self.series = Series(context, best)
         self.entry_points = entry_points
+
+
+class Reading(_Subjects):
+    """What can be answered from the rows alone, when no supervisor runs (C4).
+
+    Its ledger refuses to write, so every operation that would change something is refused.
+    """
+
+    def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
+        super().__init__(context, config, best, entry_points)
+        self.client_faults = ClientFaults()
+        self.event_reader = EventReader(context.ledger, Bus())
+        self.jobs = Jobs(context, self.event_reader)
         self.log_reader = LogReader(context, self.jobs)
 
 
-class Runtime:
+class Runtime(_Subjects):
     """A running runtime: its subjects, and short names for the operations that most programs need.
 
     ``recheck``: lets the poller ask about a job now. ``unhealthy``: reasons for health that the actors report
@@ -89,20 +95,14 @@ class Runtime:
         recheck: Recheck,
         unhealthy: Callable[[], Iterable[str]],
     ) -> None:
+        super().__init__(context, config, best, entry_points)
         self.context = context
         self.tallies = tallies
         self.client_faults = tallies.client_faults
-        self.config = config
         self.event_reader = EventReader(context.ledger, bus, tallies.subscribed)
         self.jobs = Jobs(context, self.event_reader, retention_days)
         self.removing = Removing(context)
         self.selections = Selections(context, self.jobs, self.removing)
-        self.queue = Queue(context)
-        self.approvals = Approvals(context)
-        self.rules = Rules(context)
-        self.notifications = Notifications(context)
-        self.series = Series(context, best)
-        self.entry_points = entry_points
         self.log_reader = LogReader(context, self.jobs, recheck)
         self.deliveries = Deliveries(context, tallies, recheck)
         self.dead_letters = DeadLetters(registry)
@@ -137,9 +137,7 @@ class Runtime:
         """:meth:`Approvals.reject`: reject a request."""
         return await self.approvals.reject(approval_id, by=by, reason=reason, level=level)
 
-    def events(
-        self, *, after: int | None = None, **filters: Unpack[EventFilters]
-    ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+    def events(self, *, after: int | None = None, **filters: Unpack[EventFilters]) -> Events:
         """:meth:`EventReader.events`: the events after number ``after`` (None: from now on)."""
         return self.event_reader.events(after=after, **filters)
 

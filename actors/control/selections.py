@@ -90,14 +90,10 @@ class Selections:
     ) -> Outcome:  # fmt: skip
         """Remove jobs, as :meth:`Removing.remove` does; a selection is made among ended jobs."""
 
-        async def remove(batch: Sequence[Called]) -> list[Result]:
-            (one,) = batch
-            try:
-                return [_done(one, freed_bytes=(await self._removing.remove(one.job_id, by=by)).freed_bytes)]
-            except Refused as error:
-                return [_failed(one, error)]
+        async def remove(one: Called) -> Result:
+            return _done(one, freed_bytes=(await self._removing.remove(one.job_id, by=by)).freed_bytes)
 
-        return await self._each(Action.REMOVE, selection, viewer, remove, dry_run, seconds)
+        return await self._each(Action.REMOVE, selection, viewer, _alone(remove), dry_run, seconds)
 
     async def settle(
         self, selection: Selection, verdict: str, *, viewer: Viewer = EVERYTHING, by: str, dry_run: bool = False,
@@ -105,14 +101,10 @@ class Selections:
     ) -> Outcome:  # fmt: skip
         """Settle jobs, as :meth:`Jobs.settle` does; a selection is made among uncertain jobs."""
 
-        async def settle(batch: Sequence[Called]) -> list[Result]:
-            (one,) = batch
-            try:
-                return [_done(one, status=(await self._jobs.settle(one.job_id, verdict, by=by)).status.value)]
-            except Refused as error:
-                return [_failed(one, error)]
+        async def settle(one: Called) -> Result:
+            return _done(one, status=(await self._jobs.settle(one.job_id, verdict, by=by)).status.value)
 
-        return await self._each(Action.SETTLE, selection, viewer, settle, dry_run, seconds)
+        return await self._each(Action.SETTLE, selection, viewer, _alone(settle), dry_run, seconds)
 
     async def _each(
         self, action: Action, selection: Selection, viewer: Viewer, act: Act, dry_run: bool, seconds: float
@@ -190,6 +182,19 @@ class Selections:
 
 def _bound(verb: Callable[[Transaction, Called], Result], one: Called) -> Callable[[Transaction], Result]:
     return lambda tx: verb(tx, one)
+
+
+def _alone(act: Callable[[Called], Awaitable[Result]]) -> Act:
+    """``act`` for batches of one; what refuses it is the problem of that job."""
+
+    async def of_one(batch: Sequence[Called]) -> list[Result]:
+        (one,) = batch
+        try:
+            return [await act(one)]
+        except Refused as error:
+            return [_failed(one, error)]
+
+    return of_one
 
 
 def _again(one: Called, accepted: Accepted) -> Result:

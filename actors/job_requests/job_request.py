@@ -187,20 +187,15 @@ _TYPES: Mapping[str, Any] = {
     ],
 }
 _ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute path", with_value=True)
+_NOT_EMPTY = ("provider", "entry_point", "idempotency_key", "user_id", "config_name", "group", "requires_approval")
 _VALIDATORS: Mapping[str, Validator] = {
-    "provider": NOT_EMPTY,
-    "entry_point": NOT_EMPTY,
+    **dict.fromkeys(_NOT_EMPTY, NOT_EMPTY),
     "estimated_cost": optional(ge(0)),
     "priority_override": fits(
         lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", with_value=True
     ),
     "max_attempts": ge(1),
     "max_runtime": optional(gt(0)),
-    "idempotency_key": NOT_EMPTY,
-    "user_id": NOT_EMPTY,
-    "config_name": NOT_EMPTY,
-    "group": NOT_EMPTY,
-    "requires_approval": NOT_EMPTY,
 }
 _RERUN = Shape(types={"on": tuple[Literal["interrupted", "failed", "timed_out"], ...]}, whole=_check_rerun)
 REQUESTS = converter()

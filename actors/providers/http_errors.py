@@ -34,14 +34,10 @@ _NEVER_SENT = (
 )
 
 _KINDS: Mapping[int, type[errors.ProviderError]] = {
-    400: errors.Invalid,
-    402: errors.Forbidden,
-    403: errors.Forbidden,
-    404: errors.NotFound,
+    **dict.fromkeys((400, 413, 422), errors.Invalid),
+    **dict.fromkeys((402, 403), errors.Forbidden),
+    **dict.fromkeys((404, 410), errors.NotFound),
     409: errors.Conflict,
-    410: errors.NotFound,
-    413: errors.Invalid,
-    422: errors.Invalid,
 }
 
 

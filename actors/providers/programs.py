@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from actors.jobs.records import Capacity, JobRequest
+from actors.jobs.request_texts import first_not_utf8
 from actors.providers.base import describe_capacity
 from actors.providers.entry_points import EntryPoint, find_entry_point
 
@@ -48,6 +49,13 @@ def resource_faults(request: JobRequest, capacity: Capacity, there_is: str) -> l
         elif requested is not None and there is not None and requested > there:
             faults.append(f"resources.{name}: {requested} requested, {there_is} {describe_capacity(capacity)}")
     return faults
+
+
+def encoding_faults(request: JobRequest, program: Program, inherited_env: Mapping[str, str], who: str) -> list[str]:
+    """What of what is sent of a job is no text, where ``who`` takes text only; the program is ``program``."""
+    sent = attrs.evolve(request, command=program.argv, cwd=program.cwd, env=program.env, inherited_env=inherited_env)
+    path = first_not_utf8(sent)
+    return [] if path is None else [f"{path} is not UTF-8: {who} takes text only"]
 
 
 def environment_faults(env: Mapping[Any, Any], ours: Set[str], path: str = "env") -> list[str]:

@@ -35,28 +35,31 @@ class SharedOutputs:
         assert self.root is not None
         return JobDirectory.of(self.root, job_id)
 
-    async def place(self, job_id: str, parents: str | None = None) -> dict[str, str]:
-        """Create the job's directory and return the environment variables with its paths. Raises :class:`Unavailable`.
+    async def variables(self, job_id: str, context: Mapping[str, str]) -> dict[str, str]:
+        """Create the job's directory and return the job's environment variables. Raises :class:`Unavailable`.
 
-        ``parents``: what the job gets to know of those that it waited for; None: nothing.
+        ``context``: that of its submission. Without a ``root`` no variable has a path.
         """
+        told = {
+            job_variables.ATTEMPT: context.get("attempt", "1"),
+            job_variables.JOB_ID: context.get("job_id", job_id),
+            job_variables.CORRELATION_ID: context.get("correlation_id", ""),
+        }
         if self.root is None:
-            return {}
-        directory = self.directory(job_id)
+            return told
+        directory, parents = self.directory(job_id), context.get("parents")
         with explained_as(Unavailable, f"{self.setting}: {self.root} cannot be written to"):
             await self._threads.run(_make, directory, parents)
-        return {
+        told |= {
             job_variables.OUTPUT_DIR: str(directory.output),
             job_variables.PROGRESS_FILE: str(directory.progress),
             job_variables.RESULT_FILE: str(directory.result),
-            **({} if parents is None else {job_variables.PARENTS: str(directory.parents)}),
         }
-
-    def previous(self, job_id: str | None) -> dict[str, str]:
-        """The environment variable that names the output of an earlier attempt, if there was one."""
-        if self.root is None or job_id is None:
-            return {}
-        return {job_variables.PREVIOUS_OUTPUT_DIR: str(JobDirectory.of(self.root, job_id).output)}
+        if parents is not None:
+            told[job_variables.PARENTS] = str(directory.parents)
+        if "previous_key" in context:
+            told[job_variables.PREVIOUS_OUTPUT_DIR] = str(self.directory(context["previous_key"]).output)
+        return told
 
     async def left(self, jobs: Mapping[str, bool]) -> Mapping[str, dict[str, Any]]:
         """What these jobs have written so far, as fields of an observation. The argument says for each job id

@@ -25,7 +25,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 import pytest  # noqa: E402 - the path is set above
 from patch import CannotPatch, Functions, Imports  # noqa: E402
-from places import FOLDERS, OPTIONS, ROOT  # noqa: E402
+from places import ELSEWHERE, FOLDERS, OPTIONS, ROOT  # noqa: E402
 from trial import Finder, limit, selected, violated  # noqa: E402
 
 from tests import left_processes  # noqa: E402
@@ -151,4 +151,4 @@ if __name__ == "__main__":
     import actors.simulation  # noqa: F401 - so that no fork imports it
 
     with tempfile.TemporaryDirectory() as folder:  # pytest's own is removed when others start often
-        pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *FOLDERS], plugins=[Server(imports)])
+        pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *FOLDERS, *ELSEWHERE], plugins=[Server(imports)])

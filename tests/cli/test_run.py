@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import rest_of
+
 pytestmark = pytest.mark.parts
 
 THREE = """
@@ -118,7 +120,7 @@ def test_ctrl_c_says_what_goes_on_and_the_next_run_continues(terminal: Any, job_
         if "slow" in line and "is running" in line:
             break
     process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=60)[0]
+    rest = rest_of(process)
     assert process.returncode == 0
     assert "These jobs go on running: slow" in rest
     assert " cancel " in rest
