@@ -122,10 +122,9 @@ def tests_of(mutant: Mutant, record: Record | None, seconds: float) -> list[str]
         return unit_tests(mutant.file)
     recorded = {name.partition("::")[0] for name, _ in record.parts}
     own = [path for path in unit_tests(mutant.file) if path.endswith(".py")]
-    new = [path for path in own if path not in recorded]
     ordered = sorted(known, key=lambda part: (part[0].partition("::")[0] not in own, part[1]))
-    slow = [path for path in new if path in ELSEWHERE]
-    return [*(path for path in new if path not in slow), *_affordable(ordered, seconds), *slow]
+    new = [path for path in own if path not in recorded and path not in ELSEWHERE]
+    return [*new, *_affordable(ordered, seconds), *own]  # at last those of its own that were not there yet
 
 
 def _affordable(parts: Iterable[tuple[str, float]], left: float) -> Iterable[str]:
