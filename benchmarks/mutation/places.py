@@ -51,7 +51,7 @@ TESTS = {
 ELSEWHERE = tuple(sorted({one for some in TESTS.values() for one in some if not one.startswith(FOLDERS)}))
 """Those of them that do not lie in the folders."""
 SECONDS_OF_TESTS = 10.0
-"""Of processor time, as recorded: what the tests of a mutant take together at most, its own first, then of each file."""
+"""Of processor time, as recorded: what the tests of a mutant take at most, its own first, then of each file."""
 
 
 def digest(file: Path | str) -> str:
