@@ -10,7 +10,7 @@ from actors.jobs.views import EVERYTHING, NEWEST_FIRST, JobOrder, JobSort, Viewe
 def test_only_descending_times_of_creation_are_the_order_of_every_list():
     newest_first = [(sort, down) for sort in JobSort for down in (True, False) if JobOrder(sort, down).is_newest_first]
     assert newest_first == [(JobSort.CREATED, True)]
-    assert NEWEST_FIRST == JobOrder(JobSort.CREATED, descending=True)
+    assert JobOrder(JobSort.CREATED, descending=True) == NEWEST_FIRST
 
 
 @pytest.mark.parametrize(
