@@ -46,7 +46,8 @@ def nothing(_answer: object) -> None:
 def checked_capacity(answer: object) -> Capacity:
     """A capacity whose amounts are whole numbers from 0, or None."""
     capacity = of_type(answer, Capacity, "capacity")
-    for name, there in (("cpus", capacity.cpus), ("gpus", capacity.gpus), ("memory", capacity.memory)):
+    amounts: dict[str, Any] = {"cpus": capacity.cpus, "gpus": capacity.gpus, "memory": capacity.memory}
+    for name, there in amounts.items():
         if there is not None and (isinstance(there, bool) or not isinstance(there, int) or there < 0):
             raise Protocol(f"capacity.{name} is {there!r}, not a whole number from 0")
     return capacity
