@@ -42,7 +42,7 @@ def test_every_field_stands_in_the_table_and_has_a_value_here() -> None:
 
 def test_the_table_stands_in_the_documentation() -> None:
     text = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
-    table = text.partition("## Which field may come from where")[2].partition("\n## ")[0]
+    table = text.partition("## Which source may set which field")[2].partition("\n## ")[0]
     assert [name for name in NAMES if f"`{name}`" not in table] == []
 
 
