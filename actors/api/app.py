@@ -57,11 +57,12 @@ def create_app(
 ) -> App:
     """The application of ``runtime``, behind its guard: every request needs a token or a session (``options``).
 
-    Over the rows alone (:class:`Reading`), routes that need more are answered 503, which says what to start.
+    If ``runtime`` is a :class:`Reading`, which has only the rows, other routes are answered 503 with what to start.
 
-    ``scope["state"]``, which only the server can set, may hold ``ending`` (a ``trio.Event`` that is set when the server
-    stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: then that is the caller, with every
-    right. ``users``: who other users of this machine are, for the socket that serves them; None: they are refused.
+    ``scope["state"]``, which only the server can set, may contain ``ending`` (a ``trio.Event`` that is set when the
+    server stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: this is then the caller, with
+    every right. ``users``: identifies other users of this machine, for the socket that serves them; None: they are
+    refused.
     """
     options = options or HttpOptions()
     table = RouteTable(ROUTES)
@@ -70,19 +71,19 @@ def create_app(
     app.state.routes = ROUTES
     app.state.options = options
     guarded = AccessGuard(app, table, runtime, options, feed_port, users)
-    return CorrelationMiddleware(_Contained(guarded, runtime.client_faults))
+    return CorrelationMiddleware(_contained(guarded, runtime.client_faults))
 
 
-class _Contained:
-    """A border: an error in a route, which has been answered 500, is logged while its correlation ID is bound."""
+def _contained(app: ASGIApp, faults: ClientFaults) -> ASGIApp:
+    """A named border for broad ``except``: an error in a route, answered 500, is logged while its correlation ID is
+    bound.
+    """
 
-    def __init__(self, app: ASGIApp, faults: ClientFaults) -> None:
-        self._app = app
-        self._faults = faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - border: one request's fault is logged under its ID and ends that request only
             extra = {"method": scope.get("method"), "path": scope.get("path")}
-            self._faults.record("http", error, _logger, "A request failed", extra)
+            faults.record("http", error, _logger, "A request failed", extra)
+
+    return serve

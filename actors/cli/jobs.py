@@ -53,7 +53,7 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
         filters |= {name: moment(filters[name], f"--{name}") for name in ("since", "until")}
     if everything:
         params = given({**filters, "limit": _MOST_ROWS})
-        found = {"jobs": client.all_rows("jobs", "api", "jobs", params=params, of_store=True), "next": None}
+        found: Any = {"jobs": client.all_rows("jobs", "api", "jobs", params=params, of_store=True), "next": None}
     else:
         found = client.read("api", "jobs", params=given(filters))
     gpus = {"GPU": gpus_of} if any(map(gpus_of, found["jobs"])) else {}
@@ -67,7 +67,7 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
 
 
 def _as_typed(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The options of this list, with which its next page is asked for, too."""
+    """The options of this list as they were typed, for its next page."""
     for name, value in given({**filters, "before": None, "limit": None}).items():
         for one in value if isinstance(value, tuple) else (value,):
             yield f"--{name.removesuffix('_id')}", one
@@ -181,16 +181,15 @@ def settle(
     """
     if (ran is not None) + not_run + failed != 1:
         raise click.UsageError("give one of --ran HANDLE, --not-run and --failed")
-    if not selections.is_one(jobs, options):
-        if ran is not None:
-            raise click.UsageError("--ran goes with one JOB: a handle is of one")
-        verdict = {"verdict": "not_run" if not_run else "failed"}
-        selections.change(client, "settle", jobs, options, as_json=as_json, done="settled", more=verdict)
-        return
     body: dict[str, Any] = {"verdict": "not_run" if not_run else "failed"}
-    if ran is not None:
-        body = {"verdict": "ran", "handle": _handle(ran)}
-    print_answer(client.request("POST", "api", "jobs", *jobs, "settle", body=body), as_json, print_job)
+    if selections.is_one(jobs, options):
+        if ran is not None:
+            body = {"verdict": "ran", "handle": _handle(ran)}
+        print_answer(client.request("POST", "api", "jobs", *jobs, "settle", body=body), as_json, print_job)
+    elif ran is not None:
+        raise click.UsageError("--ran goes with one JOB: a handle is of one")
+    else:
+        selections.change(client, "settle", jobs, options, as_json=as_json, done="settled", more=body)
 
 
 def _handle(text: str) -> dict[str, Any]:

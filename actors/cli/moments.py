@@ -13,13 +13,15 @@ _OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 def moment(text: str | None, option: str, now: datetime | None = None) -> str | None:
     """The instant that ``text`` means, in UTC: ``2026-11-29T22:00``, the last ``22:00``, or ``2h`` ago.
 
-    Without an offset it is this computer's time. Raises :class:`BadInput` naming ``option``.
+    Without an offset it is this computer's time. Raises :class:`BadInput`, which names ``option``.
     """
     if text is None:
         return None
+    from actors.jobs.quantities import seconds_of
+
     now = now or datetime.now(UTC)
     try:
-        found = _last(text, now) or _instant(text) or now - timedelta(seconds=_seconds(text))
+        found = _last(text, now) or _instant(text) or now - timedelta(seconds=seconds_of(text))
         return found.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         example = "2026-11-29T22:00, 22:00, or an age such as 2h"
@@ -43,9 +45,3 @@ def _instant(text: str) -> datetime | None:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
         return None
-
-
-def _seconds(text: str) -> float:
-    from actors.jobs.quantities import seconds_of
-
-    return seconds_of(text)

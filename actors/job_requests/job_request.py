@@ -30,9 +30,9 @@ Usual = Callable[[Any], Any]
 
 
 def request_from_mapping(data: Any, path: str = "") -> JobRequest:
-    """The request that ``data``, decoded JSON with the fields of :class:`JobRequest`, asks for.
+    """The request in ``data``, decoded JSON with the fields of :class:`JobRequest`.
 
-    ``path`` stands before the paths in messages. Raises :class:`~actors.validation.CheckedError` with every problem.
+    ``path`` is put before the paths in messages. Raises :class:`~actors.validation.CheckedError` with every problem.
     """
     request = REQUESTS.read(data, JobRequest, path)
     assert isinstance(request, JobRequest)
@@ -60,7 +60,9 @@ def with_inherited(
 
 
 def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
-    """``request``, inheriting ``env_from`` beside the usual variables, unless it says itself what it inherits."""
+    """``request``, which inherits ``env_from`` in addition to the usual variables, unless it names itself what it
+    inherits.
+    """
     if not env_from or request.env_from != DEFAULT_ENV_FROM:
         return request
     return attrs.evolve(request, env_from=with_usual(env_from))
@@ -152,7 +154,7 @@ def _reference(value: Any, usual: Usual) -> Any:
 
 
 def _start_text(value: Any, usual: Usual) -> Any:
-    """A time of day without quotes is one; YAML of old read ``22:00`` as a number."""
+    """A time of day without quotes; YAML 1.1 reads ``22:00`` as a number."""
     return value.text if isinstance(value, Ambiguous) and is_time_of_day(value.text) else usual(value)
 
 
@@ -185,20 +187,15 @@ _TYPES: Mapping[str, Any] = {
     ],
 }
 _ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute path", with_value=True)
+_NOT_EMPTY = ("provider", "entry_point", "idempotency_key", "user_id", "config_name", "group", "requires_approval")
 _VALIDATORS: Mapping[str, Validator] = {
-    "provider": NOT_EMPTY,
-    "entry_point": NOT_EMPTY,
+    **dict.fromkeys(_NOT_EMPTY, NOT_EMPTY),
     "estimated_cost": optional(ge(0)),
     "priority_override": fits(
         lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", with_value=True
     ),
     "max_attempts": ge(1),
     "max_runtime": optional(gt(0)),
-    "idempotency_key": NOT_EMPTY,
-    "user_id": NOT_EMPTY,
-    "config_name": NOT_EMPTY,
-    "group": NOT_EMPTY,
-    "requires_approval": NOT_EMPTY,
 }
 _RERUN = Shape(types={"on": tuple[Literal["interrupted", "failed", "timed_out"], ...]}, whole=_check_rerun)
 REQUESTS = converter()

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
 from actors.jobs.statuses import TERMINAL_JOBS, JobStatus
-
-AfterMode = Literal["ok", "ended"]
-"""``ok``: a job starts when all that it waits for is completed, and is cancelled where one ended otherwise.
-``ended``: it starts when all has ended, however."""
 
 MOST_SHOWN = 100
 """Jobs in the list of those that one job waits for, or that wait for it; their number is exact."""

@@ -28,8 +28,6 @@ BATCH_JOBS = 10_000
 """Jobs of one request: they are written in one transaction, which everybody else's changes wait for."""
 SWEEP = 128 << 20
 """Bytes of all jobs that the matrices of one request make: each is stored with its environment."""
-WEBHOOK = 16 << 20
-"""Bytes of a provider's delivery: it carries a job's output."""
 ANSWER = 8 << 20
 """Bytes of one page of a list, as stored rows and as the answer: what may be held in memory for one reader."""
 ROWS = 1_000

@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?",
 _DURATION = re.compile("".join(f"(?:{_AMOUNT}{unit})?" for unit in _UNITS), re.ASCII)
 _PART = re.compile(r"([0-9.]+)([a-zA-Z]*)", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)", re.ASCII)
-_SUFFIXES = {"seconds": SECOND, "hours": HOUR, "days": DAY}
+_SUFFIXES = ("seconds", "hours", "days")
 
 MOST = 10**10
 """Seconds of the longest duration, some 317 years: any of them added to a date is still a date."""
@@ -102,11 +102,6 @@ Bytes = Annotated[int, Size()]
 
 PATTERN = f"^(?:{_NUMBER.pattern}|(?=[0-9]){_DURATION.pattern})$"
 """A duration as a regular expression of JSON Schema."""
-
-
-def unit_of(key: str) -> int | None:
-    """Seconds of the unit that ``key`` names at its end, such as 3600 for ``timeout_hours``; None: it names none."""
-    return next((unit for suffix, unit in _SUFFIXES.items() if f"_{key}".endswith(f"_{suffix}")), None)
 
 
 def without_unit(key: str) -> str | None:

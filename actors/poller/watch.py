@@ -52,6 +52,7 @@ from actors.poller.first_look import FirstLook
 from actors.poller.look_ups import LookUps
 from actors.poller.statuses import Statuses, for_each_limited, log_job
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
+from actors.providers.breaker import BreakerState
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id
 
@@ -208,13 +209,18 @@ class Watch:
             self._cancels.keep({one.key for one in held})
         self._defer(request, held)
         unknown = [one for one in held if one.submission.state is SubmissionState.UNKNOWN]
-        await for_each_limited(
-            self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle
-        )
+        unsettled = [one for one in unknown if one.job.uncertain_since is None]
+        # Where the breaker tries the provider out, one look-up that fails would open it again, before any job that runs
+        # there was observed or cancelled.
+        settle_last = self._provider.breaker.state is not BreakerState.CLOSED
+        if not settle_last:
+            await for_each_limited(self._provider, unsettled, self._settle)
         handed = [one for one in held if one.submission.state is SubmissionState.HANDED]
         await for_each_limited(self._provider, self._cancels.unsent(handed), self._cancels.send)
         if not self._postponed(request):
             await self._observe(request, handed)
+            if settle_last:
+                await for_each_limited(self._provider, unsettled, self._settle)
             self._postponed(request)
         # Never at once: what was due in this round and stayed undone is not to be done faster than it can be.
         due = min(self._cancels.next_due, self._first_look.next_due, self._statuses.series.next_due)

@@ -1,4 +1,4 @@
-"""What a job is to run, out of its request: a command, or an entry point of the configuration (B21)."""
+"""The program of a job, from its request: a command, or an entry point of the configuration (B21)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import attrs
 
 from actors.jobs.records import Capacity, JobRequest
+from actors.jobs.request_texts import first_not_utf8
 from actors.providers.base import describe_capacity
 from actors.providers.entry_points import EntryPoint, find_entry_point
 
 
 @attrs.frozen
 class Program:
-    """An argv, where it runs and what is added to its environment. ``entry``: the entry point it came from, if any."""
+    """An argv, its working directory, and additions to its environment. ``entry``: its entry point, if it has one."""
 
     argv: tuple[str, ...]
     cwd: str | None
@@ -36,9 +37,9 @@ def program_of(request: JobRequest, entry_points: Mapping[str, EntryPoint], faul
 
 
 def resource_faults(request: JobRequest, capacity: Capacity, there_is: str) -> list[str]:
-    """What of the resources that ``request`` asks for is never there, as texts that name the field.
+    """The resources of ``request`` that can never be had, as texts that name the field.
 
-    ``there_is``: who has the capacity, for the text: "this machine has".
+    ``there_is``: the owner of the capacity, for the text: "this machine has".
     """
     faults = []
     for name in ("cpus", "gpus", "memory"):
@@ -48,6 +49,13 @@ def resource_faults(request: JobRequest, capacity: Capacity, there_is: str) -> l
         elif requested is not None and there is not None and requested > there:
             faults.append(f"resources.{name}: {requested} requested, {there_is} {describe_capacity(capacity)}")
     return faults
+
+
+def encoding_faults(request: JobRequest, program: Program, inherited_env: Mapping[str, str], who: str) -> list[str]:
+    """What of what is sent of a job is no text, where ``who`` takes text only; the program is ``program``."""
+    sent = attrs.evolve(request, command=program.argv, cwd=program.cwd, env=program.env, inherited_env=inherited_env)
+    path = first_not_utf8(sent)
+    return [] if path is None else [f"{path} is not UTF-8: {who} takes text only"]
 
 
 def environment_faults(env: Mapping[Any, Any], ours: Set[str], path: str = "env") -> list[str]:

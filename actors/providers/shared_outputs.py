@@ -1,4 +1,4 @@
-"""Places for what jobs leave, in a directory that this machine and every node have under the same path."""
+"""Directories for the files of jobs, below a directory that this machine and every node have under the same path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from actors.providers.local.shim.files import open_folder, write_plain
 class SharedOutputs:
     """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine.
 
-    ``setting``: what the configuration calls that directory, for messages.
+    ``setting``: the name of that directory in the configuration, for messages.
     """
 
     root: Path | None
@@ -31,35 +31,40 @@ class SharedOutputs:
     _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
 
     def directory(self, job_id: str) -> JobDirectory:
-        """The job's directory; of a ``root`` alone."""
+        """The job's directory; only with a ``root``."""
         assert self.root is not None
         return JobDirectory.of(self.root, job_id)
 
-    async def place(self, job_id: str, parents: str | None = None) -> dict[str, str]:
-        """Make the job's directory; the environment variables with its paths. Raises :class:`Unavailable`.
+    async def variables(self, job_id: str, context: Mapping[str, str]) -> dict[str, str]:
+        """Create the job's directory and return the job's environment variables. Raises :class:`Unavailable`.
 
-        ``parents``: what the job learns of those that it waited for; None: nothing.
+        ``context``: that of its submission. Without a ``root`` no variable has a path.
         """
+        told = {
+            job_variables.ATTEMPT: context.get("attempt", "1"),
+            job_variables.JOB_ID: context.get("job_id", job_id),
+            job_variables.CORRELATION_ID: context.get("correlation_id", ""),
+        }
         if self.root is None:
-            return {}
-        directory = self.directory(job_id)
+            return told
+        directory, parents = self.directory(job_id), context.get("parents")
         with explained_as(Unavailable, f"{self.setting}: {self.root} cannot be written to"):
             await self._threads.run(_make, directory, parents)
-        return {
+        told |= {
             job_variables.OUTPUT_DIR: str(directory.output),
             job_variables.PROGRESS_FILE: str(directory.progress),
             job_variables.RESULT_FILE: str(directory.result),
-            **({} if parents is None else {job_variables.PARENTS: str(directory.parents)}),
         }
-
-    def previous(self, job_id: str | None) -> dict[str, str]:
-        """The environment variable that names the output of an earlier attempt, if there was one."""
-        if self.root is None or job_id is None:
-            return {}
-        return {job_variables.PREVIOUS_OUTPUT_DIR: str(JobDirectory.of(self.root, job_id).output)}
+        if parents is not None:
+            told[job_variables.PARENTS] = str(directory.parents)
+        if "previous_key" in context:
+            told[job_variables.PREVIOUS_OUTPUT_DIR] = str(self.directory(context["previous_key"]).output)
+        return told
 
     async def left(self, jobs: Mapping[str, bool]) -> Mapping[str, dict[str, Any]]:
-        """What these jobs left so far, as fields of an observation; by job id, whether it has ended."""
+        """What these jobs have written so far, as fields of an observation. The argument says for each job id
+        whether it has ended.
+        """
         if self.root is None:
             return {}
         directories = [JobDirectory.of(self.root, job_id) for job_id in jobs]
@@ -70,7 +75,7 @@ class SharedOutputs:
         return await self._threads.run(last_line, self.directory(job_id))
 
     async def remove(self, job_id: str) -> None:
-        """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""
+        """Remove the job's directory, if there is one. Raises :class:`ProviderError`."""
         if self.root is None:
             return
         directory = JobDirectory.of(self.root, job_id)

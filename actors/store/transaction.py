@@ -136,7 +136,7 @@ class Transaction:
         first = self._counter() + 1
         written, rows = [], []
         for seq, (type_, job_id, correlation_id, data, encoded, origin) in enumerate(self._pending, first):
-            row = {"seq": seq, "time": self.now, "type": type_, "job_id": job_id, "correlation_id": correlation_id}
+            row: Any = {"seq": seq, "time": self.now, "type": type_, "job_id": job_id, "correlation_id": correlation_id}
             written.append(Event(**row, data=data, origin=origin))
             rows.append({**row, "data": EncodedJSON(encoded)})
         _NEW.run_many(self.connection, rows)

@@ -24,7 +24,7 @@ import pytest  # noqa: E402 - the path is set above
 from generator import mutated  # noqa: E402
 from places import OPTIONS, ROOT  # noqa: E402
 
-CPU_SECONDS = 15
+CPU_SECONDS = 8
 """Of the processor, for one test or world: many times what any takes. What does not end is noticed by that."""
 
 

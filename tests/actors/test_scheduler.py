@@ -14,6 +14,7 @@ from actors.jobs.refusal import Refused
 from actors.providers.scripted import ScriptedOptions
 from actors.providers.scripted.faults import Fault, FaultKind
 from actors.store import StoreUnavailable
+from tests.runs_at_once import most_at_once
 
 
 async def test_a_job_is_dispatched_at_once_when_it_is_queued(autojump_clock, world):
@@ -126,7 +127,7 @@ async def test_a_capped_users_backlog_hides_nobody(autojump_clock, world):
         late = await world.submit(user_id="bo", duration=1000)
         await trio.sleep(0.1)
         assert {run.context["job_id"] for run in world.remote.runs} >= {late.job_id}
-        assert world.remote.most_at_once(lambda run: run.asked.user_id) == {"ana": 2, "bo": 1}
+        assert most_at_once(world.remote, lambda run: run.asked.user_id) == {"ana": 2, "bo": 1}
 
 
 async def test_limits_hold_as_the_provider_sees_them(autojump_clock, world):
@@ -137,9 +138,9 @@ async def test_limits_hold_as_the_provider_sees_them(autojump_clock, world):
         ]
         for job in jobs:
             await runtime.wait(job.job_id)
-        assert world.remote.most_at_once() == {None: 4}
-        assert max(world.remote.most_at_once(lambda run: run.asked.user_id).values()) <= 2
-        assert max(world.remote.most_at_once(lambda run: run.asked.org_id).values()) <= 3
+        assert most_at_once(world.remote) == {None: 4}
+        assert max(most_at_once(world.remote, lambda run: run.asked.user_id).values()) <= 2
+        assert max(most_at_once(world.remote, lambda run: run.asked.org_id).values()) <= 3
         assert len(world.remote.runs) == 40
 
 
@@ -176,7 +177,7 @@ async def test_capacity_is_waited_for_and_what_never_fits_is_refused(autojump_cl
         assert view.reason == "waiting for 2 GPUs, 1 free"
         assert view.entry.attempt == 0
         await runtime.wait(big.job_id)
-        assert world.remote.most_at_once(weigh=lambda run: run.asked.resources.gpus) == {None: 2}
+        assert most_at_once(world.remote, weigh=lambda run: run.asked.resources.gpus) == {None: 2}
 
 
 async def test_an_entry_short_of_resources_for_ten_minutes_reserves_them(autojump_clock, world):

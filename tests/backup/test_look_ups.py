@@ -8,6 +8,7 @@ from actors.jobs.records import Rerun
 from actors.providers.scripted.faults import Fault, FaultKind
 from actors.testing import request
 from tests.backup.look_ups import BY_TOKEN, LONG, ONE, looked_up, runs_of
+from tests.runs_at_once import most_at_once
 
 
 async def test_a_job_that_has_run_since_is_adopted_and_runs_once(autojump_clock, site):
@@ -56,7 +57,7 @@ async def test_a_job_that_ran_and_runs_on_holds_its_slot_all_the_time(autojump_c
         ended = await runtime.wait(running.job_id)
         assert (await runtime.wait(second.job_id)).created_at < ended.completed_at
         assert [len(runs_of(site, job)) for job in (running, second)] == [1, 1]
-        assert site.remote.most_at_once()[None] == 1
+        assert most_at_once(site.remote)[None] == 1
 
 
 async def test_a_job_that_ran_again_since_is_followed_at_its_newest_attempt(autojump_clock, site):

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import rest_of
+
 pytestmark = pytest.mark.parts
 
 THREE = """
@@ -54,7 +56,7 @@ def test_a_port_that_is_taken_is_said_where_the_run_begins(terminal: Any, job_fi
         name = job_file("jobs:\n - {command: ['true']}\n")
         done = terminal.type("run", "--file", name, "--until-idle", "--config", str(config))
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Greenroom runs on ")
+    assert lines[0].startswith("Greenroom is running. Its state is in ")
     assert lines[1] == (
         f"HTTP is not served: cannot listen on 127.0.0.1:{port}: Address already in use. "
         "Change it in section http and start again"
@@ -118,7 +120,7 @@ def test_ctrl_c_says_what_goes_on_and_the_next_run_continues(terminal: Any, job_
         if "slow" in line and "is running" in line:
             break
     process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=60)[0]
+    rest = rest_of(process)
     assert process.returncode == 0
     assert "These jobs go on running: slow" in rest
     assert " cancel " in rest

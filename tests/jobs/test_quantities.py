@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.jobs.quantities import HOUR, PATTERN, bytes_of, seconds_of, unit_of, without_unit
+from actors.jobs.quantities import HOUR, PATTERN, bytes_of, seconds_of, without_unit
 
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
@@ -28,7 +28,6 @@ def test_a_duration_is_written_in_units_or_as_seconds(text: str, seconds: float)
 
 def test_a_bare_number_has_the_unit_of_its_key_and_a_written_unit_wins() -> None:
     assert (seconds_of("2", HOUR), seconds_of("90s", HOUR)) == (7200, 90)
-    assert (unit_of("timeout_hours"), unit_of("days"), unit_of("max_runtime")) == (3600, 86_400, None)
     assert (without_unit("timeout_hours"), without_unit("days"), without_unit("delay")) == ("timeout", None, None)
 
 

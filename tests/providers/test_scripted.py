@@ -19,6 +19,7 @@ from actors.providers.scripted import (
 )
 from actors.providers.scripted.faults import Fault, FaultKind
 from actors.providers.scripted.remote import ENDS_KEPT
+from tests.runs_at_once import most_at_once
 
 
 async def submit(provider: ScriptedProvider, key: str = "j1", **spec: Any) -> Submitted:
@@ -64,9 +65,9 @@ async def test_most_at_once_is_counted_from_acceptance_to_end(
         await submit(provider, key, duration=10)
     await trio.sleep(10)
     await submit(provider, "j3", duration=10)
-    assert remote.most_at_once() == {None: 2}
-    assert remote.most_at_once(by=lambda run: run.asked.user_id) == {"ana": 2}
-    assert remote.most_at_once(weigh=lambda run: 3 * run.asked.resources.gpus) == {None: 6}
+    assert most_at_once(remote) == {None: 2}
+    assert most_at_once(remote, by=lambda run: run.asked.user_id) == {"ana": 2}
+    assert most_at_once(remote, weigh=lambda run: 3 * run.asked.resources.gpus) == {None: 6}
 
 
 async def test_the_options_defaults_hold_where_the_script_is_silent(

@@ -17,14 +17,14 @@ async def test_a_link_in_the_place_of_a_jobs_output_is_not_used(tmp_path: Path) 
     (tmp_path / "jobs" / "k1" / "output").symlink_to(tmp_path / "outside")
     outputs = SharedOutputs(tmp_path / "jobs")
     with pytest.raises(Unavailable, match="output is no directory"):
-        await outputs.place("k1")
+        await outputs.variables("k1", {})
     assert await outputs.left({"k1": False}) == {"k1": {}}
 
 
 async def test_what_is_no_file_is_not_read_and_not_waited_for(tmp_path: Path) -> None:
     outputs = SharedOutputs(tmp_path / "jobs")
-    found = await outputs.place("k1")
-    assert await outputs.place("k1") == found
+    found = await outputs.variables("k1", {})
+    assert await outputs.variables("k1", {}) == found
     os.mkfifo(found["GREENROOM_PROGRESS_FILE"])
     os.symlink("/etc/hostname", found["GREENROOM_RESULT_FILE"])  # noqa: PTH211 - ASYNC240 forbids the other way
     assert await outputs.left({"k1": False}) == {"k1": {}}

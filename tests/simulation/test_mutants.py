@@ -148,10 +148,13 @@ def test_what_is_executed_at_the_import_is_tried_by_all_tests_of_its_module(modu
         assert len(places.tests_of(mutant(module, text), record, 10.0)) == 2
 
 
-def test_without_a_record_of_this_content_the_tests_are_those_of_its_name(module, record):
-    module.write_text(SOURCE.replace("LIMIT = 3", "LIMIT = 7"))
+def test_without_a_record_the_tests_are_those_of_its_name_with_another_content_all_that_execute_its_file(
+    module, record
+):
     guard = mutant(module, "left out: if not jobs")
-    assert places.tests_of(guard, record, 10.0) == places.tests_of(guard, None, 10.0) == ["tests/test_module.py"]
+    assert places.tests_of(guard, None, 10.0) == ["tests/test_module.py"]
+    module.write_text(SOURCE.replace("LIMIT = 3", "LIMIT = 7"))
+    assert len(places.tests_of(mutant(module, "None for jobs[:most]"), record, 10.0)) == 2
 
 
 def test_what_several_runs_recorded_is_used_together(module, record, tmp_path):

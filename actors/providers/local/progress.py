@@ -230,14 +230,8 @@ class ProgressPlaces:
             return Progress()
         try:
             return Progress.of_stored(json_object(self._file(key).read_bytes()) or {})
-        except (
-            OSError,
-            TypeError,
-            ValueError,
-            KeyError,
-            OverflowError,
-            AttributeError,
-        ):  # not there, or of another version: it is read from its beginning
+        except (OSError, TypeError, ValueError, KeyError, OverflowError, AttributeError):
+            # not there, or of another version: it is read from its beginning
             return Progress()
 
     def _file(self, key: str) -> Path:

@@ -16,12 +16,11 @@ import attrs
 from actors.jobs.environment import beyond_usual
 from actors.jobs.quantities import WholeSeconds
 from actors.jobs.records import Capacity, JobRequest
-from actors.jobs.request_texts import first_not_utf8
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.entry_points import entry_point_faults
 from actors.providers.errors import Invalid
-from actors.providers.programs import Program, environment_faults, program_of, resource_faults
+from actors.providers.programs import Program, encoding_faults, environment_faults, program_of, resource_faults
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.runtime_env import OURS, is_remote, merged, runtime_env_faults
 from actors.providers.specs import read_spec
@@ -83,19 +82,10 @@ def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
         ]
     capacity = Capacity(options.cpus, options.gpus, options.memory)
     faults += resource_faults(request, capacity, "the provider is configured to have")
-    faults += _encoding_faults(request, program)
+    faults += encoding_faults(request, program, _inherited(request), "Ray")
     if faults or spec is None:
         raise Invalid(*faults)
     return Prepared(_body(request, spec, options, program))
-
-
-def _encoding_faults(request: JobRequest, program: Program) -> list[str]:
-    """Ray takes text only. What the usual variables hold here is not sent, so it may be anything."""
-    sent = attrs.evolve(
-        request, command=program.argv, cwd=program.cwd, env=program.env, inherited_env=_inherited(request)
-    )
-    path = first_not_utf8(sent)
-    return [] if path is None else [f"{path} is not UTF-8: Ray takes text only"]
 
 
 def _body(request: JobRequest, spec: RaySpec, options: RayOptions, program: Program) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.providers import errors, job_variables
+from actors.providers import errors
 from actors.providers.http import Answer
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.options import RayOptions
@@ -106,11 +106,7 @@ class Submitter:
         runtime_env["env_vars"] = {
             **runtime_env.get("env_vars", {}),
             **self._secrets(body["secret_env"]),
-            **await self._outputs.place(job_id, context.get("parents")),
-            **self._outputs.previous(context.get("previous_key")),
-            job_variables.ATTEMPT: context.get("attempt", "1"),
-            job_variables.JOB_ID: job,
-            job_variables.CORRELATION_ID: correlation,
+            **await self._outputs.variables(job_id, context),
         }
         if body["upload"] is not None:
             runtime_env["working_dir"] = await self._upload(Path(body["upload"]))

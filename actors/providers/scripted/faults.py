@@ -53,9 +53,7 @@ REQUESTS = CALLS[:-1]
 
 _PUSHES = frozenset({FaultKind.DROP, FaultKind.DOUBLE, FaultKind.LATE})
 _ONLY_AT: Mapping[FaultKind, tuple[str, ...]] = {
-    FaultKind.UNKNOWN_STATUS: ("observe",),
-    FaultKind.UNSEEN: ("observe",),
-    FaultKind.UNREACHABLE: ("observe",),
+    **dict.fromkeys((FaultKind.UNKNOWN_STATUS, FaultKind.UNSEEN, FaultKind.UNREACHABLE), ("observe",)),
     FaultKind.NEVER_ENDS: ("submit", "cancel"),
     **dict.fromkeys(sorted(_PUSHES), ("push",)),
 }

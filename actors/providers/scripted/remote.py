@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import attrs
 import trio
@@ -225,21 +223,6 @@ class ScriptedRemote:
         """The calls of that name, all of them or those about ``key``."""
         return [call for call in self.calls if call.name == name and (key is None or key in call.keys)]
 
-    def most_at_once(
-        self, by: Callable[[Run], Hashable] = lambda _: None, weigh: Callable[[Run], int] = lambda _: 1
-    ) -> dict[Any, int]:
-        """The most that was held at one time, by group: one a run, or what ``weigh`` says (its GPUs, for example).
-
-        A run is held from its acceptance to its end; one that ends makes room for one that begins in that moment.
-        """
-        edges: defaultdict[Any, list[tuple[datetime, int]]] = defaultdict(list)
-        for run in self.runs:
-            ends, weight = run.timeline.ends, weigh(run)
-            edges[by(run)].append((run.submitted_at, weight))
-            if ends is not None:
-                edges[by(run)].append((ends, -weight))
-        return {group: max(_levels(moments)) for group, moments in edges.items()}
-
     def _touch(self, run: Run) -> None:
         self.touched.append(run)
         self.changed.unpark_all()
@@ -247,10 +230,3 @@ class ScriptedRemote:
 
 def _kept(run: Run | None) -> Run | None:
     return run if run is not None and not run.forgotten else None
-
-
-def _levels(moments: list[tuple[datetime, int]]) -> Iterator[int]:
-    level = 0
-    for _, change in sorted(moments):
-        level += change
-        yield level

@@ -16,12 +16,11 @@ import attrs
 
 from actors.jobs.environment import inherited
 from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
-from actors.jobs.request_texts import first_not_utf8
 from actors.providers import job_variables
 from actors.providers.base import Prepared
 from actors.providers.entry_points import entry_point_faults
 from actors.providers.errors import Invalid
-from actors.providers.programs import Program, program_of, resource_faults
+from actors.providers.programs import Program, encoding_faults, program_of, resource_faults
 from actors.providers.slurm.options import IS_NAME, SlurmOptions
 from actors.providers.specs import read_spec
 from actors.validation.values import at_least, fits
@@ -77,9 +76,7 @@ def prepare_request(request: JobRequest, options: SlurmOptions) -> Prepared:
     if request.resources.cpus == 0:
         faults.append("resources.cpus must be at least 1: Slurm gives no job less")
     inherited_env = _inherited(request)
-    sent = attrs.evolve(request, command=program.argv, cwd=program.cwd, env=program.env, inherited_env=inherited_env)
-    if (path := first_not_utf8(sent)) is not None:
-        faults.append(f"{path} is not UTF-8: Slurm takes text only")
+    faults += encoding_faults(request, program, inherited_env, "Slurm")
     if faults or spec is None:
         raise Invalid(*faults)
     return Prepared(_body(request, spec, options, program, inherited_env))

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.providers import errors, job_variables
+from actors.providers import errors
 from actors.providers.base import ABSENT
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.local.shim.files import write_plain
@@ -68,12 +68,7 @@ class Submitter:
                 return found
             if found is not ABSENT:
                 raise errors.OutcomeUnknown(f"whether {key} was accepted before cannot be known any more")
-        environment = await self._outputs.place(key, context.get("parents"))
-        environment |= self._outputs.previous(context.get("previous_key")) | {
-            job_variables.ATTEMPT: context.get("attempt", "1"),
-            job_variables.JOB_ID: context.get("job_id", key),
-            job_variables.CORRELATION_ID: context.get("correlation_id", ""),
-        }
+        environment = await self._outputs.variables(key, context)
         with errors.explained_as(errors.Unavailable, f"{self._records.directory} cannot be written to"):
             with_own = {**body["env"], **environment}
             await self._threads.run(self._write_script, key, with_own, body)
