@@ -96,6 +96,9 @@ def test_the_first_view_of_100_000_jobs_asks_for_100_rows_in_four_requests(full:
         expect(full.get_by_text(re.compile(r"^\d+ now\.$")).first).to_be_visible()
     assert len(paths) <= 4, paths
     assert rows_asked_for(paths) <= 100, paths
+    files = full.evaluate("performance.getEntriesByType('resource').filter((one) => one.name.includes('/static/'))")
+    assert len(files) > 40
+    assert {one["name"]: one["transferSize"] for one in files if one["transferSize"]} == {}  # the browser kept them
 
 
 def test_100_000_jobs_are_scrolled_with_few_rows_at_once(full: Page) -> None:
