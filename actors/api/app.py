@@ -75,7 +75,9 @@ def create_app(
 
 
 def _contained(app: ASGIApp, faults: ClientFaults) -> ASGIApp:
-    """A border: an error in a route, which has been answered 500, is logged while its correlation ID is bound."""
+    """A named border for broad ``except``: an error in a route, answered 500, is logged while its correlation ID is
+    bound.
+    """
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         try:

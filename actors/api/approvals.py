@@ -60,7 +60,7 @@ async def withdraw(call: Call[Nothing, Nothing]) -> ApprovalDocument:
 
 
 async def decide_many(call: Call[DecisionRequest, Nothing]) -> DecisionsDocument:
-    """Approve or reject many requests, independently: if one cannot be decided, the others still are."""
+    """Approve or reject many requests independently: if one cannot be decided, the others still are."""
     runtime = call.runtime  # without a supervisor all is refused at once
     who = {"by": call.by, "level": call.peer.level}
     if call.body.decision == "approve":

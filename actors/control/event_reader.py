@@ -80,7 +80,7 @@ class EventReader:
         return False
 
     def events(self, *, after: int | None = None, **filters: Unpack[EventFilters]) -> Events:
-        """Events after number ``after`` (None: from now on), each once, in order, until left."""
+        """Events after number ``after`` (None: from now on), each once, in order, until the iteration is left."""
         return Events(self, after, filters)
 
     async def last(self) -> int:

@@ -45,7 +45,7 @@ NOT_RUNNING = "no supervisor runs here, and this needs one; start one: greenroom
 
 
 class _Subjects:
-    """What rows can answer, with a supervisor and without one."""
+    """The subjects that rows can answer, with a supervisor and without one."""
 
     def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
         self.config = config
@@ -58,9 +58,9 @@ class _Subjects:
 
 
 class Reading(_Subjects):
-    """What the rows alone can answer, where no supervisor runs (C4).
+    """What can be answered from the rows alone, when no supervisor runs (C4).
 
-    Its ledger refuses to write, so each operation of a subject that would change something is refused.
+    Its ledger refuses to write, so every operation that would change something is refused.
     """
 
     def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
@@ -138,7 +138,7 @@ class Runtime(_Subjects):
         return await self.approvals.reject(approval_id, by=by, reason=reason, level=level)
 
     def events(self, *, after: int | None = None, **filters: Unpack[EventFilters]) -> Events:
-        """:meth:`EventReader.events`: what happens after event ``after`` (None: from now on)."""
+        """:meth:`EventReader.events`: the events after number ``after`` (None: from now on)."""
         return self.event_reader.events(after=after, **filters)
 
     def logs(

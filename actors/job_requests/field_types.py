@@ -160,8 +160,10 @@ _RERUN = _record(
     Rerun,
     {"times": _whole(), "on": _NAMES, "exit_codes": _list("a list of whole numbers", _whole()), "delay": _number()},
 )
+_TEXTS: tuple[Any, ...] = ("str", "str | None", str, str | None)
+"""Types of fields with a text, as the class has them and as they are once a converter has resolved them."""
 _BY_FIELD: Mapping[str, Check] = {
-    **{field.name: _text for field in attrs.fields(JobRequest) if str(field.type) in ("str", "str | None")},
+    **{field.name: _text for field in attrs.fields(JobRequest) if field.type in _TEXTS},
     "command": _WORDS,
     "params": _mapping,
     "env": _texts_by_name,
