@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 
 CORRELATION_HEADER = "X-Correlation-ID"
 TRACEPARENT_HEADER = "traceparent"
+JOB_VARIABLE = "GREENROOM_CORRELATION_ID"
+"""Of the environment of a job: the job's ID."""
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:\-/+=]{1,128}")
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
+from logconf.context import current_correlation_id, set_correlation_id
+from logconf.correlation import JOB_VARIABLE
 from logconf.direct import install_direct_calls
 from logconf.handler import Renderer, StructuredHandler, drain_at_exit, installed_handler
 from logconf.records import CorrelationIDFilter
@@ -62,6 +64,9 @@ def configure_structured_logging(
 ) -> None:
     """Send every logger's lines to stdout, and to `log_file` in addition, without ever blocking the caller.
 
+    In a job of Greenroom, which finds its correlation ID in GREENROOM_CORRELATION_ID, the calling task (and those that
+    it starts) gets that ID, unless it has one: its lines continue the job's trail.
+
     Calling it again replaces what was configured before; handlers of others stay, except plain ones that write to
     stdout or stderr too and would double each line.
 
@@ -89,11 +94,18 @@ def configure_structured_logging(
     handler = StructuredHandler(render, [Writer(sink, report, queue_bytes=queue_bytes) for sink in sinks])
     _install(handler, number, previous)
     drain_at_exit(handler, reopen_on_hangup=any(isinstance(sink, FileSink) for sink in sinks))
+    _continue_trail()
     for failure in failures:
         _logger.warning(
             "The log file cannot be opened, logging goes on without it",
             extra={"log_file": os.fspath(failure.filename), "error": failure.strerror},
         )
+
+
+def _continue_trail() -> None:
+    given = os.environ.get(JOB_VARIABLE)
+    if given is not None and current_correlation_id() is None:
+        set_correlation_id(given)
 
 
 def _open_sinks(

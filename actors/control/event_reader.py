@@ -140,11 +140,7 @@ class Events:
         self._wakes: trio.MemoryReceiveChannel[None] | None = None
 
     async def __aenter__(self) -> Events:
-        try:
-            await self._begin()
-        except BaseException:
-            self.close()
-            raise
+        await self._begin()
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -178,7 +174,7 @@ class Events:
         return self._ready.popleft()
 
     async def _begin(self) -> None:
-        send, self._wakes = trio.open_memory_channel[None](1)
+        send, wakes = trio.open_memory_channel[None](1)
         is_wanted = self._is_wanted
 
         def wake(event: Event) -> bool:
@@ -187,12 +183,13 @@ class Events:
                     send.send_nowait(None)
             return False
 
-        held = self._held  # in this order: an event may come until the subscription has ended
-        held.callback(self._wakes.close)
-        held.callback(send.close)
-        held.enter_context(self._reader.counted())
-        held.enter_context(self._reader.bus.subscribe(Event, where=wake))
-        self._seq = self._after if self._after is not None else await self._reader.last()
+        with ExitStack() as held:  # in this order: an event may come until the subscription has ended
+            held.callback(wakes.close)
+            held.callback(send.close)
+            held.enter_context(self._reader.counted())
+            held.enter_context(self._reader.bus.subscribe(Event, where=wake))
+            self._seq = self._after if self._after is not None else await self._reader.last()
+            self._held, self._wakes = held.pop_all(), wakes
 
     async def _look(self) -> None:
         """Take what is there, from the list of recent events or a page of rows."""

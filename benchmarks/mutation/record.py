@@ -92,8 +92,7 @@ def main(what: str, *rest: str) -> None:
         for seed in range(1, int(rest[0]) + 1):
             recorder.begin(str(seed))
             if (violation := simulate(seed, 0.25).violation) is not None:
-                print(f"world {seed}: {violation}")
-                recorder.failed.add(str(seed))
+                sys.exit(f"world {seed} is violated without any change: {violation}")
             recorder.end(str(seed))
     recorder.write(KEPT / f"{'-'.join([what, *(Path(one).name for one in rest)])}.json")
 

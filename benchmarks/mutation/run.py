@@ -179,7 +179,7 @@ def main(
     def one(mutant: Mutant) -> tuple[Mutant, Result | None]:
         return mutant, trier.result(mutant, simulation_only=simulation_only)
 
-    servers = [Tries() for _ in range(workers)]
+    servers = [Tries(*(["worlds"] if simulation_only else [])) for _ in range(workers)]
     for server in servers:
         trier.tries.put(server)
     with ThreadPoolExecutor(workers) as pool:

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -128,6 +128,30 @@ def test_an_order_and_a_filter_stand_in_the_address_and_are_asked_of_the_server(
     expect(full.get_by_label("Name, such as")).to_have_value("copy-0999*")
     expect(full.get_by_label("State")).to_have_value("completed")
     expect(full.get_by_role("link", name="the-newest", exact=True)).to_have_count(0)
+
+
+def test_every_filter_stands_in_the_address(full: Page) -> None:
+    """Who opens it has it in the fields, and the server is asked for just that."""
+    wanted = {
+        "state": "completed", "q": "copy", "name": "copy-*", "user": "ana", "group": "g", "provider": "there",
+        "since": "2024-01-31T10:00:00.000Z", "until": "2034-01-31T10:00:00.000Z", "sort": "ended", "order": "asc",
+    }  # fmt: skip
+    with asked(full) as paths:
+        full.goto(f"{full.url.split('#')[0]}#/jobs?{urlencode(wanted)}")
+        expect(full.get_by_role("main").get_by_role("status").filter(has_text="0 jobs")).to_be_visible()
+    [query] = [parse_qs(urlsplit(path).query) for path in paths if path.startswith("/api/jobs?")]
+    named = {"state": "status", "user": "user_id"}
+    assert {name: one for name, [one] in query.items() if name != "limit"} == {
+        named.get(name, name): value for name, value in wanted.items()
+    }
+    for label, value in (("State", "completed"), ("User", "ana"), ("Group", "g"), ("Provider", "there")):
+        expect(full.get_by_label(label, exact=True)).to_have_value(value)
+    expect(full.get_by_label("Submitted from")).to_have_value(re.compile("^2024-01-31T"))
+    full.get_by_label("Group", exact=True).fill("")
+    full.get_by_label("Name, user, id or error").fill("")  # no index has the texts of copies
+    expect(full.get_by_role("link", name="copy-000001", exact=True)).to_be_visible()
+    assert "group" not in full.url
+    assert "provider=there" in full.url
 
 
 def test_many_events_cost_few_requests(stage_of_its_own: Stage, browser: Browser) -> None:
