@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import attrs
 
@@ -160,7 +160,7 @@ _RERUN = _record(
     {"times": _whole(), "on": _NAMES, "exit_codes": _list("a list of whole numbers", _whole()), "delay": _number()},
 )
 _BY_FIELD: Mapping[str, Check] = {
-    **{field.name: _text for field in attrs.fields(JobRequest) if str(field.type) in ("str", "str | None")},
+    **{name: _text for name, kind in get_type_hints(JobRequest).items() if kind in (str, str | None)},
     "command": _WORDS,
     "params": _mapping,
     "env": _texts_by_name,
