@@ -1,9 +1,9 @@
-"""The names that existing applications know: one manager for a trio run, started and stopped by function calls.
+"""The functions that existing applications use: one manager for each trio run, started and stopped by function calls.
 
 The structured form is :func:`actors.open_runtime`; this is for hosts that start in one callback and stop in another.
-Given a nursery, the runtime lives there and its failure is the host's exception. Without one it lives in a system task,
-whose errors never escape into trio: a CRITICAL line, :attr:`BackgroundTaskManager.failure`, and an exception from the
-next start, stop or wait.
+With a nursery, the runtime runs in it, and its failure is the host's exception. Without one it runs in a system task,
+whose errors never reach trio: they are a CRITICAL line, :attr:`BackgroundTaskManager.failure`, and an exception from
+the next start, stop or wait.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class BackgroundTaskManager:
     """Starts and stops one runtime. Starting twice, stopping twice and start-stop-start are harmless.
 
     ``settings``: None means the configuration file of this machine (:mod:`actors.settings.locating`), read at each
-    start; a file in the working directory counts only with ``working_directory``.
+    start; a file in the working directory is read only with ``working_directory``.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class BackgroundTaskManager:
         self._working_directory = self._working_directory if working_directory is None else working_directory
 
     async def _should_auto_enable_polling(self) -> bool:
-        """Whether timed polling would be on by itself, nothing being said in the configuration.
+        """Whether timed polling would be on automatically, if the configuration says nothing about it.
 
-        The manual shows this method, so existing programs may call it. Raises :class:`SettingsError` where no runtime
-        is up and the configuration is wrong.
+        The manual shows this method, so existing programs may call it. Raises :class:`SettingsError` if no runtime runs
+        and the configuration is wrong.
         """
         await trio.lowlevel.checkpoint()
         settings = self.settings if self.runtime is None else self.runtime.settings
@@ -57,12 +57,14 @@ class BackgroundTaskManager:
 
     @property
     def settings(self) -> Settings:
-        """What the next start will use: what was given, else the file of this machine, read anew at each call."""
+        """The settings of the next start: those that were given, else the file of this machine, read anew at each
+        call.
+        """
         return self._settings or Settings.load(working_directory=self._working_directory)
 
     @property
     def is_running(self) -> bool:
-        """Whether the runtime is up."""
+        """Whether the runtime runs."""
         return self.runtime is not None
 
     @property
@@ -75,7 +77,7 @@ class BackgroundTaskManager:
         return self.runtime is not None and await self.runtime.refresh_polling_state()
 
     async def start(self, nursery: trio.Nursery | None = None) -> None:
-        """Start the runtime and return when it is ready. Raises what kept it from starting.
+        """Start the runtime and return when it is ready. Raises the error that prevented the start.
 
         A start that is cancelled leaves nothing running.
         """
@@ -109,7 +111,9 @@ class BackgroundTaskManager:
         self._raise_failure()
 
     async def _run_contained(self, ready: _Ready) -> None:
-        """A border: an exception that left a system task would end the host's whole trio run."""
+        """A named border for broad ``except``: an exception that left a system task would end the host's whole trio
+        run.
+        """
         try:
             await self._run(task_status=ready)
         except BaseException as error:  # noqa: ASYNC103 - kept in `failure` and raised by the next call
@@ -134,7 +138,7 @@ class BackgroundTaskManager:
             ended.set()
 
     async def stop(self) -> None:
-        """Stop the runtime and return when nothing of it is left. Raises what it failed of, once."""
+        """Stop the runtime and return when nothing of it is left. Raises the error of a failure, once."""
         async with self._changing:
             ended = self._ended
             if ended is not None:
@@ -143,7 +147,7 @@ class BackgroundTaskManager:
             self._raise_failure()
 
     async def wait_failed(self) -> None:
-        """Wait until the runtime has ended; raises what it failed of, returns if it was stopped."""
+        """Wait until the runtime has ended. Raises the error if it failed, returns if it was stopped."""
         if self._ended is not None:
             await self._ended.wait()
         await trio.lowlevel.checkpoint()
@@ -156,7 +160,7 @@ class BackgroundTaskManager:
 
 
 class _Ready(trio.TaskStatus[None]):
-    """Sets an event when the runtime is up."""
+    """Sets an event when the runtime is ready."""
 
     def __init__(self) -> None:
         self.event = trio.Event()
@@ -167,7 +171,7 @@ class _Ready(trio.TaskStatus[None]):
 
 
 def _alone(error: BaseException) -> BaseException:
-    """What is inside groups of one."""
+    """The exception inside of groups with a single one."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
@@ -181,8 +185,8 @@ def get_task_manager(
 ) -> BackgroundTaskManager:
     """The manager of this trio run.
 
-    ``settings`` and ``working_directory`` (see :class:`BackgroundTaskManager`) hold from the next start on; None leaves
-    what was said before.
+    ``settings`` and ``working_directory`` (see :class:`BackgroundTaskManager`) apply from the next start on; None does
+    not change them.
     """
     try:
         manager = _managers.get()
@@ -196,9 +200,9 @@ def get_task_manager(
 async def start_background_tasks(
     nursery: trio.Nursery | None = None, *, settings: Settings | None = None, working_directory: bool | None = None
 ) -> BackgroundTaskManager:
-    """Start this run's runtime, in ``nursery`` or in a system task; with the configuration file of this machine.
+    """Start this run's runtime, in ``nursery`` or in a system task, with the configuration file of this machine.
 
-    ``settings``: these, and no file. ``working_directory``: let a configuration file there count, too. Raises
+    ``settings``: use these instead of a file. ``working_directory``: also read a configuration file there. Raises
     :class:`~actors.settings.SettingsError` with every fault of the file.
     """
     manager = get_task_manager(settings, working_directory=working_directory)

@@ -5,8 +5,8 @@
         job = await runtime.wait(job.job_id)
 
 The root is ``rest_for_one``: without the store nothing else can work, and without the actors the servers could only
-report that. Leaving the block stops the servers, the actors and the store in that order. Jobs that were handed over go
-on running; the next start finds them.
+report that. Leaving the block stops the servers, the actors and the store in that order. Submitted jobs continue to
+run; the next start finds them.
 """
 
 from __future__ import annotations
@@ -62,19 +62,21 @@ from supervision import Backoff, ChildSpec, Supervisor, open_supervisor, watchdo
 _logger = get_logger("actors.runtime")
 
 GRACE = 10.0
-"""Seconds that hand-overs in flight have to end in when the runtime stops."""
+"""Seconds in which submissions in progress may end when the runtime stops."""
 
 MAX_RESTARTS, PERIOD = 30, 300.0
 BACKOFF = Backoff(initial=0.5, maximum=10.0, jitter="equal", max_failures=15)
-"""What a group of children may fail: a store that cannot be read for half a minute is outlived, whatever is drawn."""
+"""Back-off and limits of a group of children: it survives a store that cannot be read for half a minute, whatever
+the jitter.
+"""
 
 
 @attrs.frozen
 class Parts:
-    """What a runtime is made of where it is not the usual: tests and simulations give their own.
+    """The parts of a runtime that differ from the usual ones, for tests and simulations.
 
-    ``in_memory``: the store lives in memory and no state directory is touched; ``engine``: there already, kept by
-    somebody else. ``executor``: where store work runs. ``backoff_seed``: draws the delays before restarts. ``sender``:
+    ``in_memory``: the store is in memory and no state directory is used; ``engine``: an existing one, which the caller
+    closes. ``executor``: where store work runs. ``backoff_seed``: the seed of the delays before restarts. ``sender``:
     sends notifications.
     """
 
@@ -90,7 +92,7 @@ class Parts:
 
 
 class RunningRuntime(Runtime):
-    """A runtime together with what runs it: its store, its actors, the tree that supervises them."""
+    """A runtime together with what runs it: its store, its actors, and the tree that supervises them."""
 
     def __init__(self, settings: Settings, parts: Parts, watchdog: float | None = None) -> None:
         self.settings = settings
@@ -133,7 +135,7 @@ class RunningRuntime(Runtime):
     # The tree.
 
     def children(self) -> list[ChildSpec]:
-        """What the root supervises, in start order."""
+        """The children of the root, in start order."""
         actors = [
             actor_spec(self._scheduler, self._make_scheduler, shutdown=GRACE),
             actor_spec(self._poller, self._make_poller),
@@ -197,7 +199,7 @@ class RunningRuntime(Runtime):
         return timed(notifier, "notifier", self.tallies)
 
     def _actor(self, name: str, is_wake: Callable[[Event], bool]) -> ActorRef:
-        """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
+        """A reference whose mailbox absorbs wakes of the same kind, because one "look now" is as good as a hundred."""
         wakes = Mailbox(
             capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, PollNow)) or None
         )
@@ -217,7 +219,7 @@ class RunningRuntime(Runtime):
         self.health.began()
 
     async def quiesce(self) -> None:
-        """Claim no more, let hand-overs in flight end for a bounded grace, and note which do not."""
+        """Claim no more jobs, let submissions in progress end within a bounded grace, and note those that do not."""
         with trio.move_on_after(GRACE):
             if self._scheduler.state == "running":
                 await self._scheduler.call(Quiesce())
@@ -227,7 +229,7 @@ class RunningRuntime(Runtime):
     # Polling.
 
     def recheck(self, provider: str, key: str) -> None:
-        """Have the poller ask ``provider`` about one job now; however many are named at once, none is forgotten."""
+        """Let the poller ask ``provider`` about one job now; however many are named at once, none is forgotten."""
         self._poll_requests.recheck(provider, key)
         self._poller.cast(PollNow())
 
@@ -242,12 +244,12 @@ class RunningRuntime(Runtime):
 
 
 def configured_rules(settings: Settings) -> tuple[ApprovalRule, ...]:
-    """The approval rules of the configuration, with the default ones where it asks for them."""
+    """The approval rules of the configuration, with the default ones if it asks for them."""
     return (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
 
 
 def config_of(settings: Settings) -> list[dict[str, Any]]:
-    """The settings that hold, secrets masked."""
+    """The settings in effect, with secrets masked."""
     return [row._asdict() for row in effective(settings)]
 
 
@@ -269,10 +271,10 @@ async def open_runtime(
 ) -> AsyncIterator[RunningRuntime]:
     """Run Greenroom for the length of the block.
 
-    ``settings``: None means the defaults. ``watchdog``: seconds after which an event loop that does not turn is
-    reported, from a thread; None: it is not watched. Configures no logging, installs no signal handler, opens no port.
-    Raises :class:`~actors.store.state_directory.AlreadyRunning` when another supervisor holds the state directory,
-    and what gave up: ``supervision.RestartIntensityReached`` when an actor cannot be kept alive.
+    ``settings``: None means the defaults. ``watchdog``: seconds after which a blocked event loop is reported, from a
+    thread; None: it is not watched. Configures no logging, installs no signal handler, opens no port. Raises
+    :class:`~actors.store.state_directory.AlreadyRunning` if another supervisor holds the state directory, and the error
+    of what gave up: ``supervision.RestartIntensityReached`` if an actor cannot be kept alive.
     """
     settings = settings or Settings.default()
     parts = parts or Parts()

@@ -1,6 +1,7 @@
-"""The correlation ID of an ASGI request: taken from its headers, bound while it is served, sent back with the answer.
+"""The correlation ID of an ASGI request: read from its headers, bound while it is served, and returned with the answer.
 
-Depends on no framework: put it around any ASGI application, outermost, so that its error answers carry the ID too.
+Depends on no framework: put it around any ASGI application as the outermost layer, so that error answers have the ID
+too.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ _ANSWERS = frozenset({"http.response.start", "websocket.accept", "websocket.http
 
 
 class CorrelationMiddleware:
-    """Binds each HTTP request's and WebSocket's correlation ID, and echoes it as `X-Correlation-ID`.
+    """Binds the correlation ID of each HTTP request and WebSocket, and returns it as `X-Correlation-ID`.
 
-    The ID is `X-Correlation-ID`'s, else the trace id of `traceparent`, else a new one. An application that raises
-    before it answered an HTTP request is answered for, with status 500 and the ID; its exception goes on to the server.
+    The ID is that of `X-Correlation-ID`, else the trace id of `traceparent`, else a new one. If an application raises
+    before it has answered an HTTP request, the answer is status 500 with the ID, and the exception is passed on to the
+    server.
     """
 
     def __init__(self, app: App) -> None:

@@ -1,7 +1,7 @@
 """What follows a piece of work through tasks and threads: LogContext fields and the correlation ID.
 
-Both live in contextvars, so a trio task, a nursery's children and `trio.to_thread.run_sync` inherit them and nobody
-else sees them. A block removes *its own* entry when it is left and restores nothing by token, so blocks that end in
+Both are in contextvars, so a trio task, a nursery's children and `trio.to_thread.run_sync` inherit them and no other
+code sees them. When a block is left it removes *its own* entry and restores nothing by token. So blocks that end in
 another order than they began (generators), or in another task, neither raise nor bring old fields back.
 """
 
@@ -22,7 +22,7 @@ _correlation_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("lo
 
 
 class Frame:
-    """One entered LogContext: who entered it, what lay below it, and all fields visible from here. Immutable."""
+    """One entered LogContext: its owner, the frame below it, and all fields visible from here. Immutable."""
 
     __slots__ = ("encoded", "fields", "own", "owner", "parent")
 
@@ -44,11 +44,11 @@ set_checked_correlation_id: Callable[[str | None], object] = _correlation_id.set
 
 
 class LogContext:
-    """`with LogContext(job_id=job_id): ...`: the fields stand under `extra` of every line logged inside the block.
+    """`with LogContext(job_id=job_id): ...`: every line logged inside the block has the fields under `extra`.
 
-    A plain `with` block, for sync and async code alike. Blocks nest; an inner field hides an outer one of the same name
-    until its block is left, and a call's own `extra=` hides both. Any name is allowed as a field. One instance may be
-    entered several times, also by several tasks at once. Leaving never raises.
+    A plain `with` block, for sync and async code. Blocks nest; an inner field hides an outer one of the same name until
+    its block is left, and a call's own `extra=` hides both. Any name is allowed as a field. One instance may be entered
+    several times, also by several tasks at once. Leaving never raises.
     """
 
     __slots__ = ("_fields",)
@@ -69,7 +69,7 @@ class LogContext:
 
 
 def _without(top: Frame | None, owner: LogContext) -> Frame | None:
-    """The chain below `top` without the innermost frame of `owner`; `top` itself where there is none."""
+    """The chain below `top` without the innermost frame of `owner`; `top` itself if there is none."""
     above: list[Frame] = []
     frame = top
     while frame is not None and frame.owner is not owner:
@@ -84,7 +84,7 @@ def _without(top: Frame | None, owner: LogContext) -> Frame | None:
 
 
 def get_correlation_id() -> str:
-    """The correlation ID of this task or thread; makes one and keeps it where there is none."""
+    """The correlation ID of this task or thread. If there is none, a new one is made and kept."""
     current = _correlation_id.get()
     if current is None:
         current = new_correlation_id()
@@ -93,10 +93,10 @@ def get_correlation_id() -> str:
 
 
 def set_correlation_id(correlation_id: str) -> str:
-    """Give this task (and the tasks it starts from now on) the ID of the request it works for.
+    """Give this task, and the tasks that it starts from now on, the ID of the request for which it works.
 
-    The value may come straight from a header: what `accept_correlation_id` refuses is replaced by a new ID, with a
-    WARNING. Returns the ID that holds from now on.
+    The value may come directly from a header: what `accept_correlation_id` refuses is replaced by a new ID, with a
+    WARNING. Returns the ID that is in effect from now on.
     """
     accepted = accept_correlation_id(correlation_id)
     _correlation_id.set(accepted)
@@ -109,10 +109,10 @@ def clear_correlation_id() -> None:
 
 
 class bind_correlation_id:  # noqa: N801 - read as a verb in `with bind_correlation_id(...)`, like contextlib's own
-    """`with bind_correlation_id(envelope.correlation_id): handle(envelope)`: the ID holds inside the block only.
+    """`with bind_correlation_id(envelope.correlation_id): handle(envelope)`: the ID is in effect inside the block only.
 
-    Made for mailboxes: no check, no allocation beyond the block itself. `None` binds "no ID": one is made when a line
-    needs it, and is forgotten with the block.
+    Made for mailboxes: there is no check, and no allocation beyond the block itself. `None` binds "no ID": a new one is
+    made when a line needs it, and is forgotten with the block.
     """
 
     __slots__ = ("_id", "_token")
@@ -129,9 +129,9 @@ class bind_correlation_id:  # noqa: N801 - read as a verb in `with bind_correlat
 
 
 def clear_context() -> None:
-    """Drop every LogContext field and the correlation ID in this context, nothing else.
+    """Remove every LogContext field and the correlation ID from this context, and nothing else.
 
-    A long-lived child calls this first, or the request that happened to start it would label its lines for ever.
+    A long-lived child calls this first; otherwise all its lines would have the fields of the request that started it.
     """
     _frame.set(None)
     _correlation_id.set(None)
@@ -145,10 +145,10 @@ def fresh_context() -> contextvars.Context:
 
 
 def carry_context(function: Callable[P, R]) -> Callable[P, R]:
-    """Wrap `function` for a plain thread or an executor: it runs under the fields and the ID that hold here and now.
+    """Wrap `function` for a plain thread or an executor: it runs with the present fields and the present ID.
 
     `threading.Thread(target=carry_context(work)).start()`. Each call runs in a copy of its own: calls may overlap, and
-    what one binds the next does not see. (`trio.to_thread.run_sync` needs no wrapper.)
+    the next call does not see what one has bound. (`trio.to_thread.run_sync` needs no wrapper.)
     """
     get_correlation_id()  # an ID made later, by each side for itself, would break the trail
     context = contextvars.copy_context()

@@ -1,7 +1,7 @@
-"""Correlation IDs at the borders: making one, accepting one from outside, and W3C Trace Context.
+"""Correlation IDs at the borders of the process: making one, accepting one from outside, and W3C Trace Context.
 
 Format: https://www.w3.org/TR/trace-context/ (traceparent). A new ID is 32 lower-case hex characters, which makes it a
-trace id too, so that a line here and a span elsewhere carry the same name.
+trace id too, so that a line here and a span elsewhere have the same name.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 
 CORRELATION_HEADER = "X-Correlation-ID"
 TRACEPARENT_HEADER = "traceparent"
+JOB_VARIABLE = "GREENROOM_CORRELATION_ID"
+"""Of the environment of a job: the job's ID."""
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:\-/+=]{1,128}")
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
@@ -33,8 +35,8 @@ def accept_correlation_id(raw: object, *, level: int = logging.WARNING) -> str:
 
     An ID from outside may have 1 to 128 characters of `A-Z a-z 0-9 . _ : - / + =`.
 
-    A rejection is a line of ``level`` that says how long the value was and never repeats it: it may hold line breaks,
-    another tenant's data or a secret.
+    A rejection is logged at ``level`` with the length of the value but never with the value: it may contain line
+    breaks, data of another tenant, or a secret.
     """
     value = raw.decode("latin-1") if isinstance(raw, bytes) else raw
     if isinstance(value, str) and _ACCEPTED.fullmatch(value):
@@ -50,7 +52,7 @@ def accept_correlation_id(raw: object, *, level: int = logging.WARNING) -> str:
 
 
 def trace_id_from_traceparent(raw: object) -> str | None:
-    """The trace id of a `traceparent` header (str or bytes), or None where it is not a valid one."""
+    """The trace id of a `traceparent` header (str or bytes); None if the header is not valid."""
     value = raw.decode("latin-1") if isinstance(raw, bytes) else raw
     if not isinstance(value, str) or len(value) > 512:
         return None
@@ -81,10 +83,11 @@ HeaderValue = str | bytes
 def correlation_id_from_headers(
     headers: Mapping[str, str] | Iterable[tuple[HeaderValue, HeaderValue]],
 ) -> str:
-    """The ID a request came with: `X-Correlation-ID` in any case, else the trace id of `traceparent`, else a new one.
+    """The ID with which a request came.
 
-    `headers` is a mapping or pairs, of str or bytes (what ASGI has). A present but refused `X-Correlation-ID` is
-    replaced by a new ID, logged at DEBUG since anybody may send one; `traceparent` is used only without that header.
+    It is `X-Correlation-ID` in any case, else the trace id of `traceparent`, else a new one. `headers` is a mapping or
+    pairs, of str or bytes (as in ASGI). An invalid `X-Correlation-ID` is replaced by a new ID, logged at DEBUG because
+    anybody may send one; `traceparent` is used only without that header.
     """
     pairs: Iterable[tuple[HeaderValue, HeaderValue]] = headers.items() if isinstance(headers, Mapping) else headers
     traceparent: HeaderValue | None = None

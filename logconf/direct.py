@@ -1,8 +1,8 @@
-"""The short way from a logging call to its line: without a record, where nobody but our handler would see one.
+"""The short way from a logging call to its line: without a record, if only our handler would see it.
 
 A `LogRecord`, and its way along loggers and handlers, is a third of what a line costs. `install_direct_calls` replaces
-`Logger._log`, the one method through which all calls go. It renders the line at once if the record could make no
-difference: a plain logger without filters, our handler alone on its way, no patched method or record factory, plain
+`Logger._log`, the one method through which all calls go. It renders the line at once if a record could make no
+difference: a plain logger without filters, only our handler on its way, no patched method or record factory, plain
 arguments, no exception, below ERROR. Every other call goes the standard way, as if nothing had been replaced.
 """
 
@@ -32,9 +32,9 @@ _make_record: Callable[..., LogRecord] = Logger.makeRecord
 
 
 def install_direct_calls() -> None:
-    """Let calls go the short way, now or when our handler is installed. Doing it again changes nothing.
+    """Let calls go the short way, now or once our handler is installed. Repeating this changes nothing.
 
-    Where the method is not the one that we know, of another Python or of another library, it stays.
+    If the method is not the one that we know, because of another Python or another library, it is not replaced.
     """
     global _make_record
     install_record_maker()
@@ -45,12 +45,12 @@ def install_direct_calls() -> None:
 
 @functools.lru_cache(maxsize=4096)
 def _is_internal(path: str) -> bool:
-    """Whether code of this file is passed over in the search for a caller, as by `Logger.findCaller`."""
+    """Whether the search for a caller skips code of this file, as `Logger.findCaller` does."""
     return os.path.normcase(path) == logging._srcfile or ("importlib" in path and "_bootstrap" in path)
 
 
 def _way(logger: Logger, level: int) -> tuple[JsonRenderer, StructuredHandler] | None:
-    """What makes the line, if a record would meet nothing else on its way. None: the standard way."""
+    """The renderer, if nothing else on the way would see a record; None: use the standard way."""
     if (
         type(logger) not in _PLAIN_LOGGERS
         or logger.filters
@@ -112,7 +112,9 @@ def _log(
 
 
 def _as_standard(function: Callable[..., None]) -> Callable[..., None]:
-    """The function as code of the standard library's file: a search for the caller passes over its frame (A6)."""
+    """The function as if it were code of the standard library's file, so that a search for the caller skips its
+    frame (A6).
+    """
     code: CodeType = cast("FunctionType", function).__code__.replace(co_filename=_standard_log.__code__.co_filename)
     return FunctionType(code, globals(), function.__name__, cast("FunctionType", function).__defaults__)
 

@@ -1,7 +1,7 @@
-"""An exception as text: the usual traceback, with causes, notes and every leaf of a group, within a budget.
+"""An exception as text: the usual traceback, with causes, notes and every leaf of a group, within a limit.
 
-Written out here rather than by `traceback.TracebackException` because that one calls foreign code unguarded in places,
-shows 15 leaves of a group at most and has no bound. Frames' locals are never shown: they hold secrets.
+This does not use `traceback.TracebackException`, which calls foreign code unguarded in places, shows at most 15 leaves
+of a group, and has no bound. Local variables of frames are never shown, because they contain secrets.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _CONTEXT = "\nDuring handling of the above exception, another exception occurred
 
 
 def render_exception(error: BaseException, budget: int) -> str:
-    """The traceback of `error`, masked, at most `budget` characters; never raises.
+    """The traceback of `error`, masked, in at most `budget` characters; never raises.
 
-    Where it is too long its middle is cut, and of a group every leaf is then listed by type and message.
+    If it is too long, its middle is cut, and every leaf of a group is then listed by type and message.
     """
     lines: list[str] = []
     spent = 0
@@ -96,7 +96,7 @@ def _iterate_leaves(group: BaseException) -> Iterator[BaseException]:
 
 
 def _chain(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
-    """The lines of `error` and of what led to it, oldest first."""
+    """The lines of `error` and of its causes, oldest first."""
     chain: list[tuple[BaseException, str]] = []
     current: BaseException | None = error
     link = ""

@@ -1,4 +1,4 @@
-"""The handler: renders a record once and hands the bytes to every sink's writer; and what drains it at the end."""
+"""The handler, which renders a record once and gives the bytes to every sink's writer; and draining at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ Renderer = Callable[[logging.LogRecord], bytes]
 
 
 class StructuredHandler(logging.Handler):
-    """Takes no lock: rendering is thread-safe and the writers queue. Never raises, never prints a logging error."""
+    """Renders records and gives the lines to the writers.
+
+    It has no lock, because rendering is thread-safe and the writers queue. It never raises and never prints a logging
+    error.
+    """
 
     def __init__(self, render: Renderer, writers: Sequence[Writer]) -> None:
         super().__init__()
@@ -30,7 +34,7 @@ class StructuredHandler(logging.Handler):
         self.writers = tuple(writers)
 
     def createLock(self) -> None:  # noqa: N802 - the standard library's name
-        """No lock: see the class."""
+        """Create no lock: see the class."""
         self.lock = None
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -53,13 +57,13 @@ class StructuredHandler(logging.Handler):
         return self.filters == self._own_filters
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As `handle`, without filters."""
+        """Like `handle`, without filters."""
         line = self.renderer(record)
         for writer in self.writers:
             writer.put(line, record.levelno)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
-        """Nothing: errors are counted by the writers."""
+        """Do nothing: the writers count errors."""
 
     def flush(self, seconds: float = DRAIN_SECONDS) -> None:
         """Wait until what was logged before has been written, at most `seconds` for all sinks together."""
@@ -97,7 +101,7 @@ def installed_handler() -> StructuredHandler | None:
 
 
 def drain_at_exit(handler: StructuredHandler | None, *, reopen_on_hangup: bool = False) -> None:
-    """Make `handler` the one that is drained at the process's end. Signals are left alone outside the main thread."""
+    """Drain `handler` at the end of the process. Outside the main thread no signal handler is installed."""
     global _installed, _hooked
     _installed = handler
     if handler is None:
@@ -120,7 +124,7 @@ def _at_exit() -> None:
 
 
 def _on_terminate(signum: int, frame: FrameType | None) -> None:
-    """Drain, then die of the signal as the process would have; a second one ends it at once."""
+    """Drain, then end by the signal as the process would have done; a second signal ends it at once."""
     signal.signal(signum, signal.SIG_DFL)
 
     def drain_and_die() -> None:
@@ -141,7 +145,7 @@ def _on_hangup(signum: int, frame: FrameType | None) -> None:
 
 
 def _before_fork() -> None:
-    """Parents that daemonise end by `os._exit`: what they have logged goes out first."""
+    """Write what was logged before a fork, because a parent that becomes a daemon ends by `os._exit`."""
     if _installed is not None:
         _installed.flush(_FORK_DRAIN_SECONDS)
 

@@ -1,8 +1,8 @@
-"""Keeping secrets out of lines: by the name of a field, by their look inside text, and by known value.
+"""Keeping secrets out of lines: by the name of a field, by their form inside of text, and by known value.
 
-A key names a secret if it is, or its last word is, one of `SECRET_WORDS`; words end at `_ - .`, a space or a camel
-hump. So `hf_token` and `accessToken` do, `max_tokens`, `tokenizer` and `pad_token_id` do not. Numbers, booleans and
-null are never masked: a count is not a secret, and a field's type must not change.
+A key names a secret if it is, or its last word is, one of `SECRET_WORDS`; words end at `_ - .`, a space or before a
+capital letter. So `hf_token` and `accessToken` do, `max_tokens`, `tokenizer` and `pad_token_id` do not. Numbers,
+booleans and null are never masked: a count is not a secret, and a field's type must not change.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ _registry_lock = threading.Lock()
 
 
 def register_secret(value: str) -> bool:
-    """From now on this exact text is masked wherever it would appear in a line, URL-quoted too.
+    """Mask this exact text from now on wherever it would appear in a line, also URL-quoted.
 
     For values that are known to be secret, such as a token read from the settings. Returns False, and registers
-    nothing, for a text shorter than 4 characters: masking it would garble every line.
+    nothing, for a text of fewer than 4 characters, because masking it would make every line unreadable.
     """
     global _registered
     if len(value) < _SHORTEST_SECRET:
@@ -81,10 +81,10 @@ def key_names_secret(key: str) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """`text` with what looks like a secret, or is registered as one, replaced by `***`; itself where nothing is.
+    """`text` with `***` instead of what looks like a secret or is registered as one.
 
-    Covers bearer tokens, `password=...` and `"password": "..."` pairs, headers, URLs' user info and queries, and tokens
-    with well-known prefixes.
+    Covers bearer tokens, `password=...` and `"password": "..."` pairs, headers, user info and queries of URLs, and
+    tokens with well-known prefixes.
     """
     for secret in _registered:
         if secret in text:

@@ -44,8 +44,8 @@ _filter_id = functools.lru_cache(maxsize=1024)(_FilterID)
 class CorrelationIDFilter(logging.Filter):
     """Puts the correlation ID on each record as `record.correlation_id`, for formats of the application's own.
 
-    Handlers of `configure_structured_logging` need no filter. Put it on a handler whose records travel to another
-    thread (`QueueHandler`): the line then shows the ID of where it was logged. Lets every record pass.
+    Handlers of `configure_structured_logging` need no filter. Put it on a handler that passes records to another thread
+    (`QueueHandler`): the line then has the ID of the place where it was logged. Lets every record pass.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -57,7 +57,7 @@ class CorrelationIDFilter(logging.Filter):
 
 
 def correlation_id_of(record: logging.LogRecord) -> str:
-    """The ID that a `CorrelationIDFilter` left on the record, else that of this task."""
+    """The ID that a `CorrelationIDFilter` put on the record, else that of this task."""
     value = record.__dict__.get("correlation_id")
     return value if type(value) is _FilterID else current_correlation_id() or get_correlation_id()
 
@@ -78,7 +78,7 @@ def extra_of(record: logging.LogRecord) -> dict[str, Any] | None:
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """The message with its arguments; where they do not fit, the template and the arguments side by side."""
+    """The message with its arguments; if they do not fit, the template and the arguments side by side."""
     template, arguments = record.msg, record.args
     message: object
     try:
@@ -99,7 +99,7 @@ def _arguments(arguments: object) -> str:
 
 
 def install_record_maker() -> None:
-    """Make `extra=` and arguments safe on every logger of the process. Doing it again changes nothing."""
+    """Make `extra=` and arguments safe on every logger of the process. Repeating this changes nothing."""
     logging.Logger.makeRecord = _make_record  # type: ignore[method-assign]
 
 

@@ -1,10 +1,10 @@
-"""One record as one line of JSON: the hot path.
+"""One record as one line of JSON. This code runs for every line.
 
 Keys, order and separators are fixed: `timestamp, level, logger, message, correlation_id, source, extra`, then
-`exception, stack_info, trace_id, span_id` where they apply; `", "` and `": "` between top-level fields, compact inside.
+`exception, stack_info, trace_id, span_id` if they apply; `", "` and `": "` between top-level fields, compact inside.
 The line is put together from pieces that repeat (the second, level and logger, the call site, an entered LogContext),
 each cached and bounded; only what is new is encoded, by orjson. What is not a short plain scalar goes through
-`sanitize`. A line never passes `MAX_LINE` bytes: where it would, it is made again with tighter limits.
+`sanitize`. A line never has more than `MAX_LINE` bytes: if it would, it is made again with tighter limits.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class JsonRenderer:
         arguments: tuple[Any, ...],
         extra: dict[str, Any] | None,
     ) -> bytes | None:
-        """The line of a call that needs no record: plain arguments, no exception. None: it does need one.
+        """The line of a call that needs no record: plain arguments, no exception. None if it needs one.
 
         `site`: logger, level number, path of the source, line in it, function.
         """
@@ -118,7 +118,7 @@ class JsonRenderer:
         return shown if stack is None else shown + b', "stack_info": ' + _dumps(stack)
 
     def _last_resort(self, record: logging.LogRecord, why: str) -> bytes:
-        """A line from nothing but what cannot fail."""
+        """A line made only from parts that cannot fail."""
         attributes = record.__dict__
         line = attributes.get("lineno")
         number = line if type(line) is int and 0 <= line < 2**53 else 0

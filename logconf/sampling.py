@@ -1,7 +1,8 @@
-"""Sampling for noisy loggers: the first lines of each interval pass, then every m-th, and the next line says how many
-did not. Off unless a filter is put on a logger.
+"""Sampling for noisy loggers. Off unless a filter is put on a logger.
 
     get_logger("noisy").addFilter(SamplingFilter(first=10, thereafter=100, interval=1.0))
+
+The first lines of each interval pass, then every m-th; the next line that passes says how many did not.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from logconf.records import EXTRA, extra_of
 class SamplingFilter(logging.Filter):
     """Lets `first` records of each `interval` seconds pass, then every `thereafter`-th (0: none).
 
-    Records of `below` (default WARNING) and above always pass. The next record that passes carries the number that did
-    not as `extra.suppressed`, and as `record.suppressed`, unless the call has a field of that name. Put on a logger it
-    samples that logger's own records; put on a handler, all that arrive there.
+    Records of `below` (default WARNING) and above always pass. The next record that passes has the number of suppressed
+    ones as `extra.suppressed`, and as `record.suppressed`, unless the call has a field of that name. On a logger it
+    samples the logger's own records; on a handler, all that arrive there.
     """
 
     def __init__(self, *, first: int, thereafter: int, interval: float = 1.0, below: int = logging.WARNING) -> None:

@@ -1,8 +1,8 @@
-"""Any Python value as something JSON can hold: bounded in size and depth, secrets masked, never raising.
+"""Any Python value as something that JSON can represent: bounded in size and depth, secrets masked, never raising.
 
-The renderer comes here for everything that is not a plain, short scalar. What is left out is said where it is left
-out. Numbers stay numbers and NaN and the infinities become null, because an aggregator that has mapped a field to a
-number drops a document that brings a string.
+The renderer uses this for everything that is not a plain, short scalar. What is left out is marked in its place.
+Numbers stay numbers, and NaN and the infinities become null, because an aggregator that has mapped a field to a number
+drops a document with a string in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from logconf.masking import MASK, key_names_secret, mask_text
 
 
 class Limits(NamedTuple):
-    """How much of one line's parts is kept; characters unless said otherwise."""
+    """How much of each part of a line is kept; in characters unless said otherwise."""
 
     message: int
     string: int  # one value or key inside `extra`
@@ -53,10 +53,10 @@ def type_name(value: object) -> str:
 
 
 class ForeignCode:
-    """`with ForeignCode() as foreign:` around what runs logged objects' own code: the border of the formatter.
+    """`with ForeignCode() as foreign:` around calls of logged objects' own code: a named border for broad `except`.
 
-    Whatever that code raises ends the block and not the line, SystemExit too; `foreign.error` says what it was. Only
-    KeyboardInterrupt goes on: it is the user's. Nothing inside is awaited, so trio cancels nothing here.
+    Whatever that code raises, also SystemExit, ends the block and not the line; `foreign.error` has it. Only
+    KeyboardInterrupt is raised on, because it is the user's. Nothing inside is awaited, so trio cancels nothing here.
     """
 
     __slots__ = ("error",)
@@ -73,7 +73,7 @@ class ForeignCode:
 
 
 def text_of(value: object, convert: Callable[[Any], str] = str) -> str:
-    """`convert(value)` (str or repr) as an exact str; a description where the object's own code raises."""
+    """`convert(value)` (str or repr) as an exact str; a description if the object's own code raises."""
     with ForeignCode() as foreign:
         text = convert(value)
         return text if type(text) is str else str.__str__(text)
@@ -99,7 +99,7 @@ def _is_number(value: object) -> bool:
 
 
 class Sanitizer:
-    """Makes the `extra` object of one line. Not reusable: it counts what it has spent."""
+    """Makes the `extra` object of one line. Not reusable, because it counts what it has used of the limits."""
 
     __slots__ = ("_left", "_limits", "_open")
 

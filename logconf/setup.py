@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
+from logconf.context import current_correlation_id, set_correlation_id
+from logconf.correlation import JOB_VARIABLE
 from logconf.direct import install_direct_calls
 from logconf.handler import Renderer, StructuredHandler, drain_at_exit, installed_handler
 from logconf.records import CorrelationIDFilter
@@ -23,11 +25,13 @@ FILE_VARIABLE = "SIMPLETUNER_LOG_FILE"
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 QUIET_LOGGERS = ("httpx", "httpcore", "hypercorn.access")
-"""Loggers that say something for every request; set to WARNING."""
+"""Loggers that write a line for every request; they are set to WARNING."""
 
 OUR_LOGGERS = ("actors", "supervision", "logconf")
-"""Loggers that get a `CorrelationIDFilter`, as the root logger and our handler do: handlers of the host's own below
-them then have `record.correlation_id`, too."""
+"""Loggers that get a `CorrelationIDFilter`, like the root logger and our handler.
+
+Handlers that a host has put on them then have `record.correlation_id`, too.
+"""
 
 _logger = logging.getLogger("logconf")
 
@@ -43,7 +47,7 @@ Stream = TextIO | Path | _Stdout | None
 
 
 def get_logger(name: str) -> logging.Logger:
-    """The standard library's logger of this name. There is nothing special about it."""
+    """The standard library's logger of this name, unchanged."""
     return logging.getLogger(name)
 
 
@@ -59,6 +63,9 @@ def configure_structured_logging(
     queue_bytes: int = QUEUE_BYTES,
 ) -> None:
     """Send every logger's lines to stdout, and to `log_file` in addition, without ever blocking the caller.
+
+    In a job of Greenroom, which finds its correlation ID in GREENROOM_CORRELATION_ID, the calling task (and those that
+    it starts) gets that ID, unless it has one: its lines continue the job's trail.
 
     Calling it again replaces what was configured before; handlers of others stay, except plain ones that write to
     stdout or stderr too and would double each line.
@@ -87,11 +94,18 @@ def configure_structured_logging(
     handler = StructuredHandler(render, [Writer(sink, report, queue_bytes=queue_bytes) for sink in sinks])
     _install(handler, number, previous)
     drain_at_exit(handler, reopen_on_hangup=any(isinstance(sink, FileSink) for sink in sinks))
+    _continue_trail()
     for failure in failures:
         _logger.warning(
             "The log file cannot be opened, logging goes on without it",
             extra={"log_file": os.fspath(failure.filename), "error": failure.strerror},
         )
+
+
+def _continue_trail() -> None:
+    given = os.environ.get(JOB_VARIABLE)
+    if given is not None and current_correlation_id() is None:
+        set_correlation_id(given)
 
 
 def _open_sinks(
@@ -118,9 +132,11 @@ def _open_sinks(
 
 
 def init_from_env(environ: Mapping[str, str] | None = None, *, stream: Stream = STDOUT) -> None:
-    """Configure from SIMPLETUNER_LOG_LEVEL (default INFO), SIMPLETUNER_LOG_FORMAT (`json` or `text`) and
-    SIMPLETUNER_LOG_FILE (optional). An unknown level or format is a WARNING naming variable and value, and the default
-    holds. `environ` defaults to the process's; `stream` as in `configure_structured_logging`.
+    """Configure logging from SIMPLETUNER_LOG_LEVEL (default INFO), SIMPLETUNER_LOG_FORMAT (`json`, the default, or
+    `text`) and SIMPLETUNER_LOG_FILE (optional).
+
+    For an unknown level or format there is a WARNING with the variable and the value, and the default is used.
+    `environ`: the process's by default; `stream`: as in `configure_structured_logging`.
     """
     env = os.environ if environ is None else environ
     raw_level = env.get(LEVEL_VARIABLE, "").strip() or "INFO"
@@ -141,7 +157,7 @@ def _warn_unknown(variable: str, value: str, default: str, known: tuple[str, ...
 
 
 def flush(seconds: float = 2.0) -> None:
-    """Wait until every line logged before has been written, at most so long in all. Blocks the thread."""
+    """Wait until every line logged before has been written, at most `seconds` in all. Blocks the thread."""
     handler = installed_handler()
     if handler is not None:
         handler.flush(seconds)
@@ -195,7 +211,7 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
 
 
 def _drop_report(render: Renderer) -> Callable[[int, int], bytes]:
-    """What makes the line that stands where lines were dropped."""
+    """Makes the line that is written in place of dropped lines."""
 
     def report(dropped: int, urgent: int) -> bytes:
         extra = {"dropped": dropped, "dropped_warning_and_above": urgent}

@@ -1,7 +1,7 @@
 """Where the bytes go: a descriptor (stdout, a pipe), a text stream without one, or a file that may be rotated.
 
-Sinks block and are used by one thread at a time, the writer's. A sink raises OSError where it cannot write now, and
-`SinkClosed` where it never will again.
+Sinks block, and are used by one thread at a time, the writer's. A sink raises OSError if it cannot write now, and
+`SinkClosed` if it never will again.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class SinkClosed(Exception):
 
 
 class Sink(Protocol):
-    """What the writer needs."""
+    """What the writer needs of a sink."""
 
     batch_limit: int
     """Bytes the writer should hand over at once, at most (a single longer line is handed over whole)."""
 
     def write(self, data: bytes) -> int:
-        """Write some of `data`, blocking where it must, and return how many bytes went."""
+        """Write some of `data`, blocking if necessary, and return how many bytes were written."""
 
     def writable_soon(self, seconds: float) -> bool:
         """Wait at most so long for room; whether there is some. For writing from a caller's own thread."""
@@ -48,9 +48,10 @@ class Sink(Protocol):
 
 
 class DescriptorSink(Sink):
-    """An open file descriptor that belongs to somebody else, such as 1.
+    """An open file descriptor of another owner, such as 1.
 
-    Into a pipe only whole lines go, and only where they fit: a process that ends while nobody reads tears none.
+    Only whole lines are written into a pipe, and only if they fit, so a process that ends while nobody reads leaves no
+    half line.
     """
 
     batch_limit = 65_536  # a pipe's usual capacity: one batch never needs two rounds of a waiting reader
@@ -129,13 +130,13 @@ class StreamSink(Sink):
 
 
 class FileSink(Sink):
-    """A log file, opened for appending, made with mode 0640 or tighter; its missing directory is made.
+    """A log file, opened for appending and created with mode 0640 or tighter, with its directory.
 
-    Before each batch it is opened anew when asked (SIGHUP) or when its path no longer leads to it (logrotate, `mv`,
-    `rm`). With `max_bytes` it is rotated by size to `NAME.1` ... `NAME.backup_count`, between lines; it must then be
-    the file's only writer. A file whose last line was torn by a crash is continued on a new line.
+    Before each batch it is reopened if that was requested (SIGHUP), or if its path no longer leads to it (logrotate,
+    `mv`, `rm`). With `max_bytes` it is rotated by size to `NAME.1` ... `NAME.backup_count`, between lines; it must then
+    be the file's only writer. If a crash left an incomplete last line, a new line is begun.
 
-    Raises OSError where it cannot be opened. What is no regular file (a FIFO, `/dev/stderr`) is not rotated.
+    Raises OSError if it cannot be opened. What is not a regular file (a FIFO, `/dev/stderr`) is not rotated.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = 0, backup_count: int = 5) -> None:
@@ -188,7 +189,7 @@ class FileSink(Sink):
         return (there.st_ino, there.st_dev) != (here.st_ino, here.st_dev)
 
     def _replace(self) -> None:
-        """Open the path anew; where that fails go on with the old descriptor."""
+        """Open the path anew; if that fails, continue with the old descriptor."""
         try:
             self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             fresh = self._open()
@@ -216,7 +217,7 @@ class FileSink(Sink):
         self._reopen = True
 
     def __del__(self) -> None:
-        """Closed with its last user: a replaced handler's late lines still find the descriptor open."""
+        """Close the descriptor with its last user, so that late lines of a replaced handler are still written."""
         descriptor = getattr(self, "_descriptor", None)
         if descriptor is not None:
             with contextlib.suppress(OSError):

@@ -22,10 +22,10 @@ from logconf.render import JsonRenderer
 
 @contextmanager
 def capture_logs(level: int = logging.DEBUG, *, include_stack_info: bool = False) -> Iterator[list[dict[str, Any]]]:
-    """Yield a list that grows by one dict, the line's JSON object, for every record that reaches the root logger.
+    """Yield a list to which the JSON object of every record that reaches the root logger is appended.
 
-    The root logger's level is `level` meanwhile; a logger's own level still holds. Nothing needs to be configured, and
-    what is configured goes on. Other handlers stay and see the records too. All is put back at the end.
+    The root logger's level is `level` meanwhile; a logger's own level still applies. Nothing needs to be configured,
+    and what is configured continues. Other handlers stay and get the records too. Everything is restored at the end.
     """
     root = logging.getLogger()
     lines: list[dict[str, Any]] = []

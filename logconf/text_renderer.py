@@ -1,8 +1,8 @@
-"""The text form: `2024-01-15 10:30:00 [INFO] logger (correlation id): message`, for reading on a terminal.
+r"""The text form: `2024-01-15 10:30:00 [INFO] logger (correlation id): message`, for reading on a terminal.
 
-Time is UTC, as in the JSON form, so that lines of several machines and of both forms compare. Fields are not shown.
-A record is one line, its line breaks shown as `\\n`; the lines of a traceback follow, indented, so that no text that
-was logged can pass for a record.
+Time is UTC, as in the JSON form, so that lines of several machines and of both forms can be compared. Fields are not
+shown. A record is one line, in which line breaks are shown as `\n`; the lines of a traceback follow, indented, so that
+no logged text can look like a record.
 """
 
 from __future__ import annotations

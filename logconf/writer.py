@@ -1,9 +1,9 @@
 """A bounded queue and a thread that writes: a sink that blocks delays no caller.
 
-Callers hand over whole lines and never wait. The queue is bounded by bytes; past `_SOFT` of the bound lines below
-WARNING are dropped, past the whole of it every line. Where lines were dropped, one line says how many, in their place.
-Writing errors are counted, never logged. After `close`, and in a forked child (which often ends in `os._exit`, where
-nothing can be drained), lines are written by the caller itself, with bounded patience.
+Callers hand over whole lines and never wait. The queue is bounded by bytes; above `_SOFT` of the bound lines below
+WARNING are dropped, at the bound every line. In place of dropped lines, one line says how many there were. Writing
+errors are counted, never logged. After `close`, and in a forked child (which often ends by `os._exit`, where nothing
+can be drained), the caller writes its lines itself, and waits only for a bounded time.
 
 Lock order: the lock is re-entrant and held for a few list operations only, because a signal handler or a finalizer may
 log in the middle of them on the same thread.
@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from logconf.sinks import Sink, SinkClosed
 
 QUEUE_BYTES = 8 * 1024 * 1024
-"""Bound of one sink's queue: some 25,000 usual lines, seconds of a busy process."""
+"""The most bytes in one sink's queue: some 25,000 usual lines, seconds of a busy process."""
 
 DRAIN_SECONDS = 2.0
-"""How long an exit waits for a sink, at most."""
+"""The most seconds that an exit waits for a sink."""
 
 _SOFT = 0.75
 _REST_SECONDS = 0.01
@@ -36,7 +36,7 @@ _PATIENCE_SECONDS = 1.0  # of a caller that writes itself
 
 @dataclass(slots=True)
 class Statistics:
-    """What one sink has seen: lines written, lines dropped, writing errors, bytes waiting."""
+    """Counters of one sink: lines written, lines dropped, writing errors, bytes waiting."""
 
     written: int = 0
     dropped: int = 0
@@ -48,7 +48,7 @@ class Statistics:
 
 @dataclass(slots=True)
 class _Batch:
-    """Whole lines that go to the sink at once, as they come in: no object is kept for each line."""
+    """Whole lines that go to the sink at once, as they came in; no object is kept for each line."""
 
     data: bytearray
     lines: int = 0
@@ -59,7 +59,7 @@ _Item = _Batch | threading.Event | None
 
 
 class Writer:
-    """Hands lines to `sink` in their order. `report(dropped, urgent)` makes the line that counts dropped ones."""
+    """Gives lines to `sink` in their order. `report(dropped, urgent)` makes the line that counts dropped ones."""
 
     def __init__(self, sink: Sink, report: Callable[[int, int], bytes], *, queue_bytes: int = QUEUE_BYTES) -> None:
         self._sink = sink
@@ -136,7 +136,9 @@ class Writer:
     # The thread's side
 
     def _run(self) -> None:
-        """Write until closed. A bare thread: it must not be joined by interpreter exit, which drains by deadline."""
+        """Write until closed. This is a bare thread, because interpreter exit, which drains by deadline, must not
+        join it.
+        """
         while True:
             with self._lock:  # held for no longer than this, or callers would wait for a thread that is not scheduled
                 items, self._queue, self._growing = self._queue, deque(), None
@@ -151,7 +153,7 @@ class Writer:
                 self._wake.acquire()
 
     def _rest(self) -> None:
-        """Let some lines come together: each batch makes the other threads give up the interpreter once."""
+        """Wait for some more lines, because each batch makes the other threads give up the interpreter once."""
         with self._lock:
             if self._closed:
                 return
@@ -202,7 +204,7 @@ class Writer:
     # The callers' side, where there is no thread
 
     def _write_here(self, batch: bytes, lines: int) -> None:
-        """Write at once. A sink without room is waited for once; after that lines are dropped until there is room."""
+        """Write at once. A full sink is waited for once; after that, lines are dropped until it has room."""
         deadline = time.monotonic() + (0.0 if self._impatient else _PATIENCE_SECONDS)
         rest = batch
         try:
@@ -226,7 +228,7 @@ class Writer:
     # Life
 
     def flush(self, seconds: float = DRAIN_SECONDS) -> bool:
-        """Wait until all that was queued before has been written, at most so long; whether it was."""
+        """Wait until all that was queued before has been written, at most `seconds`. Returns whether it was."""
         done = threading.Event()
         with self._lock:
             if self._direct or (self._thread is None and not self._queue):
@@ -240,9 +242,9 @@ class Writer:
         self._sink.request_reopen()
 
     def close(self, seconds: float = DRAIN_SECONDS) -> bool:
-        """Drain for at most so long, then write nothing by the thread any more; whether all was written.
+        """Drain the queue for at most `seconds`, then stop the thread. Returns whether everything was written.
 
-        Lines that come later (other exit handlers', finalizers') are written by their callers.
+        Later lines (of other exit handlers and finalizers) are written by their callers.
         """
         drained = self.flush(seconds)
         with self._lock:
@@ -265,6 +267,8 @@ class Writer:
             return Statistics(known.written, known.dropped, known.dropped_urgent, known.errors, self._pending)
 
     def after_fork_in_child(self) -> None:
-        """Forget the parent's queue, which the parent writes, and write directly: this child may end by `os._exit`."""
+        """Drop the parent's queue, which the parent writes, and write directly, because this child may end by
+        `os._exit`.
+        """
         self._reset()
         self._direct = True

@@ -17,7 +17,7 @@ class AllowedHosts:
         self._names = frozenset(name.lower().rstrip(".") for name in (*_LOOPBACK, *more))
 
     def allows(self, host: str | None) -> bool:
-        """Whether a request with this Host header is for us; one without it never is."""
+        """Whether a request with this Host header is meant for this server; a request without one never is."""
         found = None if host is None else _HOST.fullmatch(host)
         return found is not None and found["name"].lower().rstrip(".") in self._names
 
@@ -25,8 +25,9 @@ class AllowedHosts:
 def same_origin(origin: str, host: str, *, any_port: bool = False) -> bool:
     """Whether the page at ``origin`` came from the server that was addressed as ``host``.
 
-    The scheme is not compared: a proxy that ends TLS speaks plainly to us. ``any_port``: for a second server of ours
-    under the same name, as the event feed is. ``null``, which sandboxed pages send, never matches.
+    The scheme is not compared, because a proxy that ends TLS sends unencrypted requests to us. ``any_port``: for a
+    second server of ours under the same name, such as the event feed. ``null``, which sandboxed pages send, never
+    matches.
     """
     scheme, separator, rest = origin.partition("://")
     usual = _PORTS.get(scheme.lower())

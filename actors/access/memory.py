@@ -1,9 +1,9 @@
 """Tokens and sessions in memory, so that checking a request reads no row; last uses; the list of sessions.
 
-One process holds the state directory's lock, so whatever changes access goes through a transaction of this process.
-Each such transaction counts a version on, reads what it leaves behind, and puts that here once it is committed: a
-change cannot be half seen, and of two that pass one another the newer version stays. A last use is known exactly
-here, and written seldom, never by the request that used the token.
+One process holds the state directory's lock, so every change of access is a transaction of this process. Each such
+transaction increments a version and reads the resulting rows; they replace the ones in memory when it is committed. So
+a change is never seen in part, and if two transactions overtake each other, the newer version stays. The last use of a
+token is known exactly in memory, and is written seldom, never by the request that used the token.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ from logconf import get_correlation_id, get_logger
 
 @attrs.frozen
 class Known:
-    """What may open something, as of ``version``. ``tokens`` (not revoked) and ``sessions`` by the hash of their
-    secret, ``by_id``: the same tokens by id. Whether they have expired, the caller checks."""
+    """The valid secrets as of ``version``.
+
+    ``tokens`` (not revoked) and ``sessions`` by the hash of their secret, ``by_id``: the same tokens by id. The caller
+    checks whether they have expired.
+    """
 
     version: int
     tokens: Mapping[str, AccessToken]
@@ -39,7 +42,7 @@ class Known:
     sessions: Mapping[str, WebSession]
 
     def session_holds(self, session: WebSession, now: datetime) -> bool:
-        """Whether a session opens anything at ``now``: in its time, and while its token does."""
+        """Whether a session is valid at ``now``: it has not expired, and its token is valid."""
         if now >= session.expires_at:
             return False
         token = self.by_id.get(session.token_id or "")
@@ -47,7 +50,7 @@ class Known:
 
 
 def read(connection: Connection) -> Known:
-    """Read it from the rows."""
+    """Read the valid secrets from the rows."""
     tokens = rows.unrevoked(connection)
     sessions = {session.secret_hash: session for session in rows.sessions(connection)}
     by_hash = {token.secret_hash: token for token in tokens}
@@ -63,11 +66,11 @@ class Memory:
         self._lock = threading.Lock()  # a transaction ends in the writer's thread
 
     async def load(self) -> None:
-        """Read it from the rows. Raises :class:`~actors.store.errors.StoreError`."""
+        """Read the rows. Raises :class:`~actors.store.errors.StoreError`."""
         self._replace(await self._ledger.read(read))
 
     async def known(self) -> Known:
-        """What is known now; rows are read where it was never loaded, and never after that."""
+        """The valid secrets now; rows are read only the first time."""
         if self._known is None:
             await self.load()
         await trio.lowlevel.checkpoint()
@@ -75,7 +78,9 @@ class Memory:
         return self._known
 
     def changed(self, tx: Transaction) -> None:
-        """To be called at the end of a ``tx`` that changed access: memory is replaced once it is committed."""
+        """Call this at the end of a ``tx`` that changed access: the content of memory is replaced once it is
+        committed.
+        """
         rows.count_version(tx.connection)
         found = read(tx.connection)
         tx.after_commit(lambda: self._replace(found))
@@ -87,7 +92,7 @@ class Memory:
 
 
 WRITTEN_AGAIN = timedelta(hours=1)
-"""How exactly it is kept when a token was last used, should this process be killed."""
+"""Seconds between two writes of a token's last use: this much of it may be lost if the process is killed."""
 PAUSE = 60.0
 """Seconds between two writes, each of which is for all tokens."""
 _logger = get_logger("actors.access")
@@ -103,7 +108,7 @@ class Uses:
         self._due = trio.Event()
 
     def note(self, token: AccessToken, now: datetime) -> None:
-        """It is used now."""
+        """Note that the token is used now."""
         self._used[token.token_id] = now
         written = self._written.get(token.token_id, token.last_used_at)
         if written is None or not timedelta(0) <= now - written < WRITTEN_AGAIN:
@@ -115,7 +120,7 @@ class Uses:
         return token if used is None else attrs.evolve(token, last_used_at=used)
 
     async def keep(self) -> None:
-        """Write what is due, with a pause after each write, until cancelled; then write the rest."""
+        """Write the uses that are due, with a pause after each write, until cancelled; then write the rest."""
         try:
             while True:
                 await self._due.wait()
@@ -126,7 +131,7 @@ class Uses:
                 await self.write()
 
     async def write(self) -> None:
-        """Write every use that is not written yet; what cannot be is tried again with the next."""
+        """Write every use that is not written yet; those that cannot be written are tried again the next time."""
         self._due = trio.Event()
         new = {token_id: used for token_id, used in self._used.items() if self._written.get(token_id) != used}
 
@@ -144,12 +149,12 @@ class Uses:
 
 
 def _place(session: WebSession) -> tuple[int, str]:
-    """Where it stands in the list, oldest first."""
+    """The place of a session in the list, which is sorted from oldest to newest."""
     return microseconds(session.created_at), session.session_id
 
 
 class Sessions:
-    """Lists and ends sessions, those of ``greenroom open`` too, which no token began."""
+    """Lists and ends sessions, also those of ``greenroom open``, which have no token."""
 
     def __init__(self, ledger: Ledger, clock: Clock, memory: Memory) -> None:
         self._ledger = ledger
@@ -157,7 +162,7 @@ class Sessions:
         self._memory = memory
 
     async def listed(self) -> list[WebSession]:
-        """Those that open something now, the newest first."""
+        """The valid sessions, the newest first."""
         known, now = await self._memory.known(), self._clock.now()
         found = [session for session in known.sessions.values() if known.session_holds(session, now)]
         return sorted(found, key=_place, reverse=True)
@@ -180,7 +185,7 @@ class Sessions:
         return (await self._end(one, by))[0]
 
     async def end_of(self, user_id: str, *, by: str | None = None) -> list[WebSession]:
-        """End every session of this user; none is no error."""
+        """End every session of this user; that there is none is no error."""
         return await self._end(lambda sessions: [one for one in sessions if one.user_id == user_id], by)
 
     async def _end(self, choose: Callable[[list[WebSession]], list[WebSession]], by: str | None) -> list[WebSession]:

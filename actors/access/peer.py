@@ -1,4 +1,4 @@
-"""The caller at the other end of a connection, and its rights."""
+"""The caller at the other end of a connection, and their rights."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _SEES_ALL = "lead"
 class Peer:
     """A caller. On the Unix socket the kernel gives ``uid``; the supervisor's own user is the operator with all rights.
 
-    ``name`` is the user for whom jobs are and under whom decisions are kept. ``level``: viewer, researcher, lead or
+    ``name``: the user to whom jobs belong, and who is recorded with decisions. ``level``: viewer, researcher, lead or
     admin. ``via``: the socket, from the supervisor's own user or (``socket_other``) another one, a bearer token or a
-    browser's session. ``key``: under what requests are counted. ``until``: when the token or session ends; None: never.
-    ``teams``: those that jobs may name. ``commands``: another user of this machine who may submit commands
+    browser's session. ``key``: the key under which requests are counted. ``until``: when the token or session expires;
+    None: never. ``teams``: those that jobs may name. ``commands``: another user of this machine who may submit commands
     (``socket.commands``).
     """
 
@@ -42,17 +42,17 @@ class Peer:
         return level_reaches(self.level, level)
 
     def is_still(self, now: Peer | None) -> bool:
-        """Whether ``now``, whom the same secret stands for at a later time, has the same rights."""
+        """Whether ``now``, the caller of the same secret at a later time, has the same rights."""
         return now is not None and (now.name, now.level) == (self.name, self.level)
 
     @property
     def only_user(self) -> str | None:
-        """The only user whose jobs the caller may see; None: everybody's (lead and admin)."""
+        """The only user whose jobs the caller may see; None: everybody's jobs (lead and admin)."""
         return None if self.has(_SEES_ALL) else self.name
 
     @property
     def viewer(self) -> Viewer:
-        """The caller as one who names jobs: their own come first."""
+        """The caller as a viewer, for names of jobs: their own jobs come first."""
         return Viewer(self.name, only_own=self.only_user is not None)
 
     @property

@@ -1,9 +1,9 @@
-"""What a route requires of its caller; each route names one of these where it is registered (``ROUTES``).
+"""What a route requires of its caller. Each route names a permission where it is registered (``ROUTES``).
 
 For a route that names a job or an approval request in its path, ``own="job"`` or ``own="approval"`` says that its
-callers find what they may see there, and get 404 for what belongs to somebody else (:mod:`actors.api.naming`). For a
-list or a selection, ``own="listing"`` means that the handler leaves out what
-:attr:`~actors.access.peer.Peer.only_user` excludes; a generated test checks that it does.
+callers find only what they may see, and get 404 for the rest (:mod:`actors.api.naming`). For a list or a selection,
+``own="listing"`` means that the handler leaves out what :attr:`~actors.access.peer.Peer.only_user` excludes; a
+generated test checks this.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Rate = Literal["caller", "sign_in", "files", "none"]
 class Permission:
     """What a route requires of its caller.
 
-    ``level``: the lowest that may; None: anybody, unknown callers too. ``own``: how callers who may only see their own
-    jobs are kept to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and counts against the limits
-    of streams. ``webhook``: its Host list is ``http.webhook_hosts``. ``rate``: ``caller`` counts requests of each
-    token and session, and of each address for the unknown; ``sign_in`` lets a good secret in, however many bad ones its
-    address has sent; ``files``, the page's own, of which one visit takes dozens, are counted apart; ``none`` never
-    refuses for rate.
+    ``level``: the lowest level that may use it; None: everybody, also unknown callers. ``own``: how callers who may see
+    only their own jobs are restricted to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and
+    counts against the limits of streams. ``webhook``: its host list is ``http.webhook_hosts``. ``rate``: ``caller``
+    counts the requests of each token and session, and of each address for unknown callers; ``sign_in`` lets a valid
+    secret in, even if its address has sent many invalid ones; ``files``, those of the page, of which one visit needs
+    dozens, are counted separately; ``none`` is never refused for its rate.
     """
 
     level: str | None = "admin"

@@ -1,7 +1,7 @@
-"""Secrets: how they are made, the only form in which they are kept; and codes, with which a browser signs in once.
+"""Secrets: how they are made, the only form in which they are stored; and codes, with which a browser signs in once.
 
-What a new token may say is checked here, too: each check gives the value as it is kept, or raises ``Refused`` naming
-the field.
+The properties of a new token are checked here, too: each check returns the value as it is stored, or raises
+``Refused``, which names the field.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from actors.jobs.suggestions import did_you_mean
 from actors.kernel import Clock
 
 PREFIX = "gr_"
-"""What a token begins with, so that scanners of repositories and logs can know it."""
+"""The beginning of every token, so that scanners of repositories and logs can recognise it."""
 LONGEST = 128
-"""Characters that are looked at; ours have 46."""
+"""The most characters of a secret that are looked at; ours have 46."""
 _BYTES = 32
 _SHORTEST, _LONGEST_LIFE = 1e-6, 36_500 * 86_400.0
 """Seconds for which a token may hold: what a time can express, up to 100 years."""
 CODE_LIFETIME = timedelta(minutes=5)
 MOST_CODES = 64
-"""Codes that are open at once; past that the oldest goes."""
+"""The most codes that are valid at once; a new one then replaces the oldest."""
 
 
 def fresh() -> str:
-    """256 random bits as a text that fits a URL."""
+    """256 random bits as a text that can be part of a URL."""
     return secrets.token_urlsafe(_BYTES)
 
 
@@ -42,20 +42,20 @@ def hashed(secret: str) -> str:
 
 
 def hash_of(claimed: str) -> str:
-    """The hash of what a client sends as a secret, however long it is; ours are shorter than what is looked at."""
+    """The hash of what a client sends as a secret, of any length; ours are shorter than what is looked at."""
     return hashed(claimed[: LONGEST + 1])
 
 
 def bearer_token(authorization: str) -> str:
-    """The token of a header ``Authorization: Bearer TOKEN``; ``""`` where it is no such header."""
+    """The token in a header ``Authorization: Bearer TOKEN``; ``""`` if it is not such a header."""
     scheme, _space, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 class Codes:
-    """The open codes, in memory alone: a restart of the supervisor ends them.
+    """The valid codes, only in memory: a restart of the supervisor ends them.
 
-    Deadlines are by the clock that nobody can set: a step of the wall clock neither ends a code nor prolongs it.
+    Deadlines use the clock that nobody can set, so a step of the wall clock neither ends a code nor prolongs it.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -72,17 +72,17 @@ class Codes:
         return code
 
     def knows(self, code: str) -> bool:
-        """Whether this code signs somebody in now."""
+        """Whether this code is valid now."""
         return self._clock.steady() < self._open.get(hash_of(code), (None, -math.inf))[1]
 
     def take(self, code: str) -> Peer | None:
-        """Whom it signs in, this once; None where it is unknown, used or too old."""
+        """Use a code: the caller whom it signs in; None if it is unknown, used or too old."""
         peer, deadline = self._open.pop(hash_of(code), (None, -math.inf))
         return peer if self._clock.steady() < deadline else None
 
 
 def known_level(level: str) -> str:
-    """One of the levels, in its usual spelling."""
+    """The level in its usual spelling. Raises ``Refused`` for an unknown one."""
     if (plain := normalised(level)) not in LEVELS:
         raise invalid("level", f"must be one of {', '.join(LEVELS)}{did_you_mean(plain[:80], LEVELS)}")
     return plain
@@ -105,7 +105,7 @@ def known_teams(teams: Iterable[str]) -> tuple[str, ...]:
 
 
 def lifetime_of(seconds: float | None) -> timedelta | None:
-    """How long a token holds; None: for ever."""
+    """For how many seconds a token is valid; None: for ever."""
     if seconds is not None and not _SHORTEST <= seconds <= _LONGEST_LIFE:
         raise invalid("expires_in", "must be more than 0 seconds and at most 100 years")
     return None if seconds is None else timedelta(seconds=seconds)

@@ -1,7 +1,7 @@
 """Tokens, sign-in codes and sessions of one runtime.
 
-A token is shown once, when it is made. A code is for one exchange within five minutes and lives in memory: a restart of
-the supervisor ends it. A session is a row, so that a browser stays signed in over a restart.
+A token is shown once, when it is made. A code can be exchanged once within five minutes and is kept only in memory: a
+restart of the supervisor ends it. A session is a row, so that a browser stays signed in over a restart.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from actors.store.access import AccessToken, WebSession
 from logconf import get_correlation_id, register_secret
 
 MOST_SESSIONS = 100
-"""Of one token, and of one operator; the oldest gives way."""
+"""The most sessions of one token, and of one operator; a new one replaces the oldest."""
 
 T = TypeVar("T")
 
 
 @attrs.frozen
 class SignedIn:
-    """A session that has begun: the secret for the cookie, until when, and who it is."""
+    """A new session: the secret for the cookie, until when it is valid, and whose it is."""
 
     secret: str
     expires_at: datetime
@@ -52,14 +52,12 @@ class SignedIn:
 
 
 class Access:
-    """Finds the peer of a secret; makes and ends tokens and sessions. ``sessions``: lists and ends those of browsers.
+    """Finds the caller for a secret; makes and ends tokens and sessions. May raise
+    :class:`~actors.store.errors.StoreError`.
 
-    ``codes``: with which a browser signs in once.
-
-    ``address``: where HTTP is served at this moment, with a final slash; None: nowhere. ``not_served``: why not, where
-    it was tried.
-
-    What reads or writes the store may raise :class:`~actors.store.errors.StoreError`.
+    ``sessions``: lists and ends the sessions of browsers. ``codes``: the codes with which a browser signs in once.
+    ``address``: the URL where HTTP is served now, with a final slash; None: nowhere. ``not_served``: why not, if it was
+    tried.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
@@ -75,7 +73,7 @@ class Access:
         self.not_served: str | None = None
 
     async def keep(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Read tokens and sessions, then keep when tokens were used, until cancelled. Raises ``StoreError``."""
+        """Read tokens and sessions, then record the uses of tokens until cancelled. Raises ``StoreError``."""
         await self._memory.load()
         task_status.started()
         await self._uses.keep()
@@ -83,7 +81,7 @@ class Access:
     # Who is it? Nothing here reads a row.
 
     async def token_peer(self, secret: str) -> Peer | None:
-        """The peer of this token; None where it is unknown, expired or revoked."""
+        """The caller with this token; None if it is unknown, expired or revoked."""
         known, now = await self._memory.known(), self._clock.now()
         token = known.tokens.get(hash_of(secret))
         if token is None or not token.holds(now):
@@ -95,7 +93,7 @@ class Access:
         return _peer_of(token)
 
     async def session_peer(self, secret: str) -> Peer | None:
-        """The peer of this session's cookie; None where it is unknown or has ended."""
+        """The caller with this session's cookie; None if it is unknown or has ended."""
         known = await self._memory.known()
         session = known.sessions.get(hash_of(secret))
         return _peer_of(session) if session is not None and known.session_holds(session, self._clock.now()) else None
@@ -114,10 +112,9 @@ class Access:
         by: str | None = None,
         secret: str | None = None,
     ) -> tuple[AccessToken, str]:
-        """A new token and, this once, its secret. ``expires_in``: seconds from now; None: never.
+        """A new token and, only this once, its secret. ``expires_in``: seconds from now; None: never.
 
-        ``teams``: those that jobs submitted with it may name.
-        Raises :class:`Refused` naming the field that is wrong.
+        ``teams``: those that jobs submitted with it may name. Raises :class:`Refused`, which names the wrong field.
         """
         level = known_level(level)
         check_text("user_id", user_id, least=1)
@@ -156,7 +153,7 @@ class Access:
         return not await self._ledger.read(rows.any_token)
 
     async def revoke(self, part_of_id: str, *, by: str | None = None) -> AccessToken:
-        """End a token and every session that began with it; once more is harmless. Raises :class:`Refused`."""
+        """End a token and every session that began with it. Repeating this is harmless. Raises :class:`Refused`."""
 
         def end(tx: Transaction) -> AccessToken:
             found = rows.matching(tx.connection, part_of_id.lower()) if part_of_id else []
@@ -176,17 +173,19 @@ class Access:
     # Signing in.
 
     async def sign_in_with_code(self, code: str, lifetime: timedelta) -> SignedIn | None:
-        """The session that a code is exchanged for; None where it is unknown, used or too old."""
+        """The new session for a code; None if the code is unknown, used or too old."""
         peer = self.codes.take(code)
         return None if peer is None else await self._begin(lambda _tx: (peer, None), lifetime)
 
     async def sign_in_with_token(self, secret: str, lifetime: timedelta) -> SignedIn | None:
-        """A session with a token's rights, which ends with it at the latest; None where the token opens nothing."""
+        """A new session with a token's rights, which ends with the token at the latest; None if the token is not
+        valid.
+        """
         if await self.token_peer(secret) is None:
             return None
 
         def holder(tx: Transaction) -> tuple[Peer, str] | None:
-            """Again, from the row: it may be revoked while this waits for its transaction."""
+            """Look the token up again, in its row: it may be revoked while this waits for its transaction."""
             token = rows.token_of(tx.connection, hash_of(secret))
             return None if token is None or not token.holds(tx.now) else (_peer_of(token), token.token_id)
 
@@ -195,7 +194,7 @@ class Access:
     async def _begin(
         self, holder: Callable[[Transaction], tuple[Peer, str | None] | None], lifetime: timedelta
     ) -> SignedIn | None:
-        """A session for the peer that ``holder`` finds, with its token's id, in the same transaction."""
+        """Begin a session for the caller that ``holder`` finds, with its token's id, in the same transaction."""
         secret = fresh()
 
         def begin(tx: Transaction) -> WebSession | None:
@@ -216,7 +215,7 @@ class Access:
         return None if session is None else SignedIn(secret, session.expires_at, _peer_of(session))
 
     async def sign_out(self, secret: str) -> None:
-        """End a session; once more is harmless, and writes nothing."""
+        """End a session. Repeating this is harmless, and writes nothing."""
         if (secret_hash := hash_of(secret)) not in (await self._memory.known()).sessions:
             return
 
@@ -228,7 +227,7 @@ class Access:
 
 
 def _peer_of(one: AccessToken | WebSession) -> Peer:
-    """The peer of a token or a session; a session's requests count as those of its token."""
+    """The caller of a token or a session; a session's requests count as those of its token."""
     via: Via = "token" if isinstance(one, AccessToken) else "session"
     key = f"session:{one.secret_hash[:16]}" if one.token_id is None else f"token:{one.token_id}"
     return Peer(None, one.user_id, one.level, one.org_id, via, key=key, until=one.expires_at, teams=one.teams)

@@ -1,9 +1,10 @@
-"""The settings section ``users``, and which caller a user of this machine is on the shared socket.
+"""The settings section ``users``, and the identity of other users of this machine on the shared socket.
 
-The kernel gives the user's number; the name, under which jobs and decisions are kept, stands in the system's table of
-users. Where that table is on another machine (LDAP), asking it can take long or fail: it is asked in a thread, and an
-answer holds for :data:`KEPT_SECONDS`. A user without a name is refused: the number may belong to somebody else later.
-So is :data:`NOBODY`, the number that the kernel gives for every user of another user namespace that has none here.
+The kernel gives the user's number; the name, to which jobs belong and under which decisions are recorded, is in the
+system's table of users. If that table is on another machine (LDAP), a look-up can take long or fail: it runs in a
+thread, and an answer is kept for :data:`KEPT_SECONDS`. A user without a name is refused, because the number may belong
+to somebody else later. So is :data:`NOBODY`, the number that the kernel gives for every user of another user namespace
+without a number here.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from actors.jobs.refusal import RefusalKind, Refused
 NOBODY = 65_534
 """/proc/sys/kernel/overflowuid, unless somebody has changed that."""
 KEPT_SECONDS = 60.0
-"""How long the name of a user is not asked for again."""
+"""Seconds for which the name of a user is not looked up again."""
 LOOK_UP_SECONDS = 5.0
 _MOST_KEPT = 4096
 _MOST_LOOK_UPS = 4
-"""Threads that may wait for the table of users at once."""
+"""The most threads that may wait for the table of users at once."""
 
 
 @attrs.frozen
@@ -46,10 +47,11 @@ class UserRights:
 
 @attrs.define(eq=False)
 class SocketUsers:
-    """Callers on the shared socket.
+    """The callers on the shared socket.
 
     ``users``: the rights of each by name; others have the defaults of :class:`UserRights`. ``commands``: whether they
-    may submit commands. ``name_of``: the name of a user, None where there is none; it may block, and raise ``OSError``.
+    may submit commands. ``name_of``: looks up the name of a user, None if there is none; it may block, and raise
+    ``OSError``.
     """
 
     _users: Mapping[str, UserRights]
@@ -59,7 +61,7 @@ class SocketUsers:
     _look_ups: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(_MOST_LOOK_UPS), init=False)
 
     async def peer(self, uid: int) -> Peer:
-        """The caller that the kernel calls ``uid``. Raises :class:`Refused` where the system has no name for it."""
+        """The caller with the kernel's user id ``uid``. Raises :class:`Refused` if the system has no name for it."""
         if uid == NOBODY:
             message = f"uid {uid} stands for every user that this machine does not know: use an account of your own"
             raise Refused(message, RefusalKind.FORBIDDEN)

@@ -1,6 +1,6 @@
-"""The HTTP server: what :mod:`actors.control.runtime` offers, as routes, answers and event streams.
+"""The HTTP server: the operations of :mod:`actors.control.runtime` as routes, answers and event streams.
 
-Jobs run without it. ``app`` puts the routes together, ``guard`` checks each request before a route sees it, ``server``
+Jobs run without it. ``app`` puts the routes together, ``guard`` checks each request before a route gets it, ``server``
 serves each connection, ``unix`` and ``tcp`` listen. :mod:`actors.documents` describes the answers.
 
     from actors.api import create_app  # for a host with a trio server of its own

@@ -1,6 +1,6 @@
-"""JSON answers, pages of lists among them; and the security headers of every answer.
+"""JSON answers, also pages of lists, and the security headers of every answer.
 
-By these headers browsers do not guess types, and neither run nor frame what is not this server's.
+With these headers browsers do not guess types, and neither run nor frame content of other servers.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def page_document(
     *,
     number: bool = False,
 ) -> D:
-    """A ``kind``: the rows of ``page`` under ``name``, each as its ``document``, and ``next``: a cursor or ``number``.
+    """The document of a page: its rows under ``name``, each as its ``document``, and ``next``: a cursor or ``number``.
 
-    ``others``: further fields. At most :data:`~actors.jobs.maxima.ANSWER` bytes of rows, but always one row where
-    there is one; the rows that do not fit are on the next page.
+    ``others``: further fields. The rows have at most :data:`~actors.jobs.maxima.ANSWER` bytes, but one row is always
+    there if the list has one; rows that do not fit are on the next page.
     """
     rows: list[orjson.Fragment] = []
     size = 0
@@ -61,7 +61,9 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src {connect}; manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""For pages of ours: files of our own only, nothing inline; ``connect`` is ``'self'`` and the feed, if there is one."""
+"""The policy of our pages: only our own files, nothing inline; ``connect`` is ``'self'`` and the feed, if there is
+one.
+"""
 _ALWAYS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -74,7 +76,7 @@ _ALWAYS = {
 
 
 def csp(host: str | None, feed_port: int | None) -> str:
-    """The content security policy of a page that was asked for under ``host``, by then on the Host list."""
+    """The content security policy of a page that was requested under ``host``, which the guard has checked."""
     if feed_port is None or host is None:
         return CSP.format(connect="'self'")
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
@@ -82,7 +84,7 @@ def csp(host: str | None, feed_port: int | None) -> str:
 
 
 def with_headers(send: Send, content_policy: str) -> Send:
-    """``send``, with these headers on the answer; one that a route set itself stays as it is."""
+    """``send`` with these headers added to the answer; a header that a route set itself stays as it is."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

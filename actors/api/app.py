@@ -57,11 +57,12 @@ def create_app(
 ) -> App:
     """The application of ``runtime``, behind its guard: every request needs a token or a session (``options``).
 
-    Over the rows alone (:class:`Reading`), routes that need more are answered 503, which says what to start.
+    If ``runtime`` is a :class:`Reading`, which has only the rows, other routes are answered 503 with what to start.
 
-    ``scope["state"]``, which only the server can set, may hold ``ending`` (a ``trio.Event`` that is set when the server
-    stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: then that is the caller, with every
-    right. ``users``: who other users of this machine are, for the socket that serves them; None: they are refused.
+    ``scope["state"]``, which only the server can set, may contain ``ending`` (a ``trio.Event`` that is set when the
+    server stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: this is then the caller, with
+    every right. ``users``: identifies other users of this machine, for the socket that serves them; None: they are
+    refused.
     """
     options = options or HttpOptions()
     table = RouteTable(ROUTES)
@@ -74,7 +75,9 @@ def create_app(
 
 
 def _contained(app: ASGIApp, faults: ClientFaults) -> ASGIApp:
-    """A border: an error in a route, which has been answered 500, is logged while its correlation ID is bound."""
+    """A named border for broad ``except``: an error in a route, answered 500, is logged while its correlation ID is
+    bound.
+    """
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Routes about approval requests: looking, deciding one or many, taking back."""
+"""Routes about approval requests: list them, decide one or many, withdraw."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from actors.jobs.refusal import Refused
 
 
 async def listing(call: Call[Nothing, ApprovalsQuery]) -> ApprovalsDocument:
-    """Approval requests, newest first. A user who may only see their own jobs gets those jobs' requests."""
+    """List approval requests, newest first. Users who may see only their own jobs get the requests of those."""
     asked, peer = call.query, call.peer
     found = await call.reading.approvals.page(
         statuses=asked.status, limit=asked.limit, cursor=asked.cursor, user_id=peer.only_user, caller=peer.name
@@ -32,34 +32,35 @@ async def listing(call: Call[Nothing, ApprovalsQuery]) -> ApprovalsDocument:
 
 
 async def showing(call: Call[Nothing, Nothing]) -> ApprovalDocument:
-    """One request, named by its id or by its job's."""
+    """Show one approval request, named by its id or by its job's."""
     return approval_document(await call.reading.approvals.get(call.path("approval_id")))
 
 
 async def approve(call: Call[Nothing, Nothing]) -> ApprovalDocument:
-    """Grant a request: its job may run."""
+    """Grant a request; its job may then run."""
     decided = await call.runtime.approve(call.path("approval_id"), by=call.by, level=call.peer.level)
     return approval_document(decided)
 
 
 async def reject(call: Call[RejectRequest, Nothing]) -> ApprovalDocument:
-    """Reject a request: its job is cancelled."""
+    """Reject a request; its job is cancelled."""
     level, reason = call.peer.level, call.body.reason
     decided = await call.runtime.reject(call.path("approval_id"), by=call.by, reason=reason, level=level)
     return approval_document(decided)
 
 
 async def withdraw(call: Call[Nothing, Nothing]) -> ApprovalDocument:
-    """Take a request back before it is decided: its job is cancelled.
+    """Withdraw a request before it is decided; its job is cancelled.
 
-    Of one's own job anybody may; of another's only who may decide the request.
+    Everybody may withdraw the request of their own job; for another job the caller must be allowed to decide the
+    request.
     """
     withdrawn = await call.runtime.approvals.withdraw(call.path("approval_id"), by=call.by, level=call.peer.level)
     return approval_document(withdrawn)
 
 
 async def decide_many(call: Call[DecisionRequest, Nothing]) -> DecisionsDocument:
-    """Approve or reject many requests, each for itself: one that cannot be decided hinders no other."""
+    """Approve or reject many requests independently: if one cannot be decided, the others still are."""
     runtime = call.runtime  # without a supervisor all is refused at once
     who = {"by": call.by, "level": call.peer.level}
     if call.body.decision == "approve":

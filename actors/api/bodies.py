@@ -1,4 +1,4 @@
-"""What requests may hold: the classes by which bodies and query parameters are checked, and described in OpenAPI."""
+"""The classes of request bodies and query parameters, by which they are checked and described in OpenAPI."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
 
 @attrs.frozen
 class Nothing:
-    """No field, no parameter."""
+    """No field or no parameter."""
 
 
 @attrs.frozen
 class JobsQuery:
-    """Which jobs. ``name``: a pattern such as ``train-*``; ``q``: part of an id, user, name or error.
+    """Which jobs to list. ``name``: a pattern such as ``train-*``; ``q``: part of an id, user, name or error.
 
-    ``since``, ``until``: made at that time or later, and before it. ``before``: only jobs older than this one.
+    ``since``, ``until``: submitted at that time or later, and before it. ``before``: only jobs older than this one.
 
-    ``sort``: by what the jobs are in order; jobs without a name, a group, a start or an end come last there, the newest
-    first.
-    ``order``: ``desc`` is the greatest, or newest, first. Other orders than the newest first take no ``before``.
+    ``sort``: the value by which jobs are ordered; jobs without a name, a group, a start or an end come last, the newest
+    first. ``order``: ``desc`` is the greatest, or newest, first. ``before`` is allowed only if the newest come first.
 
-    ``cursor``: ``next`` of the page before, with whatever else was asked there.
+    ``cursor``: ``next`` of the page before, with the same other parameters.
     """
 
     status: tuple[JobStatus, ...] = attrs.field(default=(), validator=_FEW)
@@ -62,7 +61,7 @@ class JobsQuery:
 
 @attrs.frozen
 class QueueQuery:
-    """How many entries at most. ``cursor``: ``next`` of the page before."""
+    """The most entries of a page. ``cursor``: ``next`` of the page before."""
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     limit: int = attrs.field(default=maxima.ROWS, validator=[ge(0), le(maxima.ROWS)])
@@ -70,7 +69,9 @@ class QueueQuery:
 
 @attrs.frozen
 class ApprovalsQuery:
-    """Which approval requests, and how many at most. ``cursor``: ``next`` of the page before, of the same statuses."""
+    """Which approval requests to list, and at most how many. ``cursor``: ``next`` of the page before, of the same
+    statuses.
+    """
 
     status: tuple[ApprovalStatus, ...] = attrs.field(default=(), validator=_FEW)
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
@@ -79,7 +80,7 @@ class ApprovalsQuery:
 
 @attrs.frozen
 class ListQuery:
-    """A page of a list: how many at most. ``cursor``: ``next`` of the page before."""
+    """At most how many rows of a list. ``cursor``: ``next`` of the page before."""
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
@@ -87,14 +88,14 @@ class ListQuery:
 
 @attrs.frozen
 class ProvidersQuery:
-    """``check``: ask each provider, too, whether it answers and accepts its credentials; within 15 s."""
+    """``check``: also ask each provider whether it answers and accepts its credentials, within 15 s."""
 
     check: bool = False
 
 
 @attrs.frozen
 class EventsQuery:
-    """Events after number ``after``: of one job, of these types (several with commas between), of one user's jobs.
+    """Events after number ``after``: of one job, of these types (separated by commas), of one user's jobs.
 
     ``named``: false sends all of them without a name, so that a browser needs no list of the types.
     """
@@ -108,7 +109,7 @@ class EventsQuery:
 
 @attrs.frozen
 class JobEventsQuery:
-    """Events of a job after number ``after``, at most ``limit``. ``progress``: its reports of progress among them."""
+    """Events of a job after number ``after``, at most ``limit``. ``progress``: include its reports of progress."""
 
     after: int = attrs.field(default=0, validator=[ge(0), le(LARGEST_SEQ)])
     limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
@@ -117,10 +118,10 @@ class JobEventsQuery:
 
 @attrs.frozen
 class RetryRequest:
-    """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly.
+    """``with_dependants``: also submit again the jobs that were cancelled because this one did not complete.
 
-    ``changes``: what the new job has instead, as a merge patch (RFC 7396) over the request: null takes a value away, a
-    key that is not named stays as it is. Fields: ``config_name``, ``group``, ``priority_override``, ``max_runtime``,
+    ``changes``: what the new job has instead, as a merge patch (RFC 7396) of the request: null removes a value, a key
+    that is not named stays as it is. Fields: ``config_name``, ``group``, ``priority_override``, ``max_runtime``,
     ``idempotency_key``, and key by key ``resources``, ``params`` and ``spec``.
     """
 
@@ -130,7 +131,7 @@ class RetryRequest:
 
 @attrs.frozen
 class SettleRequest:
-    """What became of an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
+    """How an uncertain job ended: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
 
     verdict: Literal["ran", "not_run", "failed"]
     handle: Mapping[str, Any] | None = attrs.field(default=None, validator=maximum.Tree(maxima.SPEC))
@@ -138,42 +139,42 @@ class SettleRequest:
 
 @attrs.frozen
 class PriorityRequest:
-    """An override, or null to take it away."""
+    """A priority override, or null to remove it."""
 
     priority_override: int | None = attrs.field(validator=OVERRIDE)
 
 
 @attrs.frozen
 class ResumeRequest:
-    """A provider to resume, or without one the whole queue."""
+    """A provider to resume; without one, the whole queue."""
 
     provider: str | None = attrs.field(default=None, validator=_NAME)
 
 
 @attrs.frozen
 class PauseRequest(ResumeRequest):
-    """A provider to pause, or without one the whole queue; ``reason`` is shown with every job that waits."""
+    """A provider to pause; without one, the whole queue. ``reason`` is shown for every job that waits."""
 
     reason: str | None = attrs.field(default=None, validator=_REASON)
 
 
 @attrs.frozen
 class LimitValue:
-    """The value that holds from now on."""
+    """The new value of a limit."""
 
     value: int = attrs.field(validator=[ge(0), le(LARGEST_SEQ)])
 
 
 @attrs.frozen
 class RejectRequest:
-    """Why."""
+    """The reason of a rejection."""
 
     reason: str = attrs.field(default="", validator=_REASON)
 
 
 @attrs.frozen
 class DecisionRequest:
-    """One decision on many requests, each named by its id or by its job's."""
+    """One decision about many requests, each named by its id or by its job's."""
 
     decision: Literal["approve", "reject"]
     approval_ids: tuple[str, ...] = attrs.field(validator=[min_len(1), maximum.Items(maxima.DECISIONS, _NAME)])
@@ -190,9 +191,9 @@ class TryRuleRequest:
 
 @attrs.frozen
 class PruneRequest:
-    """``dry_run``: only say how many would go. ``yes``: even where a hold keeps them, which ends by this.
+    """``dry_run``: only say how many jobs would be removed. ``yes``: also if pruning is on hold, and end the hold.
 
-    ``seconds``: answer after about that long; ``after`` is then ``next`` of that answer, to go on.
+    ``seconds``: answer after about this time; the next request sends ``next`` of that answer as ``after``.
     """
 
     dry_run: bool = False
@@ -203,7 +204,7 @@ class PruneRequest:
 
 @attrs.frozen
 class SignInRequest:
-    """One of both: a ``code``, which is good once, or a ``token``."""
+    """Either a ``code``, which is valid once, or a ``token``."""
 
     code: str | None = attrs.field(default=None, validator=_NAME)
     token: str | None = attrs.field(default=None, validator=_NAME)
@@ -211,14 +212,14 @@ class SignInRequest:
 
 @attrs.frozen
 class SessionsQuery:
-    """Whose sessions."""
+    """The user whose sessions are ended."""
 
     user_id: str = attrs.field(validator=_OLD_NAME)
 
 
 @attrs.frozen
 class TokenRequest:
-    """For whom a token is (None: for who asks), at which level, and for how many seconds (None: it does not end).
+    """The user of a new token (None: the caller), its level, and for how many seconds it is valid (None: for ever).
 
     ``teams``: those that jobs submitted with it may name.
     """

@@ -1,4 +1,4 @@
-"""Bounds of a request's body: its bytes, the time it may take, and how many values its JSON may hold.
+"""Limits of a request's body: its bytes, the time to send it, and the number of values in its JSON.
 
 Reading a value costs far more time and memory than the bytes in which it is written.
 """
@@ -15,11 +15,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
 BODY_SECONDS = 30.0
-"""How long a client may take over its body; a half-sent request holds nothing for longer."""
+"""Seconds in which a client must have sent the body; a request that is sent in part holds nothing for longer."""
 
 
 async def content_of(request: Request, most: int) -> bytearray:
-    """The body, of ``most`` bytes at most. Raises ``HTTPException`` 408, 413 or 400: too slow, too long, cut short."""
+    """The body, of at most ``most`` bytes. Raises ``HTTPException`` 408 (too slow), 413 (too long) or 400 (cut
+    short).
+    """
     content = bytearray()
     try:
         with trio.fail_after(BODY_SECONDS):
@@ -36,7 +38,7 @@ async def content_of(request: Request, most: int) -> bytearray:
 
 
 def bounded(receive: Receive, most: int) -> Receive:
-    """``receive``, which raises the answer 413, in the route that reads, once a body has more than ``most`` bytes."""
+    """``receive``, which raises the answer 413 in the route that reads, once a body has more than ``most`` bytes."""
     received = 0
 
     async def receive_bounded() -> Message:
@@ -56,10 +58,10 @@ def too_long(most: int) -> HTTPException:
 
 
 def check_values(content: bytes | bytearray, most: int) -> None:
-    """Raises ``HTTPException`` 413 where ``content``, which is to be JSON, holds more than ``most`` values.
+    """Raises ``HTTPException`` 413 if ``content``, which should be JSON, has more than ``most`` values.
 
-    Values are counted by the commas and brackets before them. Only where there are many are those inside texts left
-    out: without escapes, splitting at the quotes leaves pieces of which every second one is a text.
+    Values are counted by the commas and brackets before them. Those inside of texts are left out only if there are
+    many: without escapes, splitting at the quotes gives pieces of which every second one is a text.
     """
     if _marks(content) <= most:
         return
@@ -84,7 +86,7 @@ def holds_more(data: Any, most: int) -> bool:
 
 
 def too_many(most: int) -> HTTPException:
-    """The answer to a body, or a job in it, of more than ``most`` values."""
+    """The answer to a body, or to a job in it, with more than ``most`` values."""
     message = f"more than {most} values in one request, or in one job: put what is large into files"
     return HTTPException(413, message)
 

@@ -1,4 +1,4 @@
-"""The route about entry points: what a job may name in place of a command."""
+"""The route about entry points, which a job may name instead of a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from actors.documents.entry_points import EntryPointsDocument, entry_point_docum
 
 
 async def listing(call: Call[Nothing, Nothing]) -> EntryPointsDocument:
-    """The configured entry points with the rules for their parameters, each with each provider that can start it."""
+    """List the configured entry points with the rules for their parameters, and with each provider that can start
+    them.
+    """
     return {"entry_points": [entry_point_document(one) for one in call.reading.entry_points.listing()]}
 
 

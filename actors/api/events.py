@@ -1,4 +1,4 @@
-"""The stream of events: every change, once, in order, from where a reader was."""
+"""The stream of events: every change once, in order, from where a reader was."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _UNNAMED = concerning(Concern.UNNAMED)
 
 
 class _Frames:
-    """The newest events as they stand in a stream: an event is encoded once, however many read it.
+    """The newest events in their encoded form: an event is encoded once, however many readers there are.
 
-    ``named``: those that have a name are sent with it.
+    ``named``: events that have a name are sent with it.
     """
 
     def __init__(self, *, named: bool, most: int = 1_000) -> None:
@@ -34,7 +34,7 @@ class _Frames:
         self._kept: dict[int, tuple[Event, bytes]] = {}
 
     def of(self, event: Event) -> bytes:
-        """``event`` in a stream."""
+        """The encoded form of ``event``."""
         found = self._kept.get(event.seq)
         if found is not None and found[0] is event:  # of two runtimes in one process, numbers are the same
             return found[1]
@@ -50,11 +50,11 @@ _FRAMES = {named: _Frames(named=named) for named in (True, False)}
 
 
 async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
-    """Every change from now on, or after ``Last-Event-ID`` (``?after=``), as server-sent events.
+    """Send every change from now on, or after ``Last-Event-ID`` (``?after=``), as server-sent events.
 
-    First a ``connection`` event, whose ``id`` is where this stream begins; a ``gap`` where something after the number
-    that was asked for was removed since; a comment every 15 s; a ``goodbye`` when the supervisor stops. A user who may
-    only see their own jobs gets those jobs' events.
+    First comes a ``connection`` event, whose ``id`` is where this stream begins; then a ``gap`` if events after the
+    requested number were removed since. There is a comment every 15 s, and a ``goodbye`` when the supervisor stops.
+    Users who may see only their own jobs get the events of those.
     """
     asked, runtime = call.query, call.runtime
     after = _last_event_id(call.request)
@@ -86,12 +86,12 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
 
 
 async def event_types(call: Call[Nothing, Nothing]) -> EventTypesDocument:
-    """Every type of event; a stream gives the named ones as events of that name, the others as ``message``."""
+    """List every type of event. A stream sends the named ones as events of that name, the others as ``message``."""
     return {"types": [{"type": one.value, "named": one not in _UNNAMED} for one in EventType]}
 
 
 def _types(texts: Iterable[str]) -> list[str]:
-    """Each once; one text may name several. Raises :class:`Refused` for more than a list of names has."""
+    """The types, each once; one text may name several. Raises :class:`Refused` for more names than a list may have."""
     types = list(dict.fromkeys(name for text in texts for name in text.split(",") if name))
     if len(types) > maxima.CHOICES:
         raise invalid("types", f"must name at most {maxima.CHOICES}, not {len(types)}")
@@ -99,7 +99,7 @@ def _types(texts: Iterable[str]) -> list[str]:
 
 
 def _last_event_id(request: Request) -> int | None:
-    """The number after which to go on. The header wins: it is what a browser sends when it connects again."""
+    """The number after which to continue. The header wins: a browser sends it when it connects again."""
     header = request.headers.get("last-event-id")
     if header is None:
         return None

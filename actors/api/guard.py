@@ -1,25 +1,25 @@
-"""The guard in front of the application: who sends a request, from where, whether they may, and how many they may send.
+"""The guard before the application: it identifies the caller of a request, and checks their rights and rate.
 
-A request passes these checks in this order; the first that fails is the answer, and no route sees the request:
+A request passes these checks in this order. The first check that fails is the answer, and no route gets the request:
 
 1. Unix socket: the kernel names the user. The supervisor's own user may do everything, and nothing below is checked;
-   any other user, root too, gets 403 on the socket of the state directory. What follows is for TCP, where a ``peer`` in
-   the request's state is not trusted, and for other users on the shared socket.
-2. Host is one of ours (421; against DNS rebinding); a change comes from a page of ours or from no page (Origin, 403).
-   On a Unix socket, which no page reaches, neither is looked at.
-3. The announced length of the body is allowed (413). The body itself is counted while a route reads it.
-4. The token or session is looked up, in memory; on the shared socket the user's name and rights. From here on the
-   ``peer`` is known, or None: unknown. This comes before the rate, so that a good token is counted by itself and not
+   any other user, also root, gets 403 on the socket of the state directory. What follows is for TCP, where a ``peer``
+   in the request's state is not trusted, and for other users on the shared socket.
+2. Host must be one of ours (421; against DNS rebinding); a change must come from a page of ours or from no page
+   (Origin, 403). On a Unix socket, which no page reaches, neither is checked.
+3. The announced length of the body must be allowed (413). The body itself is counted while a route reads it.
+4. The token or session is looked up in memory; on the shared socket, the user's name and rights. From here on the
+   ``peer`` is known, or None: unknown. This comes before the rate, so that a valid token is counted by itself and not
    with the unknown clients of its address.
 5. The rate of that peer, or of the address (429). A sign-in is let through, and checks the rate when it knows whether
-   its secret is good.
+   its secret is valid.
 6. A route that is open to all is served here, without a peer. Others need one (401); a change in a browser's session
-   needs the Origin header; the route's level must be reached (403; :mod:`actors.access.permission`).
+   needs the Origin header; the caller must have the route's level (403; :mod:`actors.access.permission`).
 
-What holds afterwards: a route that needs a level has a ``peer`` in its state. A declared route then finds what its path
-names among what that peer may see, and is 404 for the rest (:mod:`actors.api.naming`). Lists are filtered by their
-handlers. Rights can end while a stream is open: they are
-checked again every :data:`LOOK_AGAIN` seconds, and the stream ends with them.
+After that, a route that needs a level has a ``peer`` in its state. A declared route then finds what its path names
+among what that peer may see, and answers 404 for the rest (:mod:`actors.api.naming`). Lists are filtered by their
+handlers. Rights can end while a stream is open: they are checked again every :data:`LOOK_AGAIN` seconds, and the stream
+ends with them.
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ from logconf.asgi import App
 LOOK_AGAIN = 30.0
 """Seconds between two checks whether the token or session of an open stream is still valid."""
 FILES_PER_REQUEST = 10
-"""A file of the page costs no read of the store; so many of them may be asked for in place of one other request."""
+"""This many files of the page count as one request against the rate, because a file costs no read of the store."""
 _UID = "uid"
-"""In a request's state: the number of the user who sends it, on the shared socket."""
+"""The key in a request's state for the number of the user who sends it, on the shared socket."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _logger = get_logger("actors.api.guard")
 
 
 class AccessGuard:
-    """Puts ``app``, whose routes ``table`` has, behind the rules of ``options``."""
+    """Guards ``app``, whose routes are in ``table``, by the rules of ``options``."""
 
     def __init__(
         self,
@@ -139,12 +139,14 @@ class AccessGuard:
         await self._serve(request, permission, peer, receive, send)
 
     def _permission(self, scope: Scope) -> Permission:
-        """The permission of the route that the application will choose; without one, an admin's."""
+        """The permission of the route that the application will choose; a route without one needs level admin."""
         match, _, route = self._table.find(scope)
         return permission_of(route) if match is Match.FULL and route is not None else ADMIN
 
     async def _check(self, request: Request, permission: Permission) -> Peer | None:
-        """Checks 2 to 6: the peer, None where the route is open to all. Raises ``HTTPException``, the answer."""
+        """Checks 2 to 6. Returns the peer, None if the route is open to all. Raises ``HTTPException``, which is the
+        answer.
+        """
         self._check_host_and_origin(request, permission)
         announced = int(request.headers.get("content-length", "0"))
         if announced > self._options.max_body_bytes and not permission.webhook:
@@ -169,7 +171,7 @@ class AccessGuard:
         return peer
 
     def _check_host_and_origin(self, request: Request, permission: Permission) -> None:
-        """The list of hosts against DNS rebinding; Origin against changes by pages of other sites."""
+        """Check the Host header against DNS rebinding, and Origin against changes by pages of other sites."""
         if _UID in request.scope["state"]:
             return
         hosts = request.headers.getlist("host")
@@ -195,7 +197,7 @@ class AccessGuard:
         return None
 
     def _count_request(self, request: Request, permission: Permission, peer: Peer | None) -> None:
-        """Count it against the rate of its peer or address. Raises ``HTTPException`` 429."""
+        """Count the request against the rate of its peer or address. Raises ``HTTPException`` 429."""
         if permission.rate == "none":
             return
         key = f"address:{address_of(request, self._options)}" if peer is None else peer.key
@@ -231,7 +233,7 @@ class AccessGuard:
             await problem_of(error)(request.scope, receive, send)
 
     async def _stream(self, request: Request, peer: Peer | None, receive: Receive, send: Send) -> None:
-        """Serve an answer that stays open until it ends or its reader's rights do."""
+        """Serve an answer that stays open until it ends, or until its reader's rights end."""
         async with trio.open_nursery() as nursery:
             if peer is not None:
                 nursery.start_soon(self._end_with_rights, request, peer, nursery.cancel_scope)
@@ -254,14 +256,14 @@ class AccessGuard:
 
 
 def _another_user(peer: Peer) -> Response:
-    """The answer to any user but the supervisor's own, root included: being able to connect gives no right."""
+    """The answer to any user but the supervisor's own, also root: being able to connect gives no right."""
     own = user_name(os.geteuid())
     message = f"this socket takes requests of user {own} alone, and you are {peer.name}: run this as {own}"
     return problem(403, message)
 
 
 def asked_by(app: App, peer: Peer) -> App:
-    """``app`` for a caller in this process, who needs no token: every request counts as ``peer``'s."""
+    """``app`` for a caller in this process, who needs no token: every request counts as a request of ``peer``."""
 
     async def with_peer(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "state": {**scope.get("state", {}), "peer": peer}}, receive, send)
@@ -270,20 +272,25 @@ def asked_by(app: App, peer: Peer) -> App:
 
 
 def _recognise(state: dict[str, Any]) -> None:
-    """Mark the connection, where there is one, as a known client's: it is not closed in favour of another."""
+    """Mark the connection, if there is one, as that of a known client: it is not closed in favour of another."""
     if isinstance(connection := state.get("connection"), BoundedStream):
         connection.recognise()
 
 
 def address_of(request: Request, options: HttpOptions) -> str:
-    """The client's address; behind a proxy the one that the proxy appended, since a client can write the others."""
+    """The client's address. Behind a proxy it is the one that the proxy appended, because a client can write the
+    others.
+    """
     if options.behind_proxy and (forwarded := request.headers.getlist("x-forwarded-for")):
         return forwarded[-1].rsplit(",", 1)[-1].strip()[:64]
     return request.client.host if request.client is not None else ""
 
 
 def cookie_name(request: Request) -> str:
-    """With the port: cookies ignore ports, so supervisors on one machine would overwrite each other's."""
+    """The name of the cookie, which contains the port.
+
+    Cookies ignore ports, so supervisors on one machine would overwrite each other's.
+    """
     server = request.scope.get("server")
     port = server[1] if server else None
     return "greenroom_session" if port is None else f"greenroom_session_{port}"

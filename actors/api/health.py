@@ -28,17 +28,17 @@ _WORD = "text/plain"
 
 
 async def health(call: Call[Nothing, Nothing]) -> HealthDocument:
-    """Whether the runtime does its work."""
+    """Show whether the runtime works, and if not, why."""
     return health_document(await call.runtime.health.check())
 
 
 async def live(call: Call[Nothing, Nothing]) -> PlainTextResponse:
-    """Whether this process answers."""
+    """Answer 200 if this process answers at all."""
     return PlainTextResponse("live\n")
 
 
 async def ready(call: Call[Nothing, Nothing]) -> PlainTextResponse:
-    """Whether all actors run: 200 where they do, 503 where one does not."""
+    """Answer 200 if all actors run, 503 if one does not."""
     ready = _all_run(call.runtime.tree.describe())
     status = 200 if ready else 503
     headers = None if ready else {"Retry-After": AGAIN_SECONDS}
@@ -46,7 +46,7 @@ async def ready(call: Call[Nothing, Nothing]) -> PlainTextResponse:
 
 
 def _all_run(tree: list[dict[str, Any]]) -> bool:
-    """An empty tree is one that has not started yet."""
+    """Whether all children run; an empty tree is one that has not started yet."""
     needed = [
         node for child in tree if child["id"] in ("store", "actors") for node in (child, *child.get("children", ()))
     ]
@@ -54,29 +54,29 @@ def _all_run(tree: list[dict[str, Any]]) -> bool:
 
 
 async def providers(call: Call[Nothing, ProvidersQuery]) -> ProvidersDocument:
-    """Each provider: what it can do, how its circuit breaker stands, whether anything is dispatched there."""
+    """Show each provider: its abilities, its circuit breaker, and whether it gets jobs now."""
     return {
         "providers": [provider_document(view) for view in await call.runtime.providers.views(check=call.query.check)]
     }
 
 
 async def restore(call: Call[Nothing, Nothing]) -> RestoreDocument:
-    """Which runtime this is; where it was restored from a backup, how the restore stands.
+    """Show which runtime this is; if it was restored from a backup, also the state of the restore.
 
-    Providers are then asked what they run that the backup does not know. Nothing of that is cancelled.
+    The providers are then asked for jobs that the backup does not know. None of them is cancelled.
     """
     return restore_document(await call.runtime.restore.view())
 
 
 async def config(call: Call[Nothing, Nothing]) -> ConfigDocument:
-    """The settings that hold, secrets masked, and where each came from."""
+    """List the settings in effect with secrets masked, and where each comes from."""
     return {"settings": cast("list[SettingDocument]", call.reading.config())}
 
 
 async def prune(call: Call[PruneRequest, Nothing]) -> PruneDocument:
-    """Remove now the jobs that were kept long enough, or only say how many would go.
+    """Remove the jobs that are older than the retention now, or only count them.
 
-    409 while a hold keeps them, because the wall clock may be wrong: ``yes`` ends it.
+    409 while pruning is on hold because the wall clock may be wrong; ``yes`` ends the hold.
     """
     return prune_document(await call.runtime.jobs.prune(**attrs.asdict(call.body)))
 

@@ -1,8 +1,8 @@
-"""Hypercorn's connection handling without its HTTP/2, which :mod:`actors.api.server` never lets a client switch to.
+"""Hypercorn's connection handling without its HTTP/2, to which :mod:`actors.api.server` never lets a client switch.
 
-Hypercorn imports HTTP/2 whether it is used or not: a tenth of what the server's imports take. Here a
-stand-in takes its place while Hypercorn is imported, and only then: another server in this process, of a host that
-embeds the runtime, gets the real one as soon as it makes an HTTP/2 connection.
+Hypercorn imports HTTP/2 even if it is not used, which takes a tenth of the server's import time. So a stand-in takes
+its place while Hypercorn is imported, and only then: another server in this process, of a host that embeds the runtime,
+gets the real module as soon as it makes an HTTP/2 connection.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NAME = "hypercorn.protocol.h2"
 
 
 class _Http2Connection:
-    """Makes the real thing, which is imported when there is one to be made."""
+    """Imports the real class when the first HTTP/2 connection is made, and makes an instance of it."""
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
         return import_module(_NAME).H2Protocol(*arguments, **named)

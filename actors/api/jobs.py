@@ -1,4 +1,4 @@
-"""Routes about jobs: submitting, looking, changing."""
+"""Routes about jobs: submit, list, show, change."""
 
 from __future__ import annotations
 
@@ -48,10 +48,11 @@ _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives 
 async def submit(
     call: Call[Raw[JobRequest | list[JobRequest]], SubmissionQuery],
 ) -> Answer[AcceptedDocument | list[AcceptedDocument]]:
-    """Submit one job, or a list of which all are accepted or none. A job with a ``matrix`` is a list by itself.
+    """Submit one job or a list of jobs; of a list either all are accepted or none. A job with a ``matrix`` counts as a
+    list.
 
-    201 with what was made, 200 where all of it was there already under its ``Idempotency-Key``. The answer to a list
-    leaves out progress and results.
+    201 with the new jobs, 200 if all of them existed already under their ``Idempotency-Key``. The answer to a list has
+    no progress and no results.
     """
     body = call.body.data
     many = isinstance(body, list)
@@ -71,7 +72,7 @@ async def submit(
 
 
 def _brief(document: AcceptedDocument) -> AcceptedDocument:
-    """Without progress and result: with them an answer about thousands of jobs would have no bound."""
+    """The document without progress and result: with them, an answer about thousands of jobs would have no bound."""
     return {**document, "progress": None, "result": None}
 
 
@@ -98,7 +99,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[Request]:
 
 
 async def _authorized(requests: Iterable[Request], peer: Peer, many: bool, jobs: Jobs) -> list[Request]:
-    """``requests`` as ``peer`` may ask them."""
+    """``requests`` with the fields that ``peer`` may set. Raises :class:`Refused`."""
     found: list[Request] = []
     async for one in InTurns(requests):
         asked = one.request if isinstance(one, Sweep) else one
@@ -115,7 +116,7 @@ async def _authorized(requests: Iterable[Request], peer: Peer, many: bool, jobs:
 
 
 def _keyed(requests: list[Request], key: str, many: bool) -> JobRequest:
-    """The one request under the key of its header, checked as one in the body would be."""
+    """The one request with the key from its header, which is checked like one in the body."""
     asked = requests[0]
     if many or isinstance(asked, Sweep):
         raise Refused("Idempotency-Key is for one job; in a list each has its own idempotency_key", _INVALID)
@@ -127,7 +128,7 @@ def _keyed(requests: list[Request], key: str, many: bool) -> JobRequest:
 
 
 async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
-    """A page of jobs, newest first unless ``sort`` and ``order`` say more."""
+    """List jobs, newest first unless ``sort`` and ``order`` say otherwise."""
     asked = call.query
     before = asked.before
     if before is not None and not is_id(before):
@@ -155,21 +156,21 @@ async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
 
 
 async def showing(call: Call[Nothing, Nothing]) -> JobDocument:
-    """One job, by its id, its name, or what begins or ends exactly one id; of several of one name the newest.
+    """Show one job, by its id, its name, or the beginning or end of its id; if several jobs have the name, the newest.
 
-    Then the header ``X-Newest-Job`` says of how many.
+    In this case the header ``X-Newest-Job`` says how many there are.
     """
     return job_document(await call.reading.jobs.get(call.path("job_id")))
 
 
 async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
-    """End a job: 200 where it has ended, 202 where its provider is being asked to end it."""
+    """Cancel a job: 200 if it has ended, 202 if its provider is being asked to end it."""
     job = await call.runtime.cancel(call.path("job_id"), by=call.by, level=call.peer.level)
     return answer(await _shown(call, job), 200 if job.is_terminal else 202)
 
 
 async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
-    """Make a new job of yours that asks for the same as an ended one but for ``changes``, as far as you may ask it."""
+    """Submit an ended job again as a new job of yours, with ``changes``, and with the fields that you may set."""
     job, *others = await call.runtime.jobs.submit_again(
         call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
         check=call.query.check, changes=call.body.changes,
@@ -180,14 +181,14 @@ async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:
-    """Record what became of an uncertain job."""
+    """Record how an uncertain job ended."""
     body = call.body
     job = await call.runtime.jobs.settle(call.path("job_id"), body.verdict, handle=body.handle, by=call.by)
     return await _shown(call, job)
 
 
 async def job_events(call: Call[Nothing, JobEventsQuery]) -> EventsDocument:
-    """What happened to one job, oldest first."""
+    """List the events of one job, oldest first."""
     asked = call.query
     view = await call.reading.jobs.get(call.path("job_id"))
     types = () if asked.progress else _WITHOUT_PROGRESS

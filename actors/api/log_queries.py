@@ -1,4 +1,4 @@
-"""How a job's output is asked for: from where, how much of it, of which attempt."""
+"""The query parameters for a job's output: where to begin, how much, which attempt."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from attrs.validators import ge, le, matches_re, min_len, optional
 from actors.jobs import maxima, maximum
 
 MOST_BYTES = 8 << 20
-"""Of one page of a job's output."""
+"""The most bytes of one page of a job's output."""
 MOST_LINES = 1_000_000
-"""Of the last lines of an output."""
+"""The most last lines of an output that can be requested."""
 
 _CURSOR, _ATTEMPT = maximum.Text(maxima.CURSOR), optional([ge(1), le(999_999)])
 _TEXT: list[Any] = [min_len(1), maximum.Text(maxima.NAME), matches_re(r"[^\r\n]*")]
@@ -21,9 +21,10 @@ _TEXT: list[Any] = [min_len(1), maximum.Text(maxima.NAME), matches_re(r"[^\r\n]*
 
 @attrs.frozen
 class LogsQuery:
-    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes.
-    ``attempt``: the output of this attempt alone. ``tail``: begin with so many last lines. ``since``: begin with what
-    came then, to about a second, for jobs that run long to a minute; 422 where that is not known. Of both, the later.
+    """``cursor``: continue from there. ``follow``: until the job ends. ``limit``: one page of about this many
+    bytes. ``attempt``: only the output of this attempt. ``tail``: begin with this many last lines. ``since``: begin
+    with what was written since a time, exact to about a second, for long jobs to a minute; 422 if that is not
+    known. If both are given, the later place counts.
     """
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
@@ -36,8 +37,8 @@ class LogsQuery:
 
 @attrs.frozen
 class LogSearchQuery:
-    """``text``: what to look for, in one line, upper and lower case alike. ``attempt``: in this attempt's output alone.
-    ``limit``: lines that are found, at most.
+    """``text``: what to search for, within one line, ignoring case. ``attempt``: only in the output of this
+    attempt. ``limit``: the most lines to find.
     """
 
     text: str = attrs.field(validator=_TEXT)
@@ -47,7 +48,7 @@ class LogSearchQuery:
 
 @attrs.frozen
 class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone.
+    """``cursor``: continue from there; ``Last-Event-ID`` wins. ``attempt``: only the output of this attempt.
     ``encoding``: how the events contain output: as ``text``, or as ``base64`` of its bytes.
     """
 

@@ -1,4 +1,4 @@
-"""Routes to a job's output: as it was written, page by page, or as events while it is being written."""
+"""Routes for a job's output: as it was written, page by page, or as events while it is being written."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from actors.providers.log_notices import LogNotice, notice
 
 _DIGITS = 19
 _SEARCHED = 16 << 20
-"""Bytes that are searched until the reader is told how far it is."""
+"""Bytes that are searched between two reports of progress to the reader."""
 BYTES = "application/octet-stream"
 NEXT_CURSOR = "X-Next-Cursor"
 UNREADABLE = "the output cannot be read any further"
 
 
 async def logs(call: Call[Nothing, LogsQuery]) -> Response:
-    """A job's output as it was written, from ``cursor``, its last lines or a time on.
+    """Send a job's output as it was written, from ``cursor``, from its last lines, or from a time on.
 
-    With ``limit`` one page, whose header ``X-Next-Cursor`` has the ``cursor`` of the page after, quoted as a query
-    needs it; an empty page says that there is nothing more yet. With ``follow`` until the job ends; where the output
-    cannot be read any further before that, the last line says so.
+    With ``limit`` this is one page, whose header ``X-Next-Cursor`` has the ``cursor`` of the next page, quoted for use
+    in a query; an empty page means that there is nothing more yet. With ``follow`` it continues until the job ends; if
+    the output cannot be read any further before that, the last line says so.
     """
     asked, job_id = call.query, (await call.reading.jobs.get(call.path("job_id"))).job.job_id
     await _check(call, job_id, asked.cursor, asked.attempt)
@@ -94,9 +94,10 @@ async def _beginning(call: Call[Nothing, LogsQuery], job_id: str) -> Beginning:
 
 
 async def _check(call: Call[Any, Any], job_id: str, cursor: str | None, attempt: int | None) -> None:
-    """Raises :class:`Refused` before an answer begins; the usual cursor, a number of bytes, needs no look.
+    """Raises :class:`Refused` before an answer begins, if the cursor or the attempt is invalid.
 
-    Another one is the provider's to know: it is asked for the first piece.
+    The usual cursor, a number of bytes, needs no look. Only its provider can check another one: it is asked for the
+    first piece.
     """
     plain = cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS)
     if plain and attempt is None:
@@ -121,11 +122,13 @@ async def _page(call: Call[Nothing, LogsQuery], job_id: str, begin: Beginning, l
 
 
 async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
-    """A job's output as server-sent events while it is written: ``output`` with its ``text``, ``end`` when it ended.
+    """Send a job's output as server-sent events while it is written: ``output`` with its ``text``, and ``end`` when it
+    ended.
 
-    ``notice`` with its ``text``: of ours, as when the output became shorter. ``unreadable`` with its ``detail``, the
-    last event: it cannot be read any further. The ``id`` of an event is a cursor: ``Last-Event-ID`` goes on after it.
-    What is no UTF-8 is replaced; with ``encoding=base64`` an ``output`` has its bytes as ``base64`` instead.
+    A ``notice`` has a ``text`` of ours, for example that the output became shorter. ``unreadable``, with its
+    ``detail``, is the last event if the output cannot be read any further. The ``id`` of an event is a cursor:
+    ``Last-Event-ID`` continues after it. Bytes that are not UTF-8 are replaced; with ``encoding=base64`` an ``output``
+    has its bytes as ``base64`` instead.
     """
     runtime, ending = call.runtime, call.ending
     job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id
@@ -156,12 +159,12 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
 
 
 async def search(call: Call[Nothing, LogSearchQuery]) -> Streamed:
-    """The lines of a job's output with a text, as server-sent events while it is read to its present end.
+    """Search a job's output for a text, as server-sent events while it is read to its present end.
 
-    ``found`` with the number of the ``line``, counted from 1 as in the output of this route's job, and the ``text``
-    around the first place in it. ``searched`` with the ``bytes`` that were read so far. The last event is ``end``, with
-    the ``lines`` and ``bytes`` that were read, and whether that is ``all`` of it: not where the limit was reached; or
-    ``unreadable`` with its ``detail``.
+    ``found`` has the number of the ``line``, counted from 1, and the ``text`` around the first match in it.
+    ``searched`` has the ``bytes`` that were read so far. The last event is ``end``, with the ``lines`` and ``bytes``
+    that were read, and whether that is ``all`` of the output (it is not if the limit was reached); or ``unreadable``
+    with its ``detail``.
     """
     asked, runtime = call.query, call.runtime
     job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id

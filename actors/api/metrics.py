@@ -8,11 +8,11 @@ from actors.access.permission import VIEWER
 from actors.api.route import Call, Nothing, route
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""The text format that every Prometheus reads."""
+"""The content type of the text format, which every Prometheus reads."""
 
 
 async def metrics(call: Call[Nothing, Nothing]) -> Response:
-    """The state of the runtime in Prometheus's text format."""
+    """Show the state of the runtime in Prometheus's text format."""
     text = await call.runtime.metrics.scrape()
     return Response(text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 

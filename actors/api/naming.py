@@ -1,7 +1,7 @@
-"""What the path of a request names, a job or an approval request, found among what its caller may see.
+"""Finding the job or approval request that the path of a request names, among what its caller may see.
 
-Before a handler runs, a name or a part of an id in the path is replaced by the id, so that handlers deal with ids alone
-and none can forget whose a job is: what the caller may not see is 404, as if it did not exist.
+Before a handler runs, a name or a part of an id in the path is replaced by the id, so that handlers work with ids alone
+and none can forget to check the owner: what the caller may not see is answered 404, as if it did not exist.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _READING = frozenset({"GET", "HEAD"})
 
 
 async def replace_names(request: Request, runtime: Runtime | Reading) -> str | None:
-    """Replace what is named in the path by its id; the :data:`NEWEST` header of the answer, where it has one.
+    """Replace what the path names by its id. Returns the :data:`NEWEST` header of the answer, if it needs one.
 
-    A request that only reads takes the newest job of a name; another one is refused where no supervisor runs. Raises
+    A request that only reads gets the newest job of a name; any other request is refused if no supervisor runs. Raises
     :class:`~actors.jobs.refusal.Refused`.
     """
     path: dict[str, str] = request.scope["path_params"]
@@ -40,11 +40,11 @@ async def replace_names(request: Request, runtime: Runtime | Reading) -> str | N
 
 
 def newest_header(named: Named) -> str | None:
-    """The :data:`NEWEST` header about ``named``; None: it is the only one of its name."""
+    """The :data:`NEWEST` header for ``named``; None if it is the only job of its name."""
     return None if named.of == 1 else f"{named.job.job_id}; of={named.of}"
 
 
 def viewer_of(request: Request) -> Viewer:
-    """The caller, as one who names jobs; an unknown one sees none."""
+    """The caller as a viewer, among whose jobs names are looked up; an unknown caller sees none."""
     peer = request.scope.get("state", {}).get("peer")
     return peer.viewer if isinstance(peer, Peer) else Viewer(only_own=True)

@@ -1,4 +1,4 @@
-"""Routes about notifications: what became of them, their targets."""
+"""Routes about notifications and their targets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from actors.jobs.notifications import NotificationState
 
 @attrs.frozen
 class NotificationsQuery:
-    """Which notifications, and how many at most. ``cursor``: ``next`` of the page before, of the same filters."""
+    """Which notifications to list, and at most how many. ``cursor``: ``next`` of the page before, of the same
+    filters.
+    """
 
     target: str | None = attrs.field(default=None, validator=Text(maxima.NAME))
     state: NotificationState | None = None
@@ -30,7 +32,7 @@ class NotificationsQuery:
 
 
 async def listing(call: Call[Nothing, NotificationsQuery]) -> NotificationsDocument:
-    """A page of notifications, newest first."""
+    """List notifications, newest first."""
     asked = call.query
     found = await call.reading.notifications.page(
         target=asked.target, state=asked.state, limit=asked.limit, cursor=asked.cursor, caller=call.by
@@ -39,12 +41,12 @@ async def listing(call: Call[Nothing, NotificationsQuery]) -> NotificationsDocum
 
 
 async def targets(call: Call[Nothing, Nothing]) -> TargetsDocument:
-    """The targets, what waits for them, and which are disabled."""
+    """List the targets, how many notifications wait for each, and which are disabled."""
     return targets_document(await call.reading.notifications.targets())
 
 
 async def enable(call: Call[Nothing, Nothing]) -> TargetsDocument:
-    """Send to a disabled target again, at once what waits for it."""
+    """Send to a disabled target again, beginning at once with what waits for it."""
     await call.runtime.notifications.enable(call.path("name"), by=call.by)
     return targets_document(await call.runtime.notifications.targets())
 

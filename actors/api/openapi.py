@@ -35,9 +35,10 @@ _BEARER = "bearer"
 def document(
     routes: Iterable[BaseRoute], source: RequestSource = RequestSource.TCP, *, commands: bool = False
 ) -> Schema:
-    """All of ``routes``, as requests of ``source`` may use them. ``commands``: if it may submit commands, too (F2).
+    """The document of all ``routes``, as requests of ``source`` may use them. ``commands``: it may also submit commands
+    (F2).
 
-    Those that declare nothing are there with what their paths and docstrings say.
+    Routes that declare nothing are described by their paths and docstrings.
     """
     schemas = Schemas(source, commands=commands)
     paths: dict[str, Schema] = {}
@@ -117,7 +118,7 @@ def _asked(route: DeclaredRoute, schemas: Schemas) -> Iterator[Schema]:
 
 
 def _given(schema: Schema) -> Schema:
-    """A parameter is absent rather than null."""
+    """The schema of a parameter, which is absent rather than null."""
     if isinstance(schema.get("type"), list):
         (kind,) = [one for one in schema["type"] if one != "null"]
         return {**schema, "type": kind}
@@ -150,7 +151,7 @@ def _answered(status: int, route: DeclaredRoute, schemas: Schemas) -> Schema:
 
 
 async def openapi(call: Call[Nothing, Nothing]) -> Document:
-    """The HTTP API as OpenAPI 3.1; a job request is shown with the fields that the caller may set."""
+    """Show the HTTP API as OpenAPI 3.1; a job request has the fields that the caller may set."""
     state, caller = call.request.app.state, (call.peer.source, call.peer.commands)
     if not hasattr(state, "openapi"):
         state.openapi = {}
@@ -161,7 +162,7 @@ async def openapi(call: Call[Nothing, Nothing]) -> Document:
 
 
 async def reference(call: Call[Nothing, Nothing]) -> Response:
-    """The same for people. The page requests the document with its reader's session."""
+    """Show the OpenAPI document for people. The page requests the document with its reader's session."""
     await trio.lowlevel.checkpoint()
     return sent(call.request, "reference.html")
 

@@ -1,4 +1,4 @@
-"""The settings section ``http``: where HTTP is served, to whom, and within which bounds."""
+"""The settings section ``http``: where HTTP is served, to whom, and within which limits."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class HttpOptions:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether we speak TLS ourselves."""
+        """Whether the server itself uses TLS."""
         return self.tls_certificate is not None
 
 

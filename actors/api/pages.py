@@ -1,9 +1,9 @@
-"""The dashboard: one page, its sheet and its modules, as they lie in ``static``; nothing is built or fetched.
+"""The dashboard: one page, its style sheet and its modules, as they are in ``static``; nothing is built or fetched.
 
 A page names its files below ``/static/VERSION/``, where ``VERSION`` is made from the content of all of them; modules
-import each other by relative paths. So a browser keeps them for a year, asks for the page alone on the next visit, and
-asks for all of them once after an upgrade. A page that was opened before an upgrade still finds its files; those, and
-files that are asked for without a version, are to be checked by their ``ETag`` each time.
+import each other by relative paths. So a browser may keep them for a year: on the next visit it requests only the page,
+and after an upgrade all files once. A page that was opened before an upgrade still finds its files; those, and files
+that are requested without a version, must be checked by their ``ETag`` each time.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 @attrs.frozen
 class StaticFile:
-    """A file as it is sent. ``tag`` names its content: a client that has it already is answered 304."""
+    """A file as it is sent. ``tag`` identifies its content: a client that has it already gets 304."""
 
     content: bytes
     media_type: str
@@ -46,7 +46,7 @@ class StaticFile:
 
 @cache
 def static_files() -> dict[str, StaticFile]:
-    """All files by their path below ``static``. They are few and small, and no path of a request reaches the disk."""
+    """All files by their path below ``static``. They are few and small, and no request path reaches the disk."""
     found = {path: _read(path) for path in _paths()}
     before, after = b'"/static/', f'"/static/{version()}/'.encode()
     return {
@@ -57,7 +57,7 @@ def static_files() -> dict[str, StaticFile]:
 
 @cache
 def version() -> str:
-    """Of all files together: it changes when one of them does."""
+    """The version of all files together: it changes when one of them does."""
     return hashlib.sha256(repr([(path, _read(path)) for path in _paths()]).encode()).hexdigest()[:_VERSION]
 
 
@@ -75,13 +75,13 @@ def _file(path: str, content: bytes) -> StaticFile:
 
 
 async def page(request: Request) -> Response:
-    """The dashboard."""
+    """Send the dashboard."""
     await trio.lowlevel.checkpoint()
     return sent(request, "index.html")
 
 
 async def static(request: Request) -> Response:
-    """One of its files. Raises 404 for any other path."""
+    """Send one of the dashboard's files. Raises 404 for any other path."""
     await trio.lowlevel.checkpoint()
     named = _VERSIONED.fullmatch(request.path_params["path"])
     if named is None:

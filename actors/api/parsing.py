@@ -1,7 +1,8 @@
-"""Bodies and query parameters into the classes of :mod:`actors.api.bodies`: strictly, every fault at once.
+"""Parsing of bodies and query parameters into the classes of :mod:`actors.api.bodies`: strict, with every fault at
+once.
 
-JSON is read by the standard library, not by the quicker parser of the answers: only the former reports a name given
-twice.
+JSON is read by the standard library and not by the faster parser of the answers, because only the former reports a name
+that is given twice.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
 @attrs.frozen
 class Raw(Generic[T]):
-    """A body of ``size`` bytes that its handler checks by itself; ``T`` is for those who read about it."""
+    """A body of ``size`` bytes that its handler checks itself; ``T`` documents its type."""
 
     data: Any
     size: int = 0
 
 
 async def body_as(request: Request, kind: Any, most: int) -> Any:
-    """The body as an instance of the attrs class ``kind``, or as :class:`Raw`. An absent one is an empty object.
+    """The body as an instance of the attrs class ``kind``, or as :class:`Raw`. An absent body is an empty object.
 
-    ``most``: bytes that it may have.
+    ``most``: the most bytes that it may have.
 
-    Raises ``HTTPException`` where it is no JSON, :class:`~actors.validation.CheckedError` with every fault.
+    Raises ``HTTPException`` if it is not JSON, and :class:`~actors.validation.CheckedError` with every fault.
     """
     content = b"" if request.method in _WITHOUT_BODY else await content_of(request, most)
     raw = get_origin(kind) is Raw
@@ -70,9 +71,9 @@ def _hints_of(kind: Any) -> dict[str, Any]:
 
 
 def check_path(request: Request) -> None:
-    """Raises :class:`Refused` for a part of the path that can be no id and no name: of no printable text, or too long.
+    """Raises :class:`Refused` for a part of the path that can be no id and no name: not printable text, or too long.
 
-    Such a part is refused here, before a lookup can read it in another way.
+    It is refused here, before a lookup can interpret it in another way.
     """
     for name, part in request.path_params.items():
         if isinstance(part, str) and not (part.isprintable() and 0 < len(part) <= maxima.NAME):
@@ -81,7 +82,9 @@ def check_path(request: Request) -> None:
 
 
 def parsed(content: bytes | bytearray) -> Any:
-    """``content`` as JSON. Raises ``HTTPException`` 400 where it is none, or where parsers may differ about it."""
+    """``content`` as JSON. Raises ``HTTPException`` 400 if it is not JSON, or if parsers may interpret it
+    differently.
+    """
     try:
         return json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_constant)
     except UnicodeDecodeError as error:

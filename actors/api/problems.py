@@ -1,4 +1,4 @@
-"""Refusals and faults as answers: ``application/problem+json`` (RFC 9457) with the correlation ID to ask with."""
+"""Refusals and faults as answers: ``application/problem+json`` (RFC 9457) with the correlation ID."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from logconf import get_correlation_id, get_logger
 
 PROBLEM = "application/problem+json"
 AGAIN_SECONDS = "5"
-"""``Retry-After`` of an answer 503, where nothing better is known."""
+"""``Retry-After`` of an answer 503, in seconds, if nothing better is known."""
 _MOST_FAULTS = 50
 _LONGEST = 400
 _STATUS = {
@@ -58,7 +58,9 @@ def problem(
 
 
 def problem_of(error: Exception) -> Response:
-    """The answer to a request that raised ``error``; what is none of ours is in the log, under the ID in the answer."""
+    """The answer to a request that raised ``error``. An unexpected error is only in the log, under the ID in the
+    answer.
+    """
     match error:
         case Refused():
             faults = [Problem(None, field, message) for field, message in error.faults[:_MOST_FAULTS]]

@@ -1,4 +1,4 @@
-"""Routes about what waits: entries, numbers, a job's place and priority, limits, pausing."""
+"""Routes about the queue: entries, numbers, a job's place and priority, limits, pausing."""
 
 from __future__ import annotations
 
@@ -27,63 +27,63 @@ _FIRST_PAGE = QueueQuery()
 
 
 async def queue(call: Call[Nothing, QueueQuery]) -> QueueDocument:
-    """What waits and why. A user who may only see their own jobs gets those, in their places."""
+    """List what waits, and why. Users who may see only their own jobs get those, with their places among all."""
     return await _queue_now(call, call.query)
 
 
 async def stats(call: Call[Nothing, Nothing]) -> QueueStatsDocument:
-    """The queue in numbers."""
+    """Show the queue in numbers."""
     return stats_document(await call.reading.queue.view(limit=0), datetime.now(UTC))
 
 
 async def activity(call: Call[Nothing, Nothing]) -> ActivityDocument:
-    """What ended in each minute of the last hour, and how many jobs waited and ran: of all that the caller sees."""
+    """Show how many jobs ended, waited and ran in each minute of the last hour, among those that the caller may see."""
     return activity_document(await call.reading.queue.activity(call.visible_user(None)))
 
 
 async def entry(call: Call[Nothing, Nothing]) -> EntryDocument:
-    """A job's place in the queue, with an estimate of its wait where there is a basis for one."""
+    """Show a job's place in the queue, with an estimate of its wait if one can be made."""
     return entry_document(await call.reading.jobs.get(call.path("job_id")))
 
 
 async def prioritise(call: Call[PriorityRequest, Nothing]) -> JobDocument:
-    """Override a waiting job's priority; null takes the override away."""
+    """Override a waiting job's priority; null removes the override."""
     override = call.body.priority_override
     return job_document(await call.runtime.jobs.prioritise(call.path("job_id"), override, by=call.by))
 
 
 async def pause(call: Call[PauseRequest, Nothing]) -> QueueDocument:
-    """Dispatch nothing to a provider, or nothing at all, until it is resumed; kept over a restart."""
+    """Dispatch no jobs to a provider, or to any if none is given, until it is resumed, also after a restart."""
     reason = f"by {call.by}" if call.body.reason is None else call.body.reason
     await call.runtime.queue.pause(call.body.provider, reason, by=call.by)
     return await _queue_now(call)
 
 
 async def resume(call: Call[ResumeRequest, Nothing]) -> QueueDocument:
-    """Dispatch again. What was paused by itself stays so when the whole queue is resumed."""
+    """Dispatch jobs again. Resuming the whole queue does not resume providers that were paused by name."""
     await call.runtime.queue.resume(call.body.provider, by=call.by)
     return await _queue_now(call)
 
 
 async def limits(call: Call[Nothing, Nothing]) -> LimitsDocument:
-    """The limits that hold, and where each comes from."""
+    """List the limits in effect, and where each comes from."""
     return await _limits_now(call)
 
 
 async def set_limit(call: Call[LimitValue, Nothing]) -> LimitsDocument:
-    """Change one limit now and keep it. Names are those of the answer; per_provider.NAME is one provider's."""
+    """Change one limit from now on, also after a restart. Its name is one of the answer, or per_provider.NAME."""
     await call.runtime.queue.set_limit(call.path("name"), call.body.value, by=call.by)
     return await _limits_now(call)
 
 
 async def reset_limit(call: Call[Nothing, Nothing]) -> LimitsDocument:
-    """Let the configured value of one limit hold again."""
+    """Return one limit to its configured value."""
     await call.runtime.queue.reset_limits([call.path("name")], by=call.by)
     return await _limits_now(call)
 
 
 async def reset_limits(call: Call[Nothing, Nothing]) -> LimitsDocument:
-    """Let the configured values of all limits hold again."""
+    """Return all limits to their configured values."""
     await call.runtime.queue.reset_limits(by=call.by)
     return await _limits_now(call)
 

@@ -1,4 +1,4 @@
-"""Limits for each caller: requests a minute, streams at a time."""
+"""Limits for each caller: requests per minute, and open streams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORGOTTEN_ABOVE = 4096
 
 
 class RateLimiter:
-    """``per_minute`` requests for each key, in a burst or evenly: a bucket that fills again as time passes."""
+    """Allows ``per_minute`` requests for each key, in a burst or evenly: a bucket that fills again as time passes."""
 
     def __init__(self, per_minute: int) -> None:
         self._most = float(per_minute)
@@ -22,7 +22,7 @@ class RateLimiter:
         self._levels: dict[str, tuple[float, float]] = {}
 
     def take(self, key: str) -> float:
-        """Take one; 0, or the seconds after which there is one."""
+        """Take one request. Returns 0, or the seconds after which one is allowed."""
         now = trio.current_time()
         level = self._level(key, now)
         if level < 1:
@@ -42,25 +42,27 @@ class RateLimiter:
 
 
 def check_rate(wait: float) -> None:
-    """Raises ``HTTPException`` 429 where one must wait so many seconds, more than 0."""
+    """Raises ``HTTPException`` 429 if the caller must wait this many seconds, more than 0."""
     if wait > 0:
         headers = {"Retry-After": str(int(wait) + 1)}
         raise HTTPException(429, "too many requests (http.requests_per_minute)", headers)
 
 
 SIGN_IN = "sign_in_rate"
-"""Where in a request's state its :class:`SignInRate` stands; a request on the Unix socket has none."""
+"""The key in a request's state for its :class:`SignInRate`; a request on the Unix socket has none."""
 
 
 @attrs.frozen
 class SignInRate:
-    """The rate of a sign-in: the address has to ``wait`` so many seconds, unless the secret is good."""
+    """The rate of a sign-in: the address must ``wait`` this many seconds, unless the secret is valid."""
 
     rates: RateLimiter
     wait: float
 
     def check(self, key: str | None, *, good: bool) -> None:
-        """``good``: whether the secret is; ``key``: of the token that it is. Raises ``HTTPException`` 429."""
+        """Check the rate. ``good``: whether the secret is valid; ``key``: that of its token. Raises
+        ``HTTPException`` 429.
+        """
         if not good:
             check_rate(self.wait)
         elif key is not None:
@@ -72,7 +74,7 @@ def _too_many_streams(whose: str) -> HTTPException:
 
 
 class StreamLimit:
-    """``in_all`` streams at a time, ``of_one`` of each key."""
+    """Allows ``in_all`` open streams, and ``of_one`` for each key."""
 
     def __init__(self, in_all: int, of_one: int) -> None:
         self._in_all = in_all
@@ -81,7 +83,7 @@ class StreamLimit:
 
     @contextmanager
     def one_more(self, key: str) -> Iterator[None]:
-        """A stream for the length of the block. Raises ``HTTPException`` 503."""
+        """Count a stream as open for the length of the block. Raises ``HTTPException`` 503."""
         if self._open[key] >= self._of_one:
             raise _too_many_streams(f"{self._of_one} streams of yours are open already (http.max_streams_per_token)")
         if self._open.total() >= self._in_all:

@@ -36,12 +36,12 @@ B = TypeVar("B")
 Q = TypeVar("Q")
 
 Handler = Callable[[Any], Awaitable[Any]]
-"""Gives the document of the answer, None where the answer has none, or a whole response."""
+"""Returns the document of the answer, None if the answer has none, or a complete response."""
 
 
 @attrs.frozen
 class Call(Generic[B, Q]):
-    """A request whose ``body`` and ``query`` are read."""
+    """A request whose ``body`` and ``query`` were parsed."""
 
     request: Request
     body: B
@@ -49,20 +49,20 @@ class Call(Generic[B, Q]):
 
     @property
     def reading(self) -> Runtime | Reading:
-        """The runtime, or without a supervisor the rows alone, for a request that only reads."""
+        """For requests that only read: the runtime or, without a supervisor, the rows alone."""
         found: Runtime | Reading = self.request.app.state.runtime
         return found
 
     @property
     def runtime(self) -> Runtime:
-        """The runtime, for any other request. Raises :class:`Refused` where no supervisor runs."""
+        """The runtime, for all other requests. Raises :class:`Refused` if no supervisor runs."""
         if isinstance(found := self.reading, Reading):
             raise Refused(NOT_RUNNING, RefusalKind.UNAVAILABLE)
         return found
 
     @property
     def peer(self) -> Peer:
-        """The caller. Raises ``HTTPException`` 401 without one, which the guard never lets through."""
+        """The caller. Raises ``HTTPException`` 401 without one; the guard lets no such request through."""
         peer = self._state.get("peer")
         if not isinstance(peer, Peer):
             raise HTTPException(401, "a token or a session is needed")
@@ -89,9 +89,9 @@ class Call(Generic[B, Q]):
         return str(self.request.path_params[name])
 
     def visible_user(self, named: str | None) -> str | None:
-        """The user whose jobs to show, None: all. ``named``: the user in the request, None: none was named.
+        """The user whose jobs to show; None: all jobs. ``named``: the user in the request; None: none was named.
 
-        A caller who may only see their own jobs gets those; raises :class:`Refused` where they name another user.
+        Callers who may see only their own jobs get those. Raises :class:`Refused` if they name another user.
         """
         own = self.peer.only_user
         if own is not None and named not in (None, own):
@@ -110,11 +110,11 @@ class GuardedRoute(Route):
 
 
 class DeclaredRoute(GuardedRoute):
-    """The route of ``handler``, which says what it takes and gives: ``body``, ``query``, ``result``.
+    """The route of ``handler``, whose annotations declare ``body``, ``query`` and ``result``.
 
-    ``status``: those that it answers with; a document that ``handler`` returns is sent with the first of them.
-    ``media``: of an answer that is no JSON. ``headers``: those that it reads, each with its meaning. ``body_bytes``:
-    what a body may have at most; no more of it is read.
+    ``status``: the possible statuses; a document that ``handler`` returns is sent with the first one. ``media``: the
+    type of an answer that is not JSON. ``headers``: those that it reads, each with its meaning. ``body_bytes``: the
+    most bytes of a body; no more is read.
     """
 
     def __init__(
@@ -150,16 +150,16 @@ class DeclaredRoute(GuardedRoute):
 
 
 route = DeclaredRoute
-"""As the lists of routes call it."""
+"""The name of :class:`DeclaredRoute` in the lists of routes."""
 
 
 def ends_with_name(one: BaseRoute) -> bool:
-    """Whether the path ends with what names a job: such a route fits longer paths, too."""
+    """Whether the path ends with the name of a job: such a route also matches longer paths."""
     return getattr(one, "path", "").endswith(_NAMED_PART)
 
 
 def permission_of(one: BaseRoute) -> Permission:
-    """What a route requires of its caller; one that does not say is an admin's."""
+    """The permission that a route requires; a route without one needs level admin."""
     found: Permission = getattr(one, "permission", ADMIN)
     return found
 

@@ -1,4 +1,4 @@
-"""Routes by the beginning of their paths: a request is compared with the few that it can mean, and not with all."""
+"""Routes by the beginning of their paths, so that a request is compared with a few routes and not with all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _CHOSEN = "greenroom.route"
 
 
 class RouteTable(BaseRoute):
-    """All of ``routes`` as one, in their order; two parts of a path, such as ``/api/jobs``, say which can match."""
+    """All of ``routes`` as one, in their order. The first two parts of a path, such as ``/api/jobs``, say which can
+    match.
+    """
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self._routes = tuple(routes)
@@ -23,7 +25,7 @@ class RouteTable(BaseRoute):
         }
 
     def find(self, scope: Scope) -> tuple[Match, Scope, BaseRoute | None]:
-        """How well the request matches, what its route adds to ``scope``, and that route."""
+        """How well the request matches, what its route adds to ``scope``, and the route."""
         best: tuple[Match, Scope, BaseRoute | None] = (Match.NONE, {}, None)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         for route in self._by_beginning.get(_beginning(path), self._routes):

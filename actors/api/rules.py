@@ -1,4 +1,4 @@
-"""Routes about approval rules: those that hold, changing them, and what one would have done with the last jobs."""
+"""Routes about approval rules: list and change them, and try one on the last jobs."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from actors.jobs.records import ApprovalRule
 
 
 async def listing(call: Call[Nothing, Nothing]) -> RulesDocument:
-    """The rules in the order in which they are tried: the first that holds decides."""
+    """List the rules in the order in which they are tried; the first one that applies decides."""
     return {"rules": [rule_document(view) for view in await call.reading.rules.all()]}
 
 
 async def showing(call: Call[Nothing, Nothing]) -> RuleDocument:
-    """One rule."""
+    """Show one rule."""
     return rule_document(await call.reading.rules.get(_id(call)))
 
 
 async def add(call: Call[ApprovalRule, Nothing]) -> RuleDocument:
-    """Make a rule; it holds for the next submission and after a restart."""
+    """Add a rule; it applies from the next submission on, also after a restart."""
     return rule_document(await call.runtime.rules.add(call.body, by=call.by))
 
 
 async def replace(call: Call[ApprovalRule, Nothing]) -> RuleDocument:
-    """Put another rule in the place of one, a configured one too: that holds again when it is put back."""
+    """Replace a rule, also a configured one."""
     return rule_document(await call.runtime.rules.replace(attrs.evolve(call.body, rule_id=_id(call)), by=call.by))
 
 
 async def remove(call: Call[Nothing, Nothing]) -> None:
-    """Remove a rule, a configured one too. Requests that it caused stay as they are."""
+    """Remove a rule, also a configured one. Requests that it caused are not changed."""
     await call.runtime.rules.remove(_id(call), by=call.by)
 
 
 async def dry_run(call: Call[TryRuleRequest, Nothing]) -> DryRunDocument:
-    """Which of the last jobs a rule would have held back. Nothing is changed."""
+    """Show which of the last jobs a rule would have held back. Nothing is changed."""
     return dry_run_document(await call.reading.rules.dry_run(call.body.rule, last=call.body.last))
 
 

@@ -1,4 +1,4 @@
-"""Types as JSON Schema (2020-12): attrs classes of requests, typed dictionaries of answers, and what is in them."""
+"""Types as JSON Schema (2020-12): attrs classes of requests, typed dictionaries of answers, and their fields."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _MATRIX: Mapping[str, Schema] = {
         "maxItems": maxima.BATCH_JOBS,
     },
 }
-"""What a job request may have beside its fields."""
+"""The schema of ``matrix``, which a job request may have in addition to its fields."""
 
 
 class Schemas:
@@ -149,12 +149,12 @@ class Schemas:
 
 
 def _shape(kind: type[Any]) -> Shape:
-    """How requests write the class ``kind``."""
+    """The form in which requests write the class ``kind``."""
     return REQUESTS.shapes.get(kind) or CONVERTER.shapes.get(kind) or Shape()
 
 
 def _say_which_values(properties: Mapping[str, Schema]) -> None:
-    """Add to the fields of a job request for whom they may speak over the network."""
+    """Add to the fields of a job request which values the caller may give over the network."""
     for name, schema in properties.items():
         rule = access_to(name).over_network
         if rule is not NetworkRule.ANY:

@@ -1,4 +1,4 @@
-"""Routes about several jobs at once, and the removal of one: each job is changed as the route of one job would."""
+"""Routes about several jobs at once, and about the removal of one. Each job is changed as by the route for one job."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from actors.jobs.selections import MOST, Selection
 
 _NAME = maximum.Text(maxima.NAME)
 SECONDS = 10.0
-"""After which an answer says which jobs are left: less than any client waits."""
+"""Seconds after which an answer lists the jobs that are left: less than any client waits."""
 
 
 @attrs.frozen
 class SelectionRequest:
-    """Which jobs: ``jobs`` by their ids or names, or all that fit ``name`` (a pattern), group, status and user.
+    """Which jobs: ``jobs`` by their ids or names, or all that match ``name`` (a pattern), group, status and user.
 
-    ``dry_run``: only say which they are, and of those that were named with which it cannot be done.
+    ``dry_run``: only list them, and for named jobs whether they can be changed.
     """
 
     jobs: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(MOST, _NAME))
@@ -38,59 +38,61 @@ class SelectionRequest:
 
 @attrs.frozen(kw_only=True)
 class PrioritySelection(SelectionRequest):
-    """Which jobs, and their override, or null to take it away."""
+    """Which jobs, and their priority override, or null to remove it."""
 
     priority_override: int | None = attrs.field(validator=OVERRIDE)
 
 
 @attrs.frozen(kw_only=True)
 class SettleSelection(SelectionRequest):
-    """Which jobs, and what became of them: ``not_run`` or ``failed``; a handle is of one job."""
+    """Which jobs, and how they ended: ``not_run`` or ``failed``. (A handle belongs to one job, so ``ran`` is not
+    possible.)
+    """
 
     verdict: Literal["not_run", "failed"]
 
 
 def _asked(call: Call[Any, Any]) -> dict[str, Any]:
-    """Which jobs, who sees them, and how: what is asked of every change."""
+    """The arguments that all changes have in common: which jobs, who may see them, and how."""
     body = call.body
     selection = Selection(body.jobs, body.name, body.group, body.status, body.user_id)
     return {"selection": selection, "viewer": call.peer.viewer, "dry_run": body.dry_run, "seconds": SECONDS}
 
 
 async def cancel(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
-    """End several jobs, the newest first: of a selection all that have not ended."""
+    """Cancel several jobs, newest first; a selection is made among jobs that have not ended."""
     selections = call.runtime.selections
     return selection_document(await selections.cancel(**_asked(call), by=call.by, level=call.peer.level))
 
 
 async def retry(call: Call[SelectionRequest, SubmitQuery]) -> SelectionDocument:
-    """Submit several ended jobs again as new ones of yours: of a selection all that failed or were cancelled."""
+    """Submit several ended jobs again as new jobs of yours; a selection is made among failed and cancelled jobs."""
     selections, submitter = call.runtime.selections, call.peer.submitter
     return selection_document(await selections.retry(**_asked(call), submitter=submitter, check=call.query.check))
 
 
 async def prioritise(call: Call[PrioritySelection, Nothing]) -> SelectionDocument:
-    """Override the priority of several waiting jobs, or take it away: of a selection all that wait."""
+    """Override the priority of several waiting jobs, or remove the override; a selection is made among waiting jobs."""
     selections, override = call.runtime.selections, call.body.priority_override
     return selection_document(await selections.prioritise(**_asked(call), override=override, by=call.by))
 
 
 async def settle(call: Call[SettleSelection, Nothing]) -> SelectionDocument:
-    """Record what became of several uncertain jobs: of a selection all that are uncertain."""
+    """Record how several uncertain jobs ended; a selection is made among uncertain jobs."""
     selections, verdict = call.runtime.selections, call.body.verdict
     return selection_document(await selections.settle(**_asked(call), verdict=verdict, by=call.by))
 
 
 async def remove_many(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
-    """Remove several ended jobs with their directories, events and keys: of a selection all that have ended."""
+    """Remove several ended jobs with their directories, events and keys; a selection is made among ended jobs."""
     return selection_document(await call.runtime.selections.remove(**_asked(call), by=call.by))
 
 
 async def remove(call: Call[Nothing, Nothing]) -> RemovedDocument:
     """Remove an ended job with its directory, events and keys.
 
-    409 while it is needed: by a job that waits for it or runs after it, by a submission that is not settled, or since
-    its output is being copied.
+    409 while the job is needed: by a job that waits for it or runs after it, by a submission that is not settled, or
+    because its output is being copied.
     """
     removed = await call.runtime.removing.remove(call.path("job_id"), by=call.by)
     return from_fields(RemovedDocument, removed)

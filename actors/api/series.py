@@ -1,4 +1,4 @@
-"""Routes about numbers over time: of one job, and of the jobs of a group side by side."""
+"""Routes about series: the numbers of one job over time, and comparisons of the jobs of a group."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from actors.jobs.series import MOST_POINTS
 
 @attrs.frozen
 class SeriesQuery:
-    """How many points of each series at most."""
+    """The most points of each series."""
 
     points: int = attrs.field(default=MOST_POINTS, validator=[ge(8), le(MOST_POINTS)])
 
 
 @attrs.frozen
 class ComparisonQuery:
-    """Which group, and whose. ``cursor``: ``next`` of the page before, with whatever else was asked there."""
+    """Which group, and whose. ``cursor``: ``next`` of the page before, with the same other parameters."""
 
     group: str = attrs.field(validator=maximum.Text(maxima.NAME))
     user_id: str | None = attrs.field(default=None, validator=maximum.Text(maxima.NAME))
@@ -31,13 +31,13 @@ class ComparisonQuery:
 
 
 async def metrics(call: Call[Nothing, SeriesQuery]) -> JobSeriesDocument:
-    """The numbers that a job reported over time."""
+    """Show the numbers that a job reported over time."""
     job_id, curves = await call.reading.series.of_job(call.path("job_id"), call.query.points)
     return series_document(job_id, curves)
 
 
 async def compare(call: Call[Nothing, ComparisonQuery]) -> ComparisonDocument:
-    """The jobs of a group: parameters, and of each series the last and the best value.
+    """Compare the jobs of a group: their parameters, and the last and the best value of each series.
 
     A group belongs to a user; without ``user_id`` it is yours.
     """

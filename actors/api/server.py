@@ -31,17 +31,19 @@ from logconf import get_logger
 from logconf.asgi import App, Message, Receive, Scope, Send
 
 HEAD_SECONDS = 5.0
-"""For a request's head, counted from the connection or the answer before; and so for a connection that is idle."""
+"""Seconds for a request's head, counted from the connection or the answer before; so it also limits idle
+connections.
+"""
 HANDSHAKE_SECONDS = 10.0
 _logger = get_logger("actors.api.server")
 
 
 class HttpServer:
-    """Serves ``app`` on its listeners, within bounds.
+    """Serves ``app`` on its listeners, within limits.
 
-    ``faults`` counts what clients do wrong, under the name ``port``. ``most``, ``per_address``: as of
-    :class:`~actors.net.connections.Connections`. ``tls``: what connections are encrypted with. ``shared``: the Unix
-    socket for other users of this machine, where each user is an address.
+    ``faults`` counts faults of clients under the name ``port``. ``most``, ``per_address``: as in
+    :class:`~actors.net.connections.Connections`. ``tls``: the encryption of connections. ``shared``: this is the Unix
+    socket for other users of this machine, where each user counts as an address.
     """
 
     def __init__(
@@ -101,12 +103,16 @@ def _user_of(connection: trio.socket.SocketType) -> str:
 
 
 class _Http1Server(TCPServer):
-    """HTTP/1.1 and nothing else, whatever a client would upgrade to; an answer's head goes out with what follows it."""
+    """HTTP/1.1 only, whatever a client wants to upgrade to. The head of an answer is sent together with its next
+    piece.
+    """
 
     _head = b""
 
     async def protocol_send(self, event: Event) -> None:
-        """Write what the protocol gives. After a head it gives at least one piece more, an empty one at the end."""
+        """Write what the protocol gives. After a head it always gives at least one more piece, an empty one at the
+        end.
+        """
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return
@@ -130,7 +136,7 @@ class _Http1Server(TCPServer):
 
 
 async def _stays(_request: object) -> None:
-    """Take the request as it is: an upgrade to HTTP/2 is an offer that may be passed over (RFC 9110, 7.8)."""
+    """Keep the request as it is: an upgrade to HTTP/2 is an offer that may be ignored (RFC 9110, 7.8)."""
     await trio.lowlevel.checkpoint()
 
 
@@ -142,9 +148,9 @@ LINGER_BYTES = 4 << 20
 def drained(app: App, connection: BoundedStream) -> App:
     """``app`` for one connection: a body that it does not read ends with its answer, or soon after.
 
-    Hypercorn hands a body over in a queue of ten pieces. An application that answers without reading it (a refusal)
-    leaves its connection waiting for room in that queue for ever: the answer's last piece, the reader and the notice of
-    the client's leaving all wait for one another.
+    Hypercorn passes a body through a queue of ten pieces. If an application answers without reading it (a refusal), its
+    connection waits for ever for room in that queue: the answer's last piece, the reader and the notice that the client
+    has left all wait for one another.
     """
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:

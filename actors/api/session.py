@@ -1,4 +1,6 @@
-"""Signing in and out: a code or a token becomes a cookie that scripts cannot read and other sites cannot send."""
+"""Signing in and out: a code or a token is exchanged for a cookie that scripts cannot read and other sites cannot
+send.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from actors.documents.access import LinkDocument, SessionDocument, session_docum
 from actors.jobs.refusal import RefusalKind, Refused
 
 MOST_OF_SIGN_IN = 4096
-"""Bytes of a sign-in: it is read from an address that has used up its rate too, since it may hold a good token."""
+"""The most bytes of a sign-in: it is read even if its address has used up its rate, because it may have a valid
+token.
+"""
 
 
 async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]:
@@ -55,12 +59,12 @@ async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]
 
 
 async def who(call: Call[Nothing, Nothing]) -> SessionDocument:
-    """Who asks, and what they may."""
+    """Show the caller and their rights."""
     return session_document(call.peer)
 
 
 async def sign_out(call: Call[Nothing, Nothing]) -> Response:
-    """End the session of this browser; without one there is nothing to do."""
+    """End the session of this browser; does nothing without one."""
     secret = call.request.cookies.get(cookie_name(call.request))
     if secret:
         await call.runtime.access.sign_out(secret)
@@ -70,9 +74,9 @@ async def sign_out(call: Call[Nothing, Nothing]) -> Response:
 
 
 async def code(call: Call[Nothing, Nothing]) -> LinkDocument:
-    """A link with which the operator's browser signs in.
+    """Make a link with which the operator's browser signs in.
 
-    Its code is good once, within five minutes, and stands in the fragment, which browsers send to nobody.
+    Its code is valid once, within five minutes. It is in the fragment, which browsers do not send.
     """
     access = call.runtime.access
     if access.address is None:

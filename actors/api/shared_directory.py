@@ -1,10 +1,10 @@
-"""The directory of the shared socket (section ``socket``): whose it is, who may pass through it, who uses it.
+"""The directory of the shared socket (section ``socket``): its owner, who may pass through it, who uses it.
 
 Commands trust the server on a socket if it is the owner of the socket's directory, and nobody else may write to that
 directory (D7). So it belongs to the supervisor's user and has mode 0750: the members of its group may connect to the
-socket, and cannot put another in its place. Nothing but the socket and a lock may lie in it: it is closed and given to
-a group, which must never happen to somebody's files. The lock, which the group cannot open, keeps out a second
-supervisor, so that a socket which lies there at a start was left by one that is gone.
+socket, and cannot replace it by another. It may contain only the socket and a lock, because its mode and group are
+changed, which must never happen to other files of a user. The lock, which the group cannot open, keeps out a second
+supervisor; so a socket that is there at a start was left by a supervisor that has ended.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class SharedDirectory:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The directory as it must be, for the length of the block. Raises :class:`SharedDirectoryError`."""
+        """Hold the directory, in its required state, for the length of the block. Raises
+        :class:`SharedDirectoryError`.
+        """
         self._secure()
         try:
             lock = hold(self.path)
@@ -64,7 +66,9 @@ class SharedDirectory:
             os.close(lock)
 
     def _secure(self) -> None:
-        """Make the directory, or give one that is there its group and mode. Raises :class:`SharedDirectoryError`."""
+        """Create the directory, or correct the group and mode of an existing one. Raises
+        :class:`SharedDirectoryError`.
+        """
         try:
             self.path.mkdir(mode=0o700)
         except FileExistsError:
@@ -79,7 +83,7 @@ class SharedDirectory:
             os.close(descriptor)
 
     def fault(self) -> str | None:
-        """Why it cannot be used as it is, changing nothing; None where it can, or where it has yet to be made."""
+        """Why it cannot be used as it is; None if it can, or if it does not exist yet. Changes nothing."""
         try:
             descriptor = self._opened()
         except SharedDirectoryError as error:
@@ -93,7 +97,7 @@ class SharedDirectory:
         return None
 
     def cautions(self) -> Iterator[str]:
-        """What is not right about the directories above it."""
+        """What is unsafe about the directories above it."""
         parent = self.path.parent.resolve()
         for one in (parent, *parent.parents):
             found = one.stat()
@@ -114,7 +118,7 @@ class SharedDirectory:
             raise SharedDirectoryError(f"{self.path} {why}; {_ANOTHER}") from error
 
     def _check(self, descriptor: int) -> None:
-        """Raises :class:`SharedDirectoryError` where it is not ours, or has other files."""
+        """Raises :class:`SharedDirectoryError` if it is not ours, or has other files."""
         found = os.fstat(descriptor)
         if found.st_uid != os.geteuid():
             owner, we = user_name(found.st_uid), user_name(os.geteuid())
@@ -143,7 +147,9 @@ class SharedDirectory:
 
 
 def give_to_group(file: int | Path, gid: int, group: str) -> None:
-    """Raises :class:`SharedDirectoryError` where the supervisor's user may not, who must be a member."""
+    """Change the group. Raises :class:`SharedDirectoryError` if the supervisor's user, who must be a member, may
+    not.
+    """
     try:
         os.chown(file, -1, gid)
     except OSError as error:
@@ -156,7 +162,7 @@ def give_to_group(file: int | Path, gid: int, group: str) -> None:
 
 
 def shared_directory(options: SocketOptions, state_dir: Path) -> SharedDirectory:
-    """The directory that ``options`` name. Raises :class:`SharedDirectoryError` where there can be none."""
+    """The directory that ``options`` name. Raises :class:`SharedDirectoryError` if it is not possible."""
     try:
         gid = grp.getgrnam(options.group).gr_gid
     except KeyError:
@@ -175,14 +181,14 @@ def shared_directory(options: SocketOptions, state_dir: Path) -> SharedDirectory
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
-    """Whether it is the socket or the lock, as a supervisor of this user leaves them."""
+    """Whether it is the socket or the lock that a supervisor of this user has left."""
     found = entry.stat(follow_symlinks=False)
     kind = {SOCKET: stat.S_ISSOCK, LOCK: stat.S_ISREG}.get(entry.name)
     return kind is not None and kind(found.st_mode) and found.st_uid == os.geteuid() and found.st_nlink == 1
 
 
 def usable_directory(options: SocketOptions, state_dir: Path) -> SharedDirectory:
-    """The directory that ``options`` name, once it was found to be usable; made, and told what is wrong above it.
+    """The directory that ``options`` name, after it was checked and created; logs what is unsafe above it.
 
     Raises :class:`SharedDirectoryError`.
     """

@@ -1,4 +1,4 @@
-"""Where the supervisor's Unix socket is: in the state directory, or at the path in its file ``socket``."""
+"""The place of the supervisor's Unix socket: in the state directory, or at the path in its file ``socket``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 SOCKET = "greenroom.sock"
 POINTER = "socket"
 LONGEST = 100
-"""Bytes a path may have: ``sun_path`` holds 108 on Linux and 104 elsewhere, its final NUL included."""
+"""The most bytes of a path: ``sun_path`` holds 108 on Linux and 104 elsewhere, its final NUL included."""
 
 
 def socket_path(state_dir: Path, environ: Mapping[str, str] | None = None) -> Path:
-    """Where to bind. A path beyond :data:`LONGEST` bytes gives way to one under ``$XDG_RUNTIME_DIR``,
-    or under the directory for temporary files where that one is too long as well."""
+    """The path to bind. A path of more than :data:`LONGEST` bytes is replaced by one under ``$XDG_RUNTIME_DIR``, or
+    under the directory for temporary files if that one is too long as well.
+    """
     path = state_dir.absolute() / SOCKET
     if len(os.fsencode(path)) <= LONGEST:
         return path
@@ -40,7 +41,7 @@ def announce(state_dir: Path, bound: Path) -> None:
 
 
 def announced(state_dir: Path) -> Path:
-    """Where the supervisor of ``state_dir`` listens, if there is one."""
+    """The path on which the supervisor of ``state_dir`` listens, if there is one."""
     try:
         return Path((state_dir / POINTER).read_text().strip())
     except OSError:

@@ -1,13 +1,13 @@
-"""Answers that come in pieces, and server-sent events.
+"""Answers that are sent in pieces, and server-sent events.
 
-Ours rather than the framework's for two reasons: the watcher for a client's leaving is stopped *before* the last piece,
-or a finished stream would keep the server from stopping; and nothing is queued: each piece is written when the reader
-has taken the one before, and a reader that stops taking is cut off by the server's write deadline with the ``id`` of
-its last event as its place to resume.
+This is our own code rather than the framework's for two reasons. First, the task that notices that a client has left is
+stopped *before* the last piece; otherwise a finished stream would keep the server from stopping. Second, nothing is
+queued: each piece is written when the reader has taken the one before, and a reader that stops reading is disconnected
+by the server's write deadline. The ``id`` of its last event says where it can resume.
 
-The first piece and the last go the way of every answer. Those between are written to the connection as the chunks that
-Hypercorn would make of them (RFC 9112, 7.1): through Starlette and Hypercorn a piece costs ten times a bare write, and
-an event goes to a hundred readers. Nothing else writes to a connection while an answer is under way.
+The first piece and the last one are sent like every answer. Those between are written to the connection as the chunks
+that Hypercorn would make of them (RFC 9112, 7.1), because through Starlette and Hypercorn a piece costs ten times a
+bare write, and an event goes to a hundred readers. Nothing else writes to a connection while an answer is being sent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from actors.documents.common import encoded
 
 HEARTBEAT = 15.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
 EVENT_STREAM = "text/event-stream"
 LAST_EVENT_ID = {"Last-Event-ID": "Go on after the event of this id; a browser that connects again sends it."}
@@ -31,7 +31,7 @@ Write = Callable[[bytes], Awaitable[None]]
 
 
 class Streamed(Response):
-    """An answer whose body ``produce`` writes, piece by piece; it is cancelled when the client leaves."""
+    """An answer whose body ``produce`` writes piece by piece; it is cancelled when the client leaves."""
 
     def __init__(self, produce: Callable[[Write], Awaitable[None]], media_type: str) -> None:
         self._produce = produce
@@ -77,7 +77,7 @@ class Streamed(Response):
 
 
 def _connection_of(scope: Scope) -> trio.abc.SendStream | None:
-    """What chunks may be written to; None: this answer is not sent in chunks, or is not for a connection of ours."""
+    """The connection to which chunks may be written; None if the answer is not sent in chunks, or not by our server."""
     found = scope.get("state", {}).get("carrier")
     return found if scope.get("http_version") == "1.1" and isinstance(found, trio.abc.SendStream) else None
 
@@ -92,7 +92,7 @@ class EventStream:
         self._write: Write | None = None
 
     async def run(self, write: Write) -> None:
-        """Produce until that ends, or the server stops."""
+        """Produce events until ``produce`` ends, or the server stops."""
         self._write = write
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._beat)
@@ -129,6 +129,6 @@ class EventStream:
 
 
 def framed(document: Mapping[str, Any], name: str | None = None, id_: int | str | None = None) -> bytes:
-    """One event of a stream; without a name it is a ``message``. JSON has no raw line break, so it is one line."""
+    """The bytes of one event; without a name it is a ``message``. JSON has no raw line break, so it is one line."""
     head = (f"id: {id_}\n" if id_ is not None else "") + (f"event: {name}\n" if name is not None else "")
     return head.encode() + b"data: " + encoded(document) + b"\n\n"

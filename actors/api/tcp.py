@@ -1,4 +1,4 @@
-"""HTTP on TCP: for browsers, for other programs and other machines, with a token or a session."""
+"""HTTP on TCP, with a token or a session: for browsers, other programs and other machines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from logconf import get_logger
 from supervision import ChildSpec
 
 TOKEN = "token"  # noqa: S105 - the name of a file
-"""In the state directory: the first token, an admin's, readable by its owner alone."""
+"""The file in the state directory with the first token, an admin's, which only its owner can read."""
 _logger = get_logger("actors.api.tcp")
 
 
@@ -31,8 +31,8 @@ def http_edge(
 ) -> ChildSpec:  # fmt: skip
     """The child that serves ``runtime`` on TCP, for ``Parts.edges``.
 
-    A port that cannot be had, or a certificate that cannot be read, is a WARNING and leaves the child finished: it can
-    be started by hand, and another supervisor on this machine is no reason for this one to fail.
+    If the port is taken, or a certificate cannot be read, there is a WARNING and the child is finished: it can be
+    started by hand, and another supervisor on this machine is no reason for this one to fail.
     """
     return ChildSpec("http", partial(_serve, runtime, state_dir, options, feed_port), restart="transient")
 
@@ -72,7 +72,7 @@ async def _serve(  # noqa: ASYNC128 - HttpServer.serve calls started()
 
 
 async def _make_first_token(access: Access, path: Path) -> None:
-    """At the first start: an admin's token for the supervisor's user, in a file that only this user can read."""
+    """At the first start, make an admin's token for the supervisor's user, in a file that only this user can read."""
     if not await access.none_yet():
         return
     secret = PREFIX + fresh()
@@ -83,7 +83,7 @@ async def _make_first_token(access: Access, path: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """A file that only its owner can read, whole or not at all. Raises ``OSError``."""
+    """Write a file that only its owner can read, completely or not at all. Raises ``OSError``."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode, which Path.open cannot give
@@ -94,7 +94,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def address(options: HttpOptions, port: int) -> str:
-    """Where a browser finds us."""
+    """The URL at which a browser finds this server."""
     if options.behind_proxy and options.allowed_hosts:
         return f"https://{options.allowed_hosts[0]}/"
     anywhere = options.host in ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound

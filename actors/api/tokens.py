@@ -22,26 +22,26 @@ from actors.jobs import maxima
 
 
 async def create(call: Call[TokenRequest, Nothing]) -> MadeTokenDocument:
-    """Make a token; its secret is in this answer and nowhere else."""
+    """Make a token. Its secret is in this answer and nowhere else."""
     asked = attrs.asdict(call.body) | ({"user_id": call.by} if call.body.user_id is None else {})
     token, secret = await call.runtime.access.create_token(**asked, by=call.by)
     return {**token_document(token), "token": secret}
 
 
 async def listing(call: Call[Nothing, ListQuery]) -> TokensDocument:
-    """A page of all tokens, revoked ones too, the newest first; never their secrets."""
+    """List all tokens, also revoked ones, the newest first; never their secrets."""
     asked = call.query
     found = await call.runtime.access.tokens_page(limit=asked.limit, cursor=asked.cursor, caller=call.by)
     return page_document(TokensDocument, "tokens", found, token_document)
 
 
 async def revoke(call: Call[Nothing, Nothing]) -> TokenDocument:
-    """End a token and the sessions that began with it."""
+    """Revoke a token, and end the sessions that began with it."""
     return token_document(await call.runtime.access.revoke(call.path("token_id"), by=call.by))
 
 
 async def sessions(call: Call[Nothing, ListQuery]) -> SessionsDocument:
-    """A page of browsers that are signed in, those of `greenroom open` too, the newest first."""
+    """List the browsers that are signed in, also those of `greenroom open`, the newest first."""
     asked = call.query
     found = await call.runtime.access.sessions.page(limit=asked.limit, cursor=asked.cursor, caller=call.by)
     return page_document(SessionsDocument, "sessions", found, web_session_document)

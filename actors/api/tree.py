@@ -8,7 +8,7 @@ from actors.documents.runtime import DeadLettersDocument, QuarantineDocument, Tr
 
 
 async def tree(call: Call[Nothing, Nothing]) -> TreeDocument:
-    """The supervision tree."""
+    """Show the supervision tree."""
     return {"children": call.runtime.tree.describe()}
 
 
@@ -19,12 +19,12 @@ async def start(call: Call[Nothing, Nothing]) -> TreeDocument:
 
 
 async def dead_letters(call: Call[Nothing, Nothing]) -> DeadLettersDocument:
-    """Messages that reached nobody."""
+    """List messages that reached no actor."""
     return {"dead_letters": call.runtime.dead_letters.undelivered()}
 
 
 async def quarantine(call: Call[Nothing, Nothing]) -> QuarantineDocument:
-    """Messages whose handling crashed their actor."""
+    """List messages whose handling crashed their actor."""
     return {"quarantine": call.runtime.dead_letters.quarantine()}
 
 
@@ -35,7 +35,7 @@ async def replay(call: Call[Nothing, Nothing]) -> QuarantineDocument:
 
 
 async def drop(call: Call[Nothing, Nothing]) -> QuarantineDocument:
-    """Forget a quarantined message."""
+    """Delete a quarantined message."""
     call.runtime.dead_letters.drop(call.request.path_params["message_id"])
     return await quarantine(call)
 

@@ -1,4 +1,4 @@
-"""HTTP on Unix sockets, where the kernel says who calls: one for the supervisor's own user, one for others (F2)."""
+"""HTTP on Unix sockets, where the kernel identifies the caller: for the supervisor's own user, and for others (F2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from logconf import get_logger
 from supervision import ChildSpec
 
 LOOK_SECONDS = 30.0
-"""Between two looks whether the shared socket still lies where people find it."""
+"""Seconds between two checks whether the shared socket is still at its path."""
 _logger = get_logger("actors.api.unix")
 
 
@@ -81,7 +81,9 @@ async def _serve_shared(  # noqa: ASYNC128 - HttpServer.serve calls started()
 
 
 async def _fail_when_gone(path: Path, ours: tuple[int, int] | None) -> None:
-    """Fail once another file, or none, lies where our socket was: nobody can connect, and a restart makes it anew."""
+    """Raise an error once our socket is no longer at its path: nobody can connect then, and a restart creates it
+    anew.
+    """
     while True:
         await trio.sleep(LOOK_SECONDS)
         if _identity(path) != ours:
@@ -98,7 +100,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 @contextmanager
 def bound(path: Path, mode: int, give: Callable[[Path], None] = lambda _path: None) -> Iterator[trio.socket.SocketType]:
-    """A listening socket at ``path``; whatever lay there is stale by the lock of the caller.
+    """A listening socket at ``path``. The caller holds the lock, so an existing file there is stale and is replaced.
 
     ``give``: called with its path before anybody can connect.
     """

@@ -1,4 +1,4 @@
-"""Which user is at the other end of a Unix socket, as the kernel reports it."""
+"""The user at the other end of a Unix socket, as the kernel reports it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def peer_of_socket(connection: trio.socket.SocketType) -> Peer:
 
 
 def unnamed_peer_of_socket(connection: trio.socket.SocketType) -> Peer:
-    """As :func:`peer_of_socket`; but another user has no name yet, and may do nothing (SocketUsers says who it is)."""
+    """Like :func:`peer_of_socket`, but another user has no name yet, and may do nothing (SocketUsers finds the
+    name).
+    """
     from actors.access.peer import Peer
 
     uid = uid_of_socket(connection)
@@ -34,15 +36,16 @@ def unnamed_peer_of_socket(connection: trio.socket.SocketType) -> Peer:
 
 
 def uid_of_socket(connection: trio.socket.SocketType) -> int:
-    """The peer's user id. Where the system has no SO_PEERCRED the socket's mode answers: it is its owner."""
+    """The peer's user id. On systems without SO_PEERCRED it is the socket's owner, because of the socket's mode."""
     uid = _peer_uid(connection)
     return os.geteuid() if uid is None else uid
 
 
 def peer_uid(connection: socket.socket, path: Path) -> int:
-    """Who serves the Unix socket at ``path`` that ``connection`` leads to: who called ``listen()`` on it.
+    """The user who serves the Unix socket at ``path`` to which ``connection`` leads: the one who called ``listen()`` on
+    it.
 
-    Where the system has no SO_PEERCRED the file's owner. Raises ``OSError``.
+    On systems without SO_PEERCRED it is the file's owner. Raises ``OSError``.
     """
     uid = _peer_uid(connection)
     return path.stat().st_uid if uid is None else uid
@@ -61,7 +64,7 @@ def user_name(uid: int) -> str:
 
 
 def known_name(uid: int) -> str | None:
-    """The name of a user; None where the system knows none. Where its table is on another machine this may block."""
+    """The name of a user; None if the system knows none. May block if the table of users is on another machine."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

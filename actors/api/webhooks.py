@@ -1,8 +1,8 @@
-"""Webhooks in: the route on which providers deliver, and an application of its own that a host may mount.
+"""Received webhooks: the route to which providers deliver, and an application of its own that a host may mount.
 
-Anybody can reach it, so it reveals nothing: whatever is wrong with a delivery, the answer is the same.
-Its bodies are read here and not as those of other routes: longer ones, of which only a part is kept, and which are
-verified while they come.
+Anybody can reach it, so it reveals nothing: whatever is wrong with a delivery, the answer is the same. Its bodies are
+not read like those of other routes: they may be longer, only a part of them is kept, and they are verified while they
+arrive.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from actors.jobs.refusal import RefusalKind, Refused
 from logconf.asgi import App, CorrelationMiddleware, Receive
 
 READ_SECONDS = 30.0
-"""In which a delivery must have come whole."""
+"""Seconds in which a delivery must have arrived completely."""
 
 AGAIN = 30
-"""Seconds after which a sender may try again, where we could not verify what it sent."""
+"""Seconds after which a sender may try again, if we could not verify what it sent."""
 
 _LATER = (503, "try again later")
 _PROBLEMS = {
@@ -42,7 +42,7 @@ _LEFT_SECONDS = 1.0
 
 
 async def deliver(request: Request) -> Response:
-    """Take one delivery: 200 when it is stored or was before, 401 when it is not accepted."""
+    """Take one delivery: 200 if it is stored now or was before, 401 if it is not accepted."""
     headers = dict(request.headers)
     names = [name for name in request.headers if name.startswith("webhook-")]
     if len(names) != len(set(names)):  # which of the two would have been signed?
@@ -64,10 +64,10 @@ async def deliver(request: Request) -> Response:
 
 @attrs.define
 class _Body:
-    """The pieces of a body as they come. ``announced``: its length, as the sender has it.
+    """The pieces of a body as they arrive. ``announced``: its length according to the sender.
 
-    Raises :class:`DeliveryNotRead` where it is too long, too slow or cut short. Not Starlette's stream: a generator
-    that is left early would have to be closed explicitly.
+    Raises :class:`DeliveryNotRead` if it is too long, too slow or cut short. This is not Starlette's stream, because a
+    generator that is left early would have to be closed explicitly.
     """
 
     receive: Receive
@@ -93,7 +93,9 @@ class _Body:
         raise DeliveryNotRead(DeliveryOutcome.TOO_SLOW)
 
     async def leave(self) -> None:
-        """Throw the rest of a short body away: its sender is to read the answer, and is not waited for."""
+        """Read and drop the rest of a short body, so that its sender reads the answer; a slow sender is not waited
+        for.
+        """
         left = _LEFT
         with trio.move_on_after(_LEFT_SECONDS):
             while self._more and left > 0:
@@ -106,7 +108,7 @@ ROUTES = [GuardedRoute("POST", "/api/webhooks/{provider}", deliver, Permission(N
 
 
 def create_webhook_app(runtime: Runtime) -> App:
-    """``POST /api/webhooks/{provider}`` alone, for a host that mounts it where the world can reach it."""
+    """Only ``POST /api/webhooks/{provider}``, for a host that mounts it where the world can reach it."""
     app = Starlette(routes=ROUTES, exception_handlers=HANDLERS)
     app.state.runtime = runtime
     return CorrelationMiddleware(app)

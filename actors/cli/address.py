@@ -1,9 +1,9 @@
 """Which supervisor a command asks: ``--url``, ``--socket``, their variables, else that of the state directory.
 
-This is the one place that decides it. The options stand before the command or after it, and the last one counts.
-``--url`` goes before ``--socket``, both before ``GREENROOM_URL`` and these in the same order; without any of them the
-supervisor of the state directory is asked. A socket is used only where its server is trusted (:mod:`actors.cli.trust`);
-what a URL needs beside it is in :mod:`actors.cli.network`, which no other command loads.
+This is decided only here. The options stand before the command or after it, and the last one counts. ``--url`` wins
+over ``--socket``; both win over ``GREENROOM_URL`` and ``GREENROOM_SOCKET``, in this order. Without any of them the
+supervisor of the state directory is asked. A socket is used only if its server is trusted (:mod:`actors.cli.trust`);
+what else a URL needs is in :mod:`actors.cli.network`, which no other command loads.
 """
 
 from __future__ import annotations
@@ -29,23 +29,25 @@ if TYPE_CHECKING:
 
 _VARIABLES = {"url": variable_names.URL, "socket": variable_names.SOCKET, "token_file": variable_names.TOKEN_FILE}
 _KEPT = "actors.cli.address"
-"""Where the options that were typed are kept while the command line is read: in the ``meta`` of click's contexts."""
+"""The key in the ``meta`` of click's contexts under which the typed options are kept while the command line is
+parsed.
+"""
 _WENT_AWAY = "the supervisor went away before it had answered; jobs that run go on running"
 
 
 class NoSupervisor(Failed):
-    """No supervisor listens on the socket of this state directory, whose rows can be read all the same (C4)."""
+    """No supervisor listens on the socket of this state directory. Its rows can be read all the same (C4)."""
 
 
 Address: TypeAlias = "SocketAddress | NetworkAddress"
-"""Where a supervisor is, and how what goes wrong on the way to it is said."""
+"""Where a supervisor is, and the messages for what goes wrong on the way to it."""
 
 
 class SocketAddress:
-    """A Unix socket, named by itself or by its directory. Where nobody listens, nothing is read instead.
+    """A Unix socket, named by itself or by its directory. If no supervisor listens there, nothing else is read instead.
 
-    ``name``: what it is called in messages. ``headers`` go with each request, ``prefix`` stands before its path.
-    ``is_network``: whether requests arrive over TCP, from which some fields are not accepted (D1).
+    ``name``: its name in messages. ``headers`` go with each request, ``prefix`` is put before its path. ``is_network``:
+    whether requests arrive over TCP, where some fields are not accepted (D1).
     """
 
     headers: Mapping[str, str] = {"Host": "greenroom"}
@@ -58,9 +60,9 @@ class SocketAddress:
 
     @property
     def is_own(self) -> bool:
-        """Whether the supervisor runs as this user, who may do everything there: its socket's directory is theirs.
+        """Whether the supervisor runs as this user, who may then do everything: the socket's directory is theirs.
 
-        Elsewhere levels say what one may.
+        Otherwise the user's level says what they may do.
         """
         try:
             return self.path.parent.stat().st_uid == os.geteuid()
@@ -72,10 +74,10 @@ class SocketAddress:
         return connect(self.path)
 
     def check(self, status: int, header: Mapping[str, str], correlation_id: str) -> None:
-        """Nothing: the server was checked when the connection was made."""
+        """Do nothing: the server was checked when the connection was made."""
 
     def unreachable(self, error: OSError) -> Failed:
-        """Why there is no connection."""
+        """The error if there is no connection."""
         if isinstance(error, PermissionError):
             return self._not_permitted()
         if isinstance(error, BlockingIOError):
@@ -83,11 +85,11 @@ class SocketAddress:
         return self._missing(error)
 
     def silent(self, _method: str) -> Failed:
-        """What is said where there was no answer in time."""
+        """The error if there was no answer in time."""
         return Failed(f"{self.name} does not answer")
 
     def broken(self, _method: str, _received: Received) -> Failed:
-        """What is said where an answer ended early."""
+        """The error if an answer ended early."""
         return Failed(_WENT_AWAY)
 
     def _not_permitted(self) -> Failed:
@@ -98,7 +100,7 @@ class SocketAddress:
 
 
 class StateDirectory(SocketAddress):
-    """The socket of a state directory, whose rows are read where no supervisor runs."""
+    """The socket of a state directory, whose rows are read if no supervisor runs."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(socket_of(directory), f"the supervisor of {directory}")
@@ -120,7 +122,7 @@ class StateDirectory(SocketAddress):
 
 
 def socket_address(named: str) -> SocketAddress:
-    """The socket that ``named`` is, or that is in the directory which ``named`` is."""
+    """The address for ``named``: a socket, or a directory with one."""
     path = Path(named).expanduser().absolute()
     if path.is_dir():
         path = socket_of(path) if os.path.lexists(path / POINTER) else path / SOCKET
@@ -128,13 +130,13 @@ def socket_address(named: str) -> SocketAddress:
 
 
 def typed() -> dict[str, Any]:
-    """The options of this page that were typed, by their names; those after a command replace those before it."""
+    """The options of this file that were typed, by name; those after a command replace those before it."""
     context = click.get_current_context(silent=True)
     return {} if context is None else context.meta.get(_KEPT, {})
 
 
 def program() -> str:
-    """``greenroom`` with the options of this page that were typed, for commands that are suggested."""
+    """``greenroom`` with the options of this file that were typed, for suggested commands."""
     words = ["greenroom"]
     for name, value in typed().items():
         words += [f"--{name.replace('_', '-')}", *(() if value is True else (value,))]
@@ -146,7 +148,7 @@ def program() -> str:
 
 
 def is_named(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether another supervisor is asked than that of the state directory."""
+    """Whether a supervisor is named, so that it is not the one of the state directory."""
     return bool(url(environ) or typed().get("socket") or environ.get(variable_names.SOCKET))
 
 
@@ -224,7 +226,7 @@ FLAGS = ("--insecure",)
 
 
 def leading(arguments: list[str]) -> int:
-    """How many words at the beginning of a command line are options of this page."""
+    """How many words at the beginning of a command line are options of this file."""
     at = 0
     while at < len(arguments):
         name, equals, _ = arguments[at].partition("=")
@@ -238,7 +240,7 @@ def leading(arguments: list[str]) -> int:
 
 
 def refuse_for(command: str) -> None:
-    """Raises :class:`BadInput` where an option of this page was typed with a command that asks no supervisor."""
+    """Raises :class:`BadInput` if an option of this file was typed for a command that asks no supervisor."""
     for name in typed():
         raise BadInput(
             f"--{name.replace('_', '-')} is for commands that ask a supervisor; {command} is for this machine"

@@ -1,4 +1,4 @@
-"""What a run is to do, and the data that it shows: its jobs, the queue and the actors, as documents."""
+"""The plan of a run, and the data that it shows: its jobs, the queue and the actors, as documents."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _QUEUE_ROW = "reason", "setting", "position", "queue_status"
 
 @attrs.frozen
 class Plan:
-    """What this run is to do."""
+    """What one run should do."""
 
     settings: Settings
     config: str | None = None
@@ -46,7 +46,7 @@ class Plan:
     check: bool = True
 
     def typed(self, *words: str) -> str:
-        """A command with this plan's settings, to be pasted into another terminal that stands in the same directory."""
+        """A command with this plan's settings, which can be pasted into another terminal in the same directory."""
         program = Path(sys.argv[0]).absolute()
         start = [sys.executable, "-m", "actors"]
         if program.name == "greenroom":
@@ -57,10 +57,10 @@ class Plan:
 
 
 class Board:
-    """Updated by events: only jobs that changed are read again.
+    """The data that a run shows. Events update it: only jobs that changed are read again.
 
-    ``notes``: what a person has to know of this run. ``comparisons``: of the file's groups, the owner, the name and the
-    jobs side by side; once they were read.
+    ``notes``: what a person should know about this run. ``comparisons``: for each group of the file its owner, its name
+    and its jobs side by side, once they were read.
     """
 
     def __init__(self) -> None:
@@ -73,12 +73,12 @@ class Board:
         self._changed: set[str] = set()
 
     def begin_with(self, jobs: Iterable[Mapping[str, Any]]) -> None:
-        """The jobs of the file that was submitted, in its order."""
+        """Begin with the jobs of the submitted file, in its order."""
         self.add(jobs)
         self._of_file = frozenset(self._jobs)
 
     def add(self, jobs: Iterable[Mapping[str, Any]]) -> None:
-        """Jobs that are there already; they are read once more, for they may have moved on since."""
+        """Add jobs that exist already; they are read once more, because they may have changed since."""
         for job in jobs:
             self._jobs.setdefault(job["job_id"], dict(job))
             self._changed.add(job["job_id"])
@@ -88,7 +88,7 @@ class Board:
         return job_id in self._of_file
 
     def note(self, event: Mapping[str, Any]) -> bool:
-        """Take an event in; whether it is news (a job of the file is none)."""
+        """Record an event. Returns whether it is news: that a job of the file was submitted is none."""
         job_id = event.get("job_id")
         if job_id is None:
             return True
@@ -105,9 +105,9 @@ class Board:
                 self.comparisons.append((user, group, [compared_document(one) for one in page]))
 
     async def refresh(self, runtime: Runtime, *, everything: bool = False) -> None:
-        """Read what changed, what waits and why, and the tree; ``everything``: each job that has not ended.
+        """Read what changed, what waits and why, and the tree; ``everything``: all jobs that have not ended.
 
-        Of many that changed some are read, the others the next time.
+        If many jobs changed, some are read now and the others the next time.
         """
         if everything:
             self._changed.update(id_ for id_, job in self._jobs.items() if job["completed_at"] is None)
@@ -128,11 +128,11 @@ class Board:
         return self._jobs.get(job_id)
 
     def jobs(self) -> list[dict[str, Any]]:
-        """All jobs that this run concerns: those of the file in its order, or all that moved while it ran."""
+        """All jobs of this run: those of the file in its order, or all that changed while it ran."""
         if self._of_file:
             return [job for id_, job in self._jobs.items() if id_ in self._of_file]
         return list(self._jobs.values())
 
     def others(self) -> int:
-        """How many jobs beside the file's have not ended."""
+        """How many jobs that are not of the file have not ended."""
         return sum(job["completed_at"] is None for id_, job in self._jobs.items() if id_ not in self._of_file)

@@ -1,4 +1,4 @@
-"""Requests to a supervisor, on this machine or another; reads from the store where none runs here (C4)."""
+"""Requests to a supervisor, on this machine or another; if none runs here, the store is read (C4)."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from actors.cli.tables import plain
 from actors.cli.transport import Answer, BrokenAnswer, NoAnswer, Transport, Unreachable
 
 WAIT_SECONDS = 30.0
-"""For one answer; if a transaction of the supervisor takes longer, its log has the reason."""
+"""Seconds to wait for one answer; if a transaction of the supervisor takes longer, its log has the reason."""
 MANY_SECONDS = 300.0
-"""For the answer about ten thousand jobs."""
+"""Seconds to wait for the answer about ten thousand jobs."""
 SILENCE_SECONDS = 60.0
-"""Without a byte on a stream of events, whose heartbeat comes every 15 s."""
+"""Seconds without a byte on a stream of events, whose heartbeat comes every 15 s, after which it counts as broken."""
 _OK, _BAD_REQUEST, _SERVER_ERROR = 200, 400, 500
 _BAD_INPUT = (400, 413, 422)
 _TRY_LATER = (429, 503)
 _DIGITS = 6
-"""Of a number of seconds that is shown."""
+"""The most digits of a number of seconds that is shown."""
 
 
 class Client:
-    """Requests to one supervisor. All raise :class:`NoSupervisor`, :class:`BadInput` or :class:`Failed`.
+    """Sends requests to one supervisor. All raise :class:`NoSupervisor`, :class:`BadInput` or :class:`Failed`.
 
-    ``supervisor``: None is the one that the command line and the environment name.
+    ``supervisor``: None means the one that the command line and the environment name.
     """
 
     def __init__(self, config: str | None = None, supervisor: Address | None = None) -> None:
@@ -47,13 +47,13 @@ class Client:
     def request(
         self, method: str, *path: str, body: Any = None, params: Any = None, seconds: float = WAIT_SECONDS
     ) -> Any:
-        """Send one request and return the document that answers it, within so many ``seconds``."""
+        """Send one request and return the document of the answer, which must come within ``seconds``."""
         content = None if body is None else orjson.dumps(body)
         with self._answer(method, path, params, seconds, content) as answer:
             return document_of(answer.status, answer.body(), answer.header("retry-after"))
 
     def read(self, *path: str, params: Any = None) -> Any:
-        """A document made of rows alone: from the supervisor or, where none runs, from the store."""
+        """A document made from rows alone: from the supervisor or, if none runs, from the store."""
         try:
             return self.request("GET", *path, params=params)
         except NoSupervisor as missing:
@@ -77,9 +77,10 @@ class Client:
         return rows
 
     def inherits(self) -> tuple[str, ...] | None:
-        """The variables that jobs inherit by the settings beside the usual ones; None: nothing is sent from here.
+        """The variables that jobs inherit by the settings, in addition to the usual ones; None: nothing is sent from
+        here.
 
-        Another user's supervisor on this machine says whether it takes them, as parts of commands (F2).
+        Another user's supervisor on this machine says whether it accepts them, as parts of commands (F2).
         """
         supervisor = self.supervisor
         if supervisor.is_own or (not supervisor.is_network and self.request("GET", "api", "session")["commands"]):
@@ -94,20 +95,20 @@ class Client:
         self._note(f"({missing.message.splitlines()[0]}; this is read from the store)")
 
     def note_newest(self, named: str | None) -> None:
-        """Print to stderr that the newest of several jobs of one name is meant; ``named``: ``ID; of=NUMBER``."""
+        """Print to stderr that the newest of several jobs of one name is used; ``named``: ``ID; of=NUMBER``."""
         if named is not None:
             job_id, _, number = plain(named).partition("; of=")
             self._note(f"({number} jobs have this name; the newest is {job_id})")
 
     def _note(self, text: str) -> None:
-        """Print to stderr, once, however many requests a command sends."""
+        """Print to stderr, once for each text, however many requests a command sends."""
         if text not in self._noted:
             self._noted.add(text)
             click.echo(text, err=True)
 
     @contextmanager
     def stream(self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS) -> Iterator[Answer]:
-        """An answer that comes in pieces; ``silence``: the most seconds between two of them."""
+        """An answer that arrives in pieces; ``silence``: the most seconds between two of them."""
         with self._answer("GET", path, params, silence, is_stream=True) as answer:
             if answer.status != _OK:
                 document_of(answer.status, answer.body(), answer.header("retry-after"))
@@ -140,7 +141,7 @@ def address(path: tuple[str, ...]) -> str:
 
 
 def document_of(status: int, content: bytes, retry_after: str | None = None) -> Any:
-    """The document of an answer. Raises the failure that a problem document describes.
+    """The document of an answer. Raises the error that a problem document describes.
 
     ``retry_after``: the header of that name, a number of seconds.
     """

@@ -1,4 +1,4 @@
-"""What commands share: how they fail, settings and job files, and the user."""
+"""What commands have in common: their errors, settings and job files, and the user."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BadInput(Failed):
 
 
 class TryLater(Failed):
-    """What failed may go well in a while, after so many ``seconds`` if the server names a time: exit status 1."""
+    """A failure that may pass, after ``seconds`` if the server names a time: exit status 1."""
 
     def __init__(self, message: str, seconds: float | None = None) -> None:
         super().__init__(message)
@@ -41,12 +41,12 @@ class TryLater(Failed):
 
 
 def refusal(error: Refused) -> Failed:
-    """How a command fails whose operation was refused."""
+    """The error of a command whose operation was refused."""
     return (BadInput if error.kind == "invalid" else Failed)(str(error))
 
 
 def load_settings(config: str | None) -> Settings:
-    """The settings, or exit status 2 with everything that is wrong with them."""
+    """The settings. If they are wrong, exit status 2 with every fault."""
     from actors.settings import Settings, SettingsError
 
     try:
@@ -56,7 +56,9 @@ def load_settings(config: str | None) -> Settings:
 
 
 def state_directory(config: str | None) -> Path:
-    """Where the state is. A file of settings is read only if nothing says so without it; then that is noted."""
+    """The state directory. A file of settings is read only if nothing else names the directory; the result is then
+    noted.
+    """
     from actors.settings.places import known_state_directory
 
     known = known_state_directory(config)
@@ -80,10 +82,10 @@ def _settings_noted(config: str | None) -> Settings:
 
 
 def read_job_file(path: str, env_from: tuple[str, ...] | None) -> JobFile:
-    """The jobs of a file, or exit status 2 with everything that is wrong with them.
+    """The jobs of a file. If it is wrong, exit status 2 with every fault.
 
-    ``env_from``: variables that its jobs inherit beside the usual ones; None: they are sent over the network, where
-    they inherit nothing and the server knows the user.
+    ``env_from``: variables that its jobs inherit in addition to the usual ones; None: they are sent over the network,
+    where they inherit nothing and the server knows the user.
     """
     from actors.job_requests.job_file import load_job_file
     from actors.validation import CheckedError

@@ -1,4 +1,4 @@
-"""Everything about one job, a line for each thing: what ``show`` prints for people."""
+"""Everything about one job, in lines for people: the output of ``show``."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _NOTHING: tuple[Any, ...] = (None, "", {}, [])
 _HIDDEN = frozenset({
     "max_attempts", "reruns", "after_mode", "estimate_seconds", "estimated_start", "estimated_end",
 })  # fmt: skip
-"""Keys whose value another line has, or that say something to programs only."""
+"""Keys that have no line of their own: another line has their value, or only programs need them."""
 
 
 def print_details(job: Any) -> None:
-    """Print everything about a job; what is empty is left out."""
+    """Print everything about a job, without empty values."""
     estimate = estimate_text(job)
     click.echo(f"{name_of(job)}: {standing(job)}" + (f", {estimate}" if estimate else ""))
     rest = [key for key in job if key not in _SHOWN_FIRST]
@@ -68,7 +68,7 @@ def _on_one_line(value: Any) -> str:
 
 
 def _measured(value: Any) -> str:
-    """A progress or a result, its numbers in four digits."""
+    """A progress or a result with its numbers in four digits."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, dict):
@@ -88,7 +88,7 @@ def _after_lines(job: Any) -> list[str]:
 
 
 def _attempt(job: Any) -> list[str]:
-    """The number of the newest attempt, as ``GREENROOM_ATTEMPT`` counts, where it is not the first."""
+    """The number of the newest attempt, counted like ``GREENROOM_ATTEMPT``, if it is not the first."""
     attempts = job["attempts"] or []
     return [str(attempts[-1]["attempt"])] if attempts and attempts[-1]["attempt"] > 1 else []
 
@@ -113,7 +113,7 @@ def _approval(job: Any) -> list[str]:
 
 
 def _handle(job: Any) -> list[str]:
-    """The provider's handle, with which an uncertain job is settled; of other jobs the id that their provider shows."""
+    """The provider's handle if the job is uncertain, since `settle` needs it; else the id that the provider shows."""
     handed = job["submission"]
     if handed is None or not handed["handle"]:
         return []
@@ -131,7 +131,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         ("created_at", "queued_at", "start_after", "started_at", "completed_at", "cancel_requested_at"), _when
     ),
 }  # fmt: skip
-"""Keys whose value is put into words."""
+"""Keys whose value is shown in words."""
 _LINES: Mapping[str, Callable[[Any], list[str]]] = {
     "reason": lambda job: [plain(reason_of(job))] if job["reason"] else [],
     "rerun": rerun_lines, "attempt": _attempt, "attempts": attempt_lines, "after": _after_lines,
@@ -140,4 +140,4 @@ _LINES: Mapping[str, Callable[[Any], list[str]]] = {
     "notifications": lambda job: notification_lines(job["notifications"]),
     "not_before": _not_before, "position": _position, "approval": _approval, "submission": _handle,
 }  # fmt: skip
-"""Keys of which something else is shown than their value."""
+"""Keys for which something else than their value is shown."""

@@ -33,7 +33,7 @@ _AROUND = 8
 
 
 class Lines:
-    """Shows a run to people, a line for each event: for pipes, files and CI."""
+    """Shows a run as one line for each event: for pipes, files and CI."""
 
     def __init__(self, plan: Plan, log: str | None) -> None:
         self._plan = plan
@@ -41,14 +41,16 @@ class Lines:
 
     def begin(self, board: Board) -> None:
         """The runtime is ready: print where its state is, and commands for a second terminal."""
-        state = f"Greenroom runs on {self._plan.settings.state_dir}" + (
-            f", its log is {self._log}" if self._log else ""
-        )
-        click.echo(f"{state}.")
+        log = f" Its log is {self._log}." if self._log else ""
+        click.echo(f"Greenroom is running. Its state is in {self._plan.settings.state_dir}.{log}")
         for text in board.notes:
             click.secho(plain(text), fg="yellow")
         click.echo("In a second terminal, from this directory:")
-        for name, what in (("watch", "every change"), ("queue", "waiting jobs, and why"), ("tree", "the actors")):
+        for name, what in (
+            ("watch", "every change"),
+            ("queue", "waiting jobs, and why"),
+            ("tree", "the actors and servers"),
+        ):
             click.echo(f"  {self._plan.typed(name)}    # {what}")
         click.echo()
         jobs = board.jobs()
@@ -77,10 +79,10 @@ class Lines:
         return describe(event, None if job is None else name_and_user(job), self._plan.typed)
 
     def paint(self, board: Board) -> None:
-        """Draw the board, which is up to date: nothing here, lines are printed as events arrive."""
+        """Draw the board, which is up to date. Does nothing here, because lines are printed as events arrive."""
 
     def stopping(self, signal_name: str) -> None:
-        """A signal has begun the stop."""
+        """Show that a signal has begun the stop."""
         self.show_line(f"{signal_name}: stopping; requests in progress have 10 s. Press again to stop at once")
 
     def end(self, board: Board, interrupted: bool) -> None:
@@ -107,11 +109,11 @@ class Live(Lines):
             self.show_line(self._described(event, board))
 
     def show_line(self, line: str) -> None:
-        """It is drawn with the next change."""
+        """Keep the line, which is drawn with the next change."""
         self._last_line = line
 
     def paint(self, board: Board) -> None:
-        """Draw."""
+        """Draw the board."""
         self._live.update(Group(*self._drawn(board)), refresh=True)
 
     def _drawn(self, board: Board) -> Iterator[RenderableType]:
@@ -131,7 +133,7 @@ class Live(Lines):
 
 
 def console() -> Console:
-    """stdout for what rich draws; where it is no terminal, wide enough that nothing is cut."""
+    """A console on stdout for rich; if stdout is no terminal, wide enough that nothing is cut."""
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
@@ -182,7 +184,7 @@ def _bar(job: dict[str, Any]) -> RenderableType:
 
 
 def queue_line(board: Board) -> str:
-    """What waits, in one line."""
+    """The state of the queue in one line."""
     queue = board.queue
     closed = "".join(f"; {why}" for why in queue["closed_providers"].values())
     others = f"; {jobs_text(board.others())} beside these" if board.others() else ""
@@ -190,7 +192,7 @@ def queue_line(board: Board) -> str:
 
 
 def actors_line(tree: list[dict[str, Any]]) -> str:
-    """Every worker of the tree with its state where that is not running, in one line."""
+    """Every actor and server in one line, each with its state if it is not running."""
     return plain(f"actors  {', '.join(_workers(tree))}")
 
 

@@ -1,4 +1,4 @@
-"""``doctor``: what is wrong on this machine or with the running supervisor, and what to do about it."""
+"""``doctor``: finds what is wrong on this machine or with the running supervisor, and says what to do about it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LOW_DISK = 512 << 20
 _LONG = 64 << 20
-"""Bytes of a database that is not read in an instant."""
+"""A database with more bytes than this takes a while to read."""
 _LOCAL_NEEDS = (5, 3)
 _DELEGATE = "run it with Delegate=yes (systemd), so that each job has a control group and a restart changes nothing"
 _LOST_JOBS = {
@@ -42,11 +42,13 @@ _LOST_JOBS = {
         f"use greenroom run instead of an embedded runtime, or {_DELEGATE}",
     ),
 }
-"""For each proof that no process of a job is left whose shim was killed: what holds, and what would be better."""
+"""For each kind of proof that no process of a job with a killed shim is left: what it means, and what would be
+better.
+"""
 
 
 class Finding(NamedTuple):
-    """One thing that was checked. ``ok``: nothing to do; else ``advice`` says what to do."""
+    """The result of one check. ``ok``: nothing to do; else ``advice`` says what to do."""
 
     subject: str
     ok: bool
@@ -169,7 +171,7 @@ def _gpus() -> Finding:
 
 
 def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
-    """What the supervisor that ``running`` describes reports of itself and its providers."""
+    """What the supervisor described by ``running`` reports about itself and its providers."""
     try:
         health = client.request("GET", "health")
         reasons = "; ".join([*health["reasons"], *health["notes"]])
@@ -192,7 +194,7 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
 
 
 def restore_findings(restore: Mapping[str, Any]) -> Iterator[Finding]:
-    """How the restore of the runtime stands, if it was restored: what providers run that the backup does not know."""
+    """The state of the runtime's restore, if it was restored, with jobs at providers that the backup does not know."""
     if restore["restored_at"] is None:
         return
     found = f"from a backup of {restore['began_at']}, made in {restore['original']}"
@@ -218,10 +220,10 @@ def _providers(faults: dict[str, str | None]) -> Iterator[Finding]:
 
 
 def provider_faults(settings: Settings) -> dict[str, str | None]:
-    """What is wrong with each configured provider, in one line; None: nothing is.
+    """What is wrong with each configured provider, in one line; None: nothing is wrong.
 
-    Providers are made for this check alone. `local` is left out: it would make its folders, and its needs are checked
-    by other findings.
+    Providers are made for this check alone. `local` is left out, because it would create its folders, and other
+    findings check what it needs.
     """
     import trio
 
@@ -260,7 +262,7 @@ def local_proof() -> str:
 
 
 def lost_jobs(proofs: list[str | None]) -> Iterator[Finding]:
-    """What holds for jobs whose shim was killed; nothing where no provider runs jobs on this machine."""
+    """What applies to jobs with a killed shim; nothing if no provider runs jobs on this machine."""
     if sys.platform == "linux":
         held = [_LOST_JOBS[proof] for proof in _LOST_JOBS if proof in proofs]
         yield from (Finding("lost jobs", True, *words) for words in held[:1])

@@ -1,4 +1,4 @@
-"""What ``doctor`` finds about the socket for other users of this machine, and about their rights."""
+"""What ``doctor`` checks about the socket for other users of this machine, and about their rights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SOCKET, _COMMANDS, _USERS = "shared socket", "commands of other users", "users"
 
 
 def findings(settings: Settings) -> Iterator[tuple[str, bool, str, str]]:
-    """For each thing that was checked: what, whether it is good, what was found, what to do."""
+    """For each check: its subject, whether it is good, what was found, and what to do."""
     if settings.socket is not None:
         yield from _socket(settings)
         if settings.socket.commands:

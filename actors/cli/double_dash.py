@@ -1,4 +1,4 @@
-"""What to type where a program's own options were taken for those of ``submit``."""
+"""Suggests the ``--`` that is missing before a program whose options were taken for those of ``submit``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEPARATOR = "--"
 
 
 def corrected(command: click.Command, arguments: Sequence[str], unknown: str) -> str | None:
-    """The command line with ``--`` before the program; None where the ``unknown`` option does not follow one."""
+    """The command line with ``--`` before the program; None if the ``unknown`` option does not follow a program."""
     program = None if SEPARATOR in arguments else _program(command, arguments)
     if program is None or not any(_is(word, unknown) for word in arguments[program:]):
         return None
@@ -24,7 +24,7 @@ def _is(word: str, option: str) -> bool:
 
 
 def _program(command: click.Command, arguments: Sequence[str]) -> int | None:
-    """The place of the first argument that is neither an option nor an option's value."""
+    """The index of the first argument that is neither an option nor an option's value."""
     options = {name: one for one in command.params if isinstance(one, click.Option) for name in one.opts}
     is_value = False
     for place, word in enumerate(arguments):

@@ -15,15 +15,15 @@ from actors.cli.event_text import parsed
 T = TypeVar("T")
 _MOST_PAUSE = 30.0
 _MOST_ASKED = 120.0
-"""Of the time that a server asks to wait."""
+"""The most seconds to wait that a server may ask for."""
 GIVE_UP_SECONDS = 900.0
-"""Of pauses without an answer in between."""
+"""After pauses of this many seconds in all, without an answer in between, it gives up."""
 
 
 class Patience:
-    """Tries again what failed for a reason that may pass: the network, or the rates and limits of streams of others.
+    """Repeats requests that failed for a reason that may pass: the network, or the rates and stream limits of a server.
 
-    At this user's own supervisor, which has neither, nothing is tried again.
+    At this user's own supervisor, which has neither, nothing is repeated.
     """
 
     def __init__(self, client: Client, sleep: Callable[[float], object] | None = None) -> None:
@@ -32,11 +32,11 @@ class Patience:
         self._waited, self._tries = 0.0, 0
 
     def reset(self) -> None:
-        """Something was answered."""
+        """There was an answer: begin anew with short pauses."""
         self._waited, self._tries = 0.0, 0
 
     def pause(self, failure: TryLater) -> None:
-        """Say what failed and wait, longer each time. Raises ``failure`` where that has lasted too long."""
+        """Print what failed and wait, longer each time. Raises ``failure`` if that has lasted too long."""
         if self._is_own or self._waited >= GIVE_UP_SECONDS:
             raise failure
         seconds = max(min(2.0**self._tries, _MOST_PAUSE), min(failure.seconds or 0, _MOST_ASKED))
@@ -46,7 +46,7 @@ class Patience:
         self._tries += 1
 
     def ask(self, question: Callable[[], T]) -> T:
-        """The answer to ``question``, which changes nothing and so may be asked again."""
+        """The answer to ``question``, which changes nothing and so may be repeated."""
         while True:
             try:
                 found = question()
@@ -58,13 +58,13 @@ class Patience:
 
 
 class _Position:
-    """Where to go on: after the last event that came whole."""
+    """Where to continue: after the last event that arrived completely."""
 
     def __init__(self) -> None:
         self.after: str | None = None
 
     def noted(self, lines: Iterable[str]) -> Iterator[str]:
-        """``lines`` as they are."""
+        """Pass ``lines`` on unchanged, and note the ids of events in them."""
         coming = None
         for line in lines:
             if line.startswith("id: "):

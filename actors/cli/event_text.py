@@ -1,4 +1,4 @@
-"""Events in words for people, and the stream of events as documents."""
+"""Events as sentences for people, and the stream of events as documents."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _happened(event: Document, typed: Callable[..., str]) -> str:
     if why and str(why) not in text:
         text += f": {why}"
     if event["type"] == EventType.APPROVAL_REQUESTED:
-        text += f"; {typed('approve', short(event['approval_id']))}"
+        text += f"; to approve it: {typed('approve', short(event['approval_id']))}"
     return text
 
 

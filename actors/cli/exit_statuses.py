@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """What a command exits with; ``SIGNALLED`` is added to the number of a signal."""
+    """The exit status of a command; ``SIGNALLED`` is added to the number of a signal."""
 
     DONE = 0
     FAILED = 1
@@ -32,4 +32,4 @@ MEANINGS = {
     ),
     "1 to 255": "Of `submit --wait`: the job's own exit status; of several jobs the highest.",
 }
-"""Each exit status with what it means, in words for people."""
+"""The meaning of each exit status, for people."""

@@ -1,4 +1,4 @@
-"""The top of the command line: commands are found by name and imported when they are used."""
+"""The top level of the command line: commands are found by name and imported when they are used."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _COMMANDS = {
     "doctor": ["doctor"],
     "configuration": ["config", "completion"],
 }
-"""Each file of this package with its commands, in the order in which people meet them."""
+"""The commands in each file of this package, in the order of the help."""
 _HOMES = {command: home for home, commands in _COMMANDS.items() for command in commands}
 _DEFAULT = "run"
 _LOCAL = ("run", "restore", "config", "completion")
 """Commands that ask no supervisor."""
 _ALSO = "--url, --token-file, --insecure and --socket (see greenroom --help) may stand here, too."
 _WHOLE = 1_000
-"""Characters of a command's sentence; with fewer click would cut it."""
+"""A limit so high that click does not cut the sentence of a command."""
 
 
 class LazyGroup(click.Group):
@@ -60,7 +60,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each command with its whole sentence, which goes on in the next line where it is too long for one."""
+        """Write each command with its whole sentence, which continues on the next line if it is too long."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, one.get_short_help_str(_WHOLE)) for name, one in commands if one is not None])
@@ -89,7 +89,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; Ctrl-C ends it without a word, as it ends every program."""
+        """Run the command; Ctrl-C ends it without a message, as it ends every program."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -137,7 +137,7 @@ _READABLE = "greenroom.readable"
 
 
 def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
-    """A codec's error handler: bytes that are not UTF-8, as paths hold them, as people read them."""
+    """A codec's error handler: shows bytes that are not UTF-8, as in paths, in readable form."""
     from actors.jobs.os_text import shown  # seldom needed, and every command would wait for it
 
     if not isinstance(error, UnicodeEncodeError):

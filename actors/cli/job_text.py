@@ -1,4 +1,4 @@
-"""Jobs in words for people: name, status, times, and why a job waits or failed."""
+"""Texts about jobs for people: name, status, times, and why a job waits or failed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def jobs_text(number: int) -> str:
 
 
 def name_and_user(job: Document) -> str:
-    """What people call a job: its name, and whose it is."""
+    """The name and the user of a job, as people know it."""
     return f"{name_of(job)} ({plain(job['user_id'])})"
 
 
@@ -47,7 +47,7 @@ def lasted(seconds: float) -> str:
 
 
 def seconds_from(earlier: str | None, later: str | None) -> float | None:
-    """Seconds between two times of a document; None where one of them is missing."""
+    """Seconds between two times of a document; None if one of them is missing."""
     if earlier is None or later is None:
         return None
     return seconds_between(datetime.fromisoformat(earlier), datetime.fromisoformat(later))
@@ -60,7 +60,7 @@ def ago(text: str | None) -> str:
 
 
 def clock(text: str | None) -> str:
-    """A time of a document by this computer's clock: ``23:30`` today, with its date on another day."""
+    """A time of a document by this computer's clock: ``23:30`` today, with the date if it is another day."""
     if text is None:
         return ""
     shown = datetime.fromisoformat(text).astimezone()
@@ -69,7 +69,7 @@ def clock(text: str | None) -> str:
 
 
 def reason_of(job: Document) -> str:
-    """Why a job waits; times in it, which a server writes in UTC, by this computer's clock."""
+    """Why a job waits. Times in the reason, which a server writes in UTC, are shown by this computer's clock."""
     reason = str(job.get("reason") or "")
     for key, form in (("start_after", "%Y-%m-%d %H:%M:%S UTC"), ("not_before", "%H:%M:%S UTC")):
         if time := job.get(key):
@@ -78,7 +78,7 @@ def reason_of(job: Document) -> str:
 
 
 def duration(job: Document) -> str:
-    """How long a job has run, or ran."""
+    """How long a job has run until now, or ran in all."""
     seconds = seconds_from(job.get("started_at"), job.get("completed_at") or _now())
     return "" if seconds is None else lasted(seconds)
 
@@ -99,7 +99,7 @@ def standing(job: Document) -> str:
 
 
 def gpus_of(job: Document) -> str:
-    """The GPUs of a job: by index where they are known so, else how many; "" where it needs none."""
+    """The GPUs of a job: their indexes if they are known, else their number; "" if it needs none."""
     devices = job.get("devices") or []
     if devices and all(name.isdecimal() for name in devices):
         return ",".join(devices)
@@ -118,7 +118,7 @@ def needs(resources: Document) -> str:
 
 
 def variables(environment: Document) -> str:
-    """The names of a job's variables: those set, those inherited, and those asked for that were not set."""
+    """The names of a job's variables: those set, those inherited, and those that were requested but not set."""
     parts = [("set", environment["set"]), ("inherited", environment["inherited"]), ("not set", environment["not_set"])]
     return "; ".join(f"{words} {plain(' '.join(names))}" for words, names in parts if names)
 
@@ -146,13 +146,13 @@ def progress_text(progress: Document | None) -> str:
 
 
 def estimate_text(job: Document) -> str:
-    """When a job presumably starts and ends: ``starts in about 5 min 0 s, ends in 20 min 0 s to 25 min 0 s``."""
+    """The estimated start and end of a job: ``starts in about 5 min 0 s, ends in 20 min 0 s to 25 min 0 s``."""
     spans = (("starts", job.get("estimated_start")), ("ends", job.get("estimated_end")))
     return ", ".join(f"{what} {span_text(span)}" for what, span in spans if span)
 
 
 def span_text(span: Document | None) -> str:
-    """How long it is until a span of a document: ``in 20 min 0 s to 25 min 0 s``."""
+    """The time until a span of a document: ``in 20 min 0 s to 25 min 0 s``."""
     if not span:
         return ""
     earliest, latest = (seconds_from(_now(), span[end]) or 0.0 for end in ("earliest", "latest"))
@@ -164,7 +164,7 @@ def span_text(span: Document | None) -> str:
 
 
 def note(job: Document) -> str:
-    """One line beside the status: why a job waits, its progress, why it failed, its result."""
+    """The most useful line about a job: why it waits, its progress, why it failed, or its result."""
     if job.get("reason"):
         return reason_of(job)
     if job.get("uncertain"):
@@ -177,7 +177,7 @@ def note(job: Document) -> str:
 
 
 def how_many(jobs: Sequence[Document]) -> str:
-    """What became of a submission: ``2 new, 10 already there (1 failed)``."""
+    """The outcome of a submission: ``2 new, 10 already there (1 failed)``."""
     there = [job for job in jobs if not job["created"]]
     failed = sum(job["status"] == "failed" for job in there)
     words = [f"{len(jobs) - len(there)} new"] if len(there) < len(jobs) else []
@@ -187,7 +187,7 @@ def how_many(jobs: Sequence[Document]) -> str:
 
 
 def rerun_lines(job: Document) -> list[str]:
-    """After which ends, and how often, a job runs again; nothing where it does not."""
+    """After which ends, and how often, a job runs again; no line if it does not."""
     asked = job.get("rerun")
     if not asked:
         return []
@@ -197,7 +197,7 @@ def rerun_lines(job: Document) -> list[str]:
 
 
 def notification_lines(found: list[Document] | None) -> list[str]:
-    """A line for each: what was sent to which target, and what became of it."""
+    """One line for each notification of a job: its target, and whether it was delivered."""
     lines = []
     for one in found or ():
         tries = f" after {one['tries']} tries" if one["tries"] > 1 else ""
@@ -207,7 +207,7 @@ def notification_lines(found: list[Document] | None) -> list[str]:
 
 
 def attempt_lines(job: Document) -> list[str]:
-    """A line for each attempt at a job, where there was more than one."""
+    """One line for each attempt at a job, if there was more than one."""
     attempts = job.get("attempts") or []
     return [_attempt_line(one) for one in attempts] if len(attempts) > 1 else []
 
@@ -222,7 +222,7 @@ def _attempt_line(one: Document) -> str:
 
 
 def relative_lines(relatives: Document | None) -> list[str]:
-    """Jobs that one waits for, or that wait for it, a line each: the first, and how many more there are."""
+    """One line for each job that a job waits for, or that waits for it: the first ones, and how many more there are."""
     if not relatives:
         return []
     shown = relatives["jobs"][:_RELATIVES]

@@ -67,7 +67,7 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
 
 
 def _as_typed(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The options of this list, with which its next page is asked for, too."""
+    """The options of this list as they were typed, for its next page."""
     for name, value in given({**filters, "before": None, "limit": None}).items():
         for one in value if isinstance(value, tuple) else (value,):
             yield f"--{name.removesuffix('_id')}", one

@@ -16,7 +16,7 @@ from actors.cli.tables import plain
 from actors.jobs.statuses import TERMINAL_JOBS
 
 _PAGE_BYTES = 65_536
-"""Of the first page of an output that is followed over the network."""
+"""Bytes of the first page of an output that is followed over the network."""
 
 
 @click.command()
@@ -29,9 +29,9 @@ _PAGE_BYTES = 65_536
 def logs(job: str, follow: bool, tail: int | None, since: str | None, attempt: int | None, config: str | None) -> None:
     """Print the output of a JOB, byte for byte.
 
-    --since prints all output since that time, and perhaps some from just before it: a second, or up to a minute in
-    jobs that run for hours. With --follow, if a job runs again, the output of the
-    next attempt follows; over the network it continues after a lost connection.
+    --since prints all output since that time, and perhaps some from just before it: a second, or up to a minute in jobs
+    that run for hours. With --follow, if a job runs again, the output of the next attempt follows; over the network it
+    continues after a lost connection.
     """
     out = sys.stdout.buffer
     client = Client(config)
@@ -48,12 +48,8 @@ def logs(job: str, follow: bool, tail: int | None, since: str | None, attempt: i
             for piece in answer.pieces():
                 out.write(piece)
                 out.flush()
-        if (
-            follow
-            and attempt is None
-            and (status := client.request("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS
-        ):
-            raise Failed(f"the output could not be followed to its end; the job is {status}")
+        if follow:
+            _refuse_unended(client, job, attempt)
     except NoSupervisor as missing:
         from actors.cli import offline
 
@@ -89,10 +85,18 @@ def _follow_over_network(client: Client, job: str, begin: dict[str, Any]) -> Non
         elif kind == "notice":
             write(f"\n[{plain(event['text'])}]\n".encode())
         elif kind == "unreadable":
-            raise Failed(plain(event["detail"]))
+            write(f"\n[{plain(event['detail'])}]\n".encode())
+            _refuse_unended(client, job_id, begin.get("attempt"))
+            return
         elif kind == "end":
             return
     raise Failed("the supervisor has stopped; the output was not followed to its end")
+
+
+def _refuse_unended(client: Client, job: str, attempt: int | None) -> None:
+    """Where all attempts are followed, their output ends with the job. Raises :class:`Failed` where it did not."""
+    if attempt is None and (status := client.request("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS:
+        raise Failed(f"the output could not be followed to its end; the job is {status}")
 
 
 def _beginning(tail: int | None, since: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ _OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 def moment(text: str | None, option: str, now: datetime | None = None) -> str | None:
     """The instant that ``text`` means, in UTC: ``2026-11-29T22:00``, the last ``22:00``, or ``2h`` ago.
 
-    Without an offset it is this computer's time. Raises :class:`BadInput` naming ``option``.
+    Without an offset it is this computer's time. Raises :class:`BadInput`, which names ``option``.
     """
     if text is None:
         return None

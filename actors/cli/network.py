@@ -1,10 +1,10 @@
-"""A supervisor on another machine: its URL, the token, the connection, and what is said when something goes wrong.
+"""A supervisor on another machine: its URL, the token, the connection, and messages for what goes wrong.
 
 The token is a password, so nothing is sent before the other end is known: by its certificate, or because it is this
-machine. Where neither holds, `--insecure` must say so. A token is read from a file that nobody else may read, and is
-never part of a URL, which is shown in process lists and kept in the shell's history; so a URL that may hold one is not
-repeated in a message. Redirects are not followed and proxies of the environment are not used: each would send the token
-elsewhere. What answers is a Greenroom only if it returns the correlation ID of the request (A13).
+machine; otherwise `--insecure` is required. A token is read from a file that nobody else may read. It is never part of
+a URL, which would be shown in process lists and kept in the shell's history; so a URL that may contain a token is not
+repeated in a message. Redirects are not followed and proxies of the environment are not used, because both would send
+the token elsewhere. A server counts as a Greenroom only if it returns the correlation ID of the request (A13).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from actors.cli.transport import Received
 
 CONNECT_SECONDS = 10.0
-"""For a connection, and as long again for its encryption."""
+"""Seconds for the connection, and as many again for its encryption."""
 _KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
-"""Seconds, seconds and probes, after which a server that vanished without a word counts as gone."""
+"""Keep-alive of TCP in seconds, seconds and probes: a server that has vanished counts as gone after these."""
 _LONGEST_TOKEN = 4096
 _LONGEST_SHOWN = 200
 _PORT = 8765
-"""Where Greenroom listens by default."""
+"""The port on which Greenroom listens by default."""
 _PORTS = {"https": 443, "http": 80, "wss": 443, "ws": 80}
 _FEED = ("ws", "wss")
 _ENCRYPTED = ("https", "wss")
@@ -43,7 +43,7 @@ _MAYBE_DONE = "; what was asked may have been done all the same: look before you
 
 
 def parsed_url(text: str, source: str, schemes: tuple[str, ...] = ("https", "http")) -> SplitResult:
-    """``text``, which ``source`` gives, as a URL of a supervisor. Raises :class:`BadInput`."""
+    """``text`` as the URL of a supervisor; ``source`` names where it was given. Raises :class:`BadInput`."""
     if any(mark in text for mark in "@?#") or "gr_" in text:
         raise BadInput(
             f"{source}: must hold no user, token or query, which others can see; the token is read from --token-file"
@@ -70,7 +70,9 @@ def parsed_url(text: str, source: str, schemes: tuple[str, ...] = ("https", "htt
 
 
 def checked_url(text: str, source: str, *, insecure: bool, schemes: tuple[str, ...] = ("https", "http")) -> SplitResult:
-    """As :func:`parsed_url`; raises :class:`BadInput`, too, where the token would be sent unencrypted elsewhere."""
+    """Like :func:`parsed_url`; also raises :class:`BadInput` if the token would be sent unencrypted to another
+    machine.
+    """
     url = parsed_url(text, source, schemes)
     assert url.hostname is not None
     if url.scheme in _ENCRYPTED:
@@ -169,7 +171,7 @@ class NetworkAddress:
         return connection
 
     def check(self, status: int, header: Mapping[str, str], correlation_id: str) -> None:
-        """Raises :class:`Failed` for what only a server on the network answers, or one that is no Greenroom."""
+        """Raises :class:`Failed` for answers that only a server on the network gives, and if it is no Greenroom."""
         if 300 <= status < 400:
             place = f" to {plain(header['location'])[:_LONGEST_SHOWN]}" if "location" in header else ""
             raise Failed(f"{self.name} redirects{place}; nothing was followed: give the supervisor's own address")
@@ -184,7 +186,7 @@ class NetworkAddress:
             raise Failed(f"{self.name} does not accept the token in {self._token_file}: unknown, revoked or expired")
 
     def unreachable(self, error: OSError) -> Failed:
-        """Why there is no connection."""
+        """The error if there is no connection."""
         certain = hasattr(error, "verify_message")
         return (Failed if certain else TryLater)(f"{self._why(error)}{_proxy_note()}")
 
@@ -207,11 +209,11 @@ class NetworkAddress:
         return f"no connection to {self.name}: {error.strerror or error}"
 
     def silent(self, method: str) -> Failed:
-        """What is said where there was no answer in time."""
+        """The error if there was no answer in time."""
         return TryLater(f"{self.name} does not answer{'' if method in _SAFE else _MAYBE_DONE}")
 
     def broken(self, method: str, received: Received) -> Failed:
-        """What is said where an answer ended early, or was none."""
+        """The error if an answer ended early, or was not HTTP."""
         hint = "" if self._encrypted else "; if it is encrypted, write https://"
         if received == "other":
             return Failed(f"what answers at {self.name} does not speak HTTP/1.1{hint}")
@@ -225,7 +227,7 @@ class NetworkAddress:
 def network_address(
     text: str, source: str, token_file: str | None, token_source: str, *, insecure: bool
 ) -> NetworkAddress:
-    """The supervisor at the URL ``text``. ``source`` and ``token_source`` name it and the file with the token.
+    """The supervisor at the URL ``text``. ``source`` and ``token_source`` name where URL and token file were given.
 
     Raises :class:`BadInput`.
     """
@@ -234,7 +236,7 @@ def network_address(
 
 
 def _ascii(name: str) -> str:
-    """A host name as it is sent. Raises ``ValueError``."""
+    """A host name in the form in which it is sent. Raises ``ValueError``."""
     found = name if name.isascii() else name.encode("idna").decode()
     if ":" not in name and any(not 0 < len(label) < 64 for label in found.removesuffix(".").split(".")):
         raise ValueError("that is no host name")

@@ -1,4 +1,4 @@
-"""Answers where no supervisor runs: the HTTP application, called in this process, reads the rows alone (C4)."""
+"""Answers when no supervisor runs: the HTTP application, called in this process, reads the rows alone (C4)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class _ReadOnlyStore(Store):
-    """A store of which nobody is the writer: whatever would change a row is refused."""
+    """A store without a writer: every change of a row is refused."""
 
     async def write(self, closure: object) -> Any:
         await trio.lowlevel.checkpoint()
@@ -49,10 +49,10 @@ class _ReadOnlyStore(Store):
 async def open_reading(
     settings: Settings, note: Callable[[str], object] = lambda _text: None
 ) -> AsyncIterator[Reading]:
-    """Look at the rows while no supervisor runs: what changes something needs one, and is refused.
+    """Read the rows while no supervisor runs; changes need one, and are refused.
 
-    A place that is read-only is read all the same, and ``note`` is called with the fact. Raises
-    :class:`~actors.store.state_directory.StateDirectoryError` where there is nothing to look at yet.
+    A directory that is read-only is read all the same, and ``note`` is called with this fact. Raises
+    :class:`~actors.store.state_directory.StateDirectoryError` if there is nothing to read yet.
     """
     path = settings.state_dir / DATABASE
     if not path.exists():
@@ -85,7 +85,7 @@ async def open_reading(
 
 
 def _usable(settings: Settings, spare: Path | None) -> Settings:
-    """Settings whose providers find the folders that they make; ``spare``: where they may, if not in their place."""
+    """Settings whose providers can create their folders: in ``spare``, if not in their usual place."""
     if spare is None:
         return settings
     places = [settings.state_dir / "providers" / name for name in settings.providers]
@@ -93,7 +93,7 @@ def _usable(settings: Settings, spare: Path | None) -> Settings:
 
 
 def get(config: str | None, path: str, params: Any) -> tuple[int, bytes, str | None]:
-    """Status and body of the answer to ``GET path``, and its header about the newest of several jobs of a name."""
+    """The status and body of the answer to ``GET path``, and its header about the newest of several jobs of a name."""
 
     async def ask(reading: Reading) -> tuple[int, bytes, str | None]:
         transport = httpx.ASGITransport(app=asked_by(create_app(reading), Peer(os.getuid(), os_user())))
@@ -105,9 +105,9 @@ def get(config: str | None, path: str, params: Any) -> tuple[int, bytes, str | N
 
 
 def logs(config: str | None, job: str, write: Callable[[bytes], object], begin: Mapping[str, Any]) -> str | None:
-    """Write the output that a job has produced until now; what is to be said of its name, as :func:`get` has it.
+    """Write the output that a job has produced until now. Returns the header about its name, as :func:`get` does.
 
-    ``begin``: its last lines (``tail``), what came ``since`` a time (an instant), or the output of one ``attempt``.
+    ``begin``: its last lines (``tail``), what was written ``since`` an instant, or the output of one ``attempt``.
     """
 
     async def copy(reading: Reading) -> str | None:

@@ -1,4 +1,4 @@
-"""The options that commands share, and the client that most of them need."""
+"""The options that commands have in common, and the client that most of them need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
-    """Reads a text by a function of :mod:`actors.jobs.quantities`."""
+    """A parameter that is read by a function of :mod:`actors.jobs.quantities`."""
 
     def __init__(self, name: str, reader: str) -> None:
         self.name = name
@@ -37,7 +37,7 @@ class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
 
 
 class _Finite(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
-    """A number that is neither infinite nor NaN, which JSON cannot hold."""
+    """A number that is neither infinite nor NaN, because JSON has no such numbers."""
 
     name = "float"
 
@@ -70,9 +70,9 @@ def with_json(command: F) -> F:
 
 
 def with_client(command: Callable[..., None]) -> Callable[..., None]:
-    """``--json`` and ``--config`` of a command that needs the supervisor: it is called with a client and ``as_json``.
+    """``--json`` and ``--config`` for a command that needs the supervisor: it is called with a client and ``as_json``.
 
-    A group with this runs only where no subcommand was named.
+    A group with this runs only if no subcommand was named.
     """
 
     @with_json
@@ -94,7 +94,7 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def with_pages(default: int) -> Callable[[F], F]:
-    """``--limit`` and ``--cursor`` of a list that comes in pages; both are parameters of the query, too."""
+    """``--limit`` and ``--cursor`` for a list that is read in pages; both are also parameters of the query."""
     limit = click.option(
         "--limit", type=click.IntRange(1, 1000), default=default, show_default=True, help="Rows per page."
     )
@@ -108,11 +108,11 @@ def unchecked(no_check: bool) -> dict[str, str]:
 
 
 def print_warnings(accepted: Iterable[Mapping[str, Any]]) -> None:
-    """Print what is wrong with requests that were accepted all the same; the same text once."""
+    """Print the warnings about requests that were accepted all the same; each text once."""
     for text, number in Counter(text for job in accepted for text in job["warnings"]).items():
         click.echo(f"warning: {plain(text)}{f' ({number} jobs)' if number > 1 else ''}", err=True)
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, so that one place holds the defaults: the API."""
+    """The options that were given. Defaults are left out, because only the API has them."""
     return {name: value for name, value in values.items() if value not in (None, ())}

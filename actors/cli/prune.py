@@ -10,7 +10,7 @@ from actors.cli.options import with_client
 from actors.cli.tables import print_json
 
 _SECONDS = 2
-"""Of one request: it is answered in time, and shows how far the removal is."""
+"""Seconds of one request: so it is answered in time, and progress can be shown."""
 
 
 @click.command()

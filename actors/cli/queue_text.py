@@ -1,4 +1,4 @@
-"""The queue in words for people: why nothing more starts, what runs, and how many entries there are of each status."""
+"""Texts about the queue for people: why no more jobs start, how many run, and how many entries have each status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIRST = ("pending", "ready", "blocked")
 
 
 def headline(queue: Any) -> str:
-    """Why nothing more starts now, in one sentence that holds for all rows of the queue's document."""
+    """Why no more jobs start now, in one sentence that is true for all rows of the queue's document."""
     summary = plain(queue["summary"])
     if summary.startswith(_ALL_BLOCKED):
         return f"{_those_stopped(queue)} {summary.removeprefix('All pending jobs ')}"

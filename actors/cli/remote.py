@@ -1,4 +1,6 @@
-"""Watch a supervisor on another machine through its event feed; a lost connection is resumed at the last event."""
+"""Watch a supervisor on another machine through its event feed; after a lost connection it continues at the last
+event.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ from supervision.errors import leaves
 
 CONNECT_SECONDS = 10.0
 MOST_PAUSE = 30.0
-"""Between two tries to connect again; the first comes after a second."""
+"""The most seconds between two tries to connect again; the first try comes after a second."""
 _FINAL = frozenset({1002, 1003, 1007, 1008, 1009})
-"""Close codes after which trying again would bring the same."""
+"""Close codes after which trying again would have the same result."""
 _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
@@ -56,7 +58,9 @@ class _Watching:
             await trio.sleep(pause)
 
     async def _attempt(self) -> str:
-        """One connection, to its end; why it ended. Raises :class:`Failed` where another would end the same way."""
+        """Use one connection to its end. Returns why it ended. Raises :class:`Failed` if another would end in the
+        same way.
+        """
         failures: list[BaseException] = []
         try:
             async with await self._connect() as stream, trio.open_nursery() as nursery:
@@ -81,7 +85,7 @@ class _Watching:
         return "the connection was lost"
 
     async def _connect(self) -> _Stream:
-        """The TCP connection, ours to close: the library leaves that to the other end."""
+        """The TCP connection, which we close, because the library leaves that to the other end."""
         encrypted = self._address.scheme == "wss"
         host, port = self._address.hostname, self._address.port or (443 if encrypted else 80)
         assert host is not None

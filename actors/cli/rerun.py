@@ -13,7 +13,7 @@ _KINDS = ("interrupted", "failed", "timed_out")
 
 
 def rerun_of(times: int | None, on: str | None, delay: float | None) -> dict[str, Any] | None:
-    """The ``rerun`` of a request as the API takes it; None where none of the options was given."""
+    """The ``rerun`` of a request as the API accepts it; None if none of the options was given."""
     if times is None:
         for option, value in (("--rerun-on", on), ("--rerun-delay", delay)):
             if value is not None:
@@ -27,7 +27,7 @@ def rerun_of(times: int | None, on: str | None, delay: float | None) -> dict[str
 
 
 def _ends(text: str) -> tuple[list[str], list[int]]:
-    """``interrupted,exit:75`` as kinds of ends and exit statuses."""
+    """The kinds of ends and the exit statuses in a text such as ``interrupted,exit:75``."""
     kinds, codes = [], []
     for word in (part.strip() for part in text.split(",")):
         if word.startswith(_EXIT) and word.removeprefix(_EXIT).isdecimal():

@@ -77,7 +77,7 @@ def run(
 
 
 def _ends(shown: bool) -> list[signal.Signals]:
-    """The signals that end the run; SIGHUP, too, if a display draws on a terminal, unless under nohup."""
+    """The signals that end the run. SIGHUP is one if a display draws on a terminal, except under nohup."""
     ends = [signal.SIGINT, signal.SIGTERM]
     if shown and os.isatty(1) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         ends.append(signal.SIGHUP)

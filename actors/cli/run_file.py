@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def submit_file(runtime: Runtime, file: JobFile, again: Again, *, check: bool) -> list[Accepted]:
     """Submit the jobs of ``file``, in as many requests as they need.
 
-    ``again``: which of those that are there already are submitted anew. ``check``: as in
+    ``again``: which of the existing jobs are submitted anew. ``check``: as in
     :meth:`~actors.control.jobs.Jobs.submit_many`.
     """
     parts, accepted = FileParts(file.requests), list[Accepted]()

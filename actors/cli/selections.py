@@ -1,4 +1,4 @@
-"""Commands that change several jobs: their options, the question before, and what became of each."""
+"""Commands that change several jobs: their options, the question before the change, and its result for each job."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def with_selection(command: F) -> F:
 
 
 def is_one(jobs: Sequence[str], options: Mapping[str, Any]) -> bool:
-    """Whether one job is named, and nothing else."""
+    """Whether exactly one job is named, without a selection."""
     return len(jobs) == 1 and not _filters(options) and not options["dry_run"]
 
 
@@ -45,10 +45,10 @@ def change(
     client: Client, action: str, jobs: Sequence[str], options: Mapping[str, Any], *, as_json: bool, done: str,
     more: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Do ``action`` to several jobs, after a question where a person can be asked.
+    """Do ``action`` to several jobs, after asking if a person can be asked.
 
-    ``done``: the word for what has been done to them. ``more``: further fields of the request. Exit status 1 where
-    there is none, or where it could not be done to all.
+    ``done``: the word for the change. ``more``: further fields of the request. Exit status 1 if there is no job, or if
+    a job could not be changed.
     """
 
     def send(chosen: Mapping[str, Any], *, dry_run: bool = False) -> Any:
@@ -88,7 +88,7 @@ def _chosen(jobs: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _confirmed(seen: Mapping[str, Any], done: str) -> dict[str, Any]:
-    """The jobs that were shown and agreed to, and no others that come to fit meanwhile."""
+    """The jobs that were shown and confirmed, without others that match the selection since."""
     if seen["selected"] > 1:
         for one in seen["results"][:_ASKED]:
             click.echo(f"  {id_and_name(one)} ({plain(one['user_id'])}): {one['status']}", err=True)
@@ -99,7 +99,9 @@ def _confirmed(seen: Mapping[str, Any], done: str) -> dict[str, Any]:
 
 
 def _whole(send: Callable[[Mapping[str, Any]], Any], chosen: Mapping[str, Any]) -> Any:
-    """What became of all of them: a request is answered in time, and says which jobs are left."""
+    """The result for all jobs: a request is answered in time and says which jobs are left, so it is repeated for
+    those.
+    """
     found = send(chosen)
     while found["left"]:
         click.echo(f"{found['selected'] - len(found['left'])} of {found['selected']} jobs; going on ...", err=True)

@@ -1,4 +1,4 @@
-"""Commands about numbers over time: metrics, compare."""
+"""Commands about series, the numbers of jobs over time: metrics, compare."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ Cell = Callable[[Any], Any]
 
 
 def _columns(rows: Iterable[Any], last: str) -> dict[str, Cell]:
-    """Every column by its title; ``last``: what the titles of last values end with."""
+    """Every column by its title; ``last`` is appended to the titles of last values."""
     parameters, metrics = dict[str, None](), dict[str, bool]()
     for row in rows:
         parameters |= dict.fromkeys(row["parameters"])
@@ -149,7 +149,7 @@ def _cells(rows: Iterable[Any], columns: Iterable[Cell]) -> Iterator[list[Any]]:
 
 
 def _sorted(rows: list[Any], sort: str) -> list[Any]:
-    """``rows`` by a column; what has no value, or none that is finite, comes last either way."""
+    """``rows`` sorted by a column; rows without a value, or without a finite one, come last in both directions."""
     columns = _columns(rows, "")
     columns["job"] = columns["job_id"]
     backwards = sort.startswith("-") and sort not in columns
@@ -165,7 +165,7 @@ def _sorted(rows: list[Any], sort: str) -> list[Any]:
 
 
 def _rank(value: Any) -> tuple[int, float, str] | None:
-    """Numbers, also those that are written as texts, before other texts; None: it has no place."""
+    """The sort key: numbers, also those written as texts, before other texts; None: it comes last."""
     if value is None or isinstance(value, bool):
         return None if value is None else (1, 0.0, str(value))
     try:
@@ -176,7 +176,7 @@ def _rank(value: Any) -> tuple[int, float, str] | None:
 
 
 def print_comparison(rows: list[Any]) -> None:
-    """A table of jobs side by side, with what is known of any of them."""
+    """A table of jobs side by side, with every parameter and number that any of them has."""
     columns = _columns(rows, "")
     titles = ["JOB", *(title.upper() if title in ("name", "status") else title for title in list(columns)[1:])]
     cells = (

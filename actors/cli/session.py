@@ -1,4 +1,4 @@
-"""One run of the supervisor: from opening the runtime over the signals to the exit status (C1, C5)."""
+"""One run of the supervisor: opening the runtime, handling signals, and the exit status (C1, C5)."""
 
 from __future__ import annotations
 
@@ -46,16 +46,18 @@ if TYPE_CHECKING:
     from supervision import ChildSpec
 
 REFRESH_SECONDS = 1.0
-"""How often the display is refreshed without an event: reasons for waiting and durations change by themselves."""
+"""Seconds between refreshes of the display without an event, because waiting reasons and durations change by
+themselves.
+"""
 STALL_SECONDS = 5.0
-"""An event loop that does not turn for so long is reported."""
+"""An event loop that is blocked for this many seconds is reported."""
 _QUIET_SECONDS = 0.1
 _LAST_REFRESH_SECONDS = 3.0
 _logger = get_logger("actors.cli")
 
 
 class Session:
-    """Runs a :class:`Plan`; without a display it is a service."""
+    """Runs a :class:`Plan`. Without a display it is a service."""
 
     def __init__(self, plan: Plan, display: Lines | None, signals: StopSignals) -> None:
         self._plan = plan
@@ -114,15 +116,21 @@ class Session:
             begun: trio.Event = await nursery.start(self._pump, runtime, happened)
             await self._submit(runtime)
             if self._display is not None:
-                self._board.notes += filter(None, [runtime.access.not_served])
+                self._board.notes += filter(None, [runtime.access.not_served, await self._paused(runtime)])
                 self._display.begin(self._board)
             begun.set()
             while not (await self._look(runtime) and self._plan.until_idle):
                 await happened.wait()
             nursery.cancel_scope.cancel()
 
+    async def _paused(self, runtime: RunningRuntime) -> str | None:
+        """That the queue was paused by an earlier command, or by a restore: no job starts meanwhile."""
+        if (why := (await runtime.queue.view(limit=1)).paused) is None:
+            return None
+        return f"{why[:1].upper()}{why[1:]} ({self._plan.typed('queue', 'resume', '--all')})"
+
     async def _look(self, runtime: RunningRuntime) -> bool:
-        """Approve requests, bring the display up to date; return whether the runtime is idle."""
+        """Approve requests and update the display. Returns whether the runtime is idle."""
         try:
             await self._approve(runtime)
             idle = await runtime.queue.is_idle()
@@ -234,7 +242,7 @@ def _servers_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
 
 
 def _sign_in_link(runtime: RunningRuntime) -> str | None:
-    """A link with which the user of this terminal signs in, once, within five minutes; None: HTTP is not served."""
+    """A link that signs in the user of this terminal, once, within five minutes; None if HTTP is not served."""
     access = runtime.access
     if access.address is None:
         return None
@@ -242,7 +250,7 @@ def _sign_in_link(runtime: RunningRuntime) -> str | None:
 
 
 class _Happened:
-    """Wakes its waiter after a change or after a second; changes that come together wake it once."""
+    """Wakes its waiter after a change, or after a second; changes that come together wake it once."""
 
     def __init__(self) -> None:
         self._event = trio.Event()
@@ -258,7 +266,7 @@ class _Happened:
 
 
 def _explained(failures: list[BaseException]) -> Failed:
-    """What a person is shown: the first cause, and the child that gave up because of it."""
+    """The error for a person: the first cause, and the child that gave up because of it."""
     error = failures[0]
     if isinstance(error, Refused):
         return refusal(error)

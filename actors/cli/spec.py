@@ -10,7 +10,7 @@ from actors.cli.context import BadInput, Failed
 
 
 def spec_of(file: str | None, assigned: tuple[str, ...]) -> dict[str, Any]:
-    """What the file (``-``: stdin) holds, with the values that are ``assigned``. Raises :class:`Failed`."""
+    """The content of the file (``-``: stdin) with the ``assigned`` values. Raises :class:`Failed`."""
     from actors.job_requests.job_file import load_spec, parse_set
     from actors.validation import CheckedError
 

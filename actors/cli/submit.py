@@ -1,4 +1,4 @@
-"""``submit``: one job from arguments, a sweep of them, or many from a file."""
+"""``submit``: one job from arguments, a sweep, or many jobs from a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_ROWS = 200
 
 
 class _Submit(click.Command):
-    """Says where ``--`` is missing before a program that has options of its own."""
+    """A command that suggests the missing ``--`` before a program that has options of its own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments as every command does."""
@@ -143,7 +143,7 @@ def submit(
 
 
 def _submitted(client: Client, params: dict[str, str], body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The answer to one request, which is a list where it has a matrix."""
+    """The answer to one request, which is a list if the request has a matrix."""
     seconds = MANY_SECONDS if "matrix" in body else WAIT_SECONDS
     try:
         found = client.request("POST", "api", "jobs", params=params, body=body, seconds=seconds)
@@ -186,10 +186,10 @@ def _from_options(
     memory: int | None, swept: tuple[str, ...], rerun: int | None, rerun_on: str | None, rerun_delay: float | None,
     after: tuple[str, ...], start_after: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """The request as the API takes it. ``fields`` already have its names.
+    """The request as the API accepts it. ``fields`` already have its names.
 
-    ``inherits``: what the job inherits by the settings beside ``env_from``; None: it is sent over the network, where
-    the server knows the user, and nothing of this machine is sent unless an option says so.
+    ``inherits``: what the job inherits by the settings in addition to ``env_from``; None: it is sent over the network,
+    where the server knows the user, and nothing of this machine is sent unless an option says so.
     """
     if swept:
         from actors.cli import sweep
@@ -219,7 +219,7 @@ def _from_options(
 
 
 def _from_here(user_id: str | None, env_from: tuple[str, ...]) -> dict[str, Any]:
-    """What this machine knows of who submits: the user and the environment."""
+    """What this machine knows about the submitter: the user and the environment."""
     from actors.jobs.environment import inherited, with_usual
     from actors.jobs.os_text import to_plain
 

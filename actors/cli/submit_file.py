@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 
 def submit_file(client: Client, path: str, again: str | None, params: dict[str, str]) -> list[dict[str, Any]]:
-    """Submit the jobs of the file at ``path``: the documents of all of them.
+    """Submit the jobs of the file at ``path``. Returns the documents of all of them.
 
-    ``again``: which of those that are there already are submitted anew, ``failed`` or ``all``. ``params``: of each
-    request.
+    ``again``: which of the existing jobs are submitted anew, ``failed`` or ``all``. ``params``: those of each request.
     """
     from actors.job_requests.file_parts import FileParts
     from actors.job_requests.matrices import request_document

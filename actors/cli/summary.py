@@ -37,13 +37,15 @@ def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) 
     for job in failed[:_MOST_ROWS]:
         click.secho(f"{name_of(job)} failed: {plain(note(job))}", fg="red")
     if failed:
-        click.echo(f"its output: {plan.typed('logs', short(failed[0]['job_id']))}\n")
+        click.echo(f"Output of {name_of(failed[0])}: {plan.typed('logs', short(failed[0]['job_id']))}\n")
     if unended := _unended(plan, jobs, interrupted):
         click.echo("\n".join([*unended, ""]))
     if log is not None:
-        click.echo(f"The log is {log}. The entries of one job:\n  {_jq(log, next(iter(failed or jobs), None))}")
+        chosen = next(iter(failed or jobs), None)
+        about = "All its lines" if chosen is None else f"Its lines about {name_of(chosen)}"
+        click.echo(f"The log is {log}. {about}:\n  {_jq(log, chosen)}")
     for user, group, compared in board.comparisons:
-        click.echo(f"\nGroup {plain(group)}, also by: {plan.typed('compare', group, '--user', user)}")
+        click.echo(f"\nGroup {plain(group)}; this table again: {plan.typed('compare', group, '--user', user)}")
         print_comparison(compared)
 
 
@@ -56,7 +58,11 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _unended(plan: Plan, jobs: list[dict[str, Any]], interrupted: bool) -> list[str]:
-    """Blocked jobs with the command that approves them; running ones, which continue, with how to cancel them (C5)."""
+    """Lines about jobs that have not ended (C5).
+
+    Blocked jobs come with the command that approves them, running ones, which continue, with the command that cancels
+    them.
+    """
     lines = []
     blocked = [job for job in jobs if job["queue_status"] == "blocked"]
     if blocked:
@@ -81,7 +87,7 @@ def _unended(plan: Plan, jobs: list[dict[str, Any]], interrupted: bool) -> list[
 
 
 def _jq(log: str, job: dict[str, Any] | None) -> str:
-    """A shell command that works as pasted."""
+    """A shell command that can be pasted as it is."""
     chosen = f'select(.correlation_id == "{job["correlation_id"]}") | ' if job is not None else ""
     program = f'{chosen}"\\(.timestamp) \\(.level) \\(.message)"'
     return f"jq -r {shlex.quote(program)} {shlex.quote(log)}"

@@ -14,7 +14,7 @@ _HINT = "--sweep"
 
 
 def matrix_of(given: tuple[str, ...]) -> dict[str, Any]:
-    """The matrix that ``lr=0.1,0.2`` and ``seed=1..5`` describe; the server checks it as a whole.
+    """The matrix for texts such as ``lr=0.1,0.2`` and ``seed=1..5``; the server checks it as a whole.
 
     Raises ``click.BadParameter``.
     """
@@ -46,7 +46,7 @@ def _values(name: str, text: str) -> Any:
 
 
 def _json_list(name: str, text: str) -> list[Any]:
-    """The values of a JSON list, numbers as they are written there."""
+    """The values of a JSON list, with numbers as they are written in it."""
     import json
 
     try:
@@ -61,6 +61,8 @@ def _wrong(message: str) -> click.BadParameter:
 
 
 def directory(cwd: str | None) -> str:
-    """The working directory of a sweep: ``cwd`` may hold placeholders, the present directory's braces stay."""
+    """The working directory of a sweep: ``cwd`` may have placeholders; braces of the present directory stay as they
+    are.
+    """
     here = str(Path.cwd()).replace("{", "{{").replace("}", "}}")
     return str(Path(here) / (cwd or "."))

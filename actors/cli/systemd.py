@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from actors.runtime import RunningRuntime
 
 VITAL = frozenset({"store", "scheduler", "poller", "expiry"})
-"""Children without which the runtime does not do its work."""
+"""Children without which the runtime does not work."""
 _DEAD = frozenset({"parked", "stopped", "finished", "overrun"})
 _LOOK_SECONDS = 10.0
-"""How often the status line is written where no watchdog asks more often."""
+"""Seconds between two status lines, if no watchdog needs them more often."""
 _ANSWER_SECONDS = 5.0
-"""For one look at the rows."""
+"""The most seconds for one look at the rows."""
 _logger = get_logger("actors.cli.systemd")
 
 
@@ -48,7 +48,7 @@ class Notifier:
         return self._address is not None
 
     def notify(self, **fields: str) -> None:
-        """Send ``NAME=value`` lines. A manager that does not take them is a WARNING, never a failure."""
+        """Send ``NAME=value`` lines. If the manager does not accept them, that is a WARNING, never a failure."""
         if self._address is None:
             return
         text = "\n".join(f"{name}={value}" for name, value in fields.items())
@@ -84,7 +84,7 @@ async def notify_systemd(runtime: RunningRuntime, notifier: Notifier) -> AsyncIt
 
 
 async def _live(runtime: Runtime, notifier: Notifier) -> None:
-    """A sign of life twice in each period of the watchdog, as systemd advises."""
+    """Send a watchdog notification twice in each period, as systemd advises."""
     pause = min(_LOOK_SECONDS, (notifier.watchdog or 2 * _LOOK_SECONDS) / 2)
     while True:
         status = await _status(runtime)
@@ -98,7 +98,7 @@ async def _live(runtime: Runtime, notifier: Notifier) -> None:
 
 
 async def _status(runtime: Runtime) -> str | None:
-    """How things are in one line; None when the runtime does not do its work."""
+    """The state of the runtime in one line; None if it does not work."""
     dead = sorted(dead_among(runtime.tree.describe()))
     if dead:
         _logger.error("No sign of life for the service manager: %s", ", ".join(dead))

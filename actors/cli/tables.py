@@ -1,7 +1,7 @@
-"""Tables for people and JSON for programs; text from outside never reaches the terminal as control characters.
+"""Tables for people and JSON for programs; control characters in text from outside never reach the terminal.
 
-On a terminal a table is no wider than that, what does not fit is cut, and a status has its colour. Elsewhere every
-row is one whole line.
+On a terminal a table is no wider than the terminal, what does not fit is cut, and statuses have colours. Elsewhere
+every row is one whole line.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import orjson
 from actors.jobs.os_text import REPLACED, printable, readable
 
 _SHORT = 12
-"""Characters of an ID that tables show: its end, which is its random part."""
+"""How many characters of an ID tables show: its end, which is its random part."""
 _GAP = "   "
 _KEYS = ("#", "JOB", "ID", "NAME", "STATUS")
-"""Columns that are shown however narrow the terminal is."""
+"""Columns that are always shown, even on a narrow terminal."""
 _NARROWEST = {"JOB": _SHORT, "ID": _SHORT, "NAME": 12, "USER": 6, "STATUS": 9}
-"""Columns whose cells are cut where a row is too long, and the width that they keep."""
+"""Columns whose cells are cut if a row is too long, and the width that they keep."""
 _TEXT = 20
-"""Columns of a terminal that a long text has beside other cells, at the least; else it is below the row."""
+"""The least width of a long text beside other cells; if there is less, it is printed below the row."""
 _BELOW = "    "
 _SAME = ("USER", "PROVIDER")
-"""Columns that are left out before others where they are the same in all rows."""
+"""Columns that are left out before others if they are the same in all rows."""
 _TEXTS = ("", "WHY", "CHANGE WITH")
 _COLOURS = {
     "completed": "green", "running": "cyan", "failed": "red", "cancelled": "yellow", "blocked": "magenta",
@@ -36,7 +36,7 @@ _COLOURS = {
 
 
 def print_json(document: Any) -> None:
-    """One document, indented."""
+    """Print one document, indented."""
     try:
         content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     except TypeError:  # a path that is not UTF-8
@@ -45,7 +45,7 @@ def print_json(document: Any) -> None:
 
 
 def print_answer(document: Any, as_json: bool, print_text: Callable[[Any], None]) -> None:
-    """``document`` as JSON for programs, or as text for people."""
+    """Print ``document`` as JSON for programs, or as text for people."""
     (print_json if as_json else print_text)(document)
 
 
@@ -70,7 +70,10 @@ def colour_of(status: str) -> str | None:
 def print_rows(
     found: Sequence[Any], as_json: bool, empty: str, columns: Mapping[str, str | Callable[[Any], object]]
 ) -> None:
-    """Documents as JSON, or as a table: of each column the key in a document, or the function that gives its cell."""
+    """Print documents as JSON, or as a table.
+
+    ``columns``: by title, the key of the cell in a document, or the function that makes the cell.
+    """
     if as_json:
         print_json(found)
     else:
@@ -79,12 +82,12 @@ def print_rows(
 
 
 def ending(key: str) -> Callable[[Any], str]:
-    """A column with the end of the identifier that is under ``key``."""
+    """A column with the end of the identifier under ``key``."""
     return lambda one: short(one[key])
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """A table on stdout, or a sentence where it would be empty."""
+    """Print a table on stdout, or ``empty`` if it has no rows."""
     table = [list(columns), *([plain(cell) for cell in row] for row in rows)]
     if len(table) == 1:
         click.echo(empty)
@@ -101,7 +104,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
 
 
 class _Block(NamedTuple):
-    """Columns of a table that fit beside each other, by number: each with its width; ``below`` each row: long texts."""
+    """Columns of a table that fit beside each other, by number, each with its width; long texts are ``below`` each
+    row.
+    """
 
     table: list[list[str]]
     widths: dict[int, int]
@@ -124,9 +129,10 @@ class _Block(NamedTuple):
 
 
 def _blocks(table: list[list[str]], width: int) -> Iterator[_Block]:
-    """The table in blocks one below the other, each no wider than ``width``: one, if that is possible at all.
+    """The table in blocks, one below the other, each no wider than ``width``; one block if possible.
 
-    Columns that say nothing are left out first, then texts are cut, or go below their rows; then names are cut.
+    First, columns without information are left out; then long texts are cut, or printed below their rows; then names
+    are cut.
     """
     titles = table[0]
     widths = {number: max(map(cells, column)) for number, column in enumerate(zip(*table, strict=True))}
@@ -162,7 +168,7 @@ def _sum(widths: Mapping[int, int]) -> int:
 
 
 def _tells(table: list[list[str]], number: int, *, strictly: bool = True) -> bool:
-    """Whether a column has anything in it, and (``strictly``, or in :data:`_SAME`) not the same in each row."""
+    """Whether a column has any value and, if ``strictly`` or in :data:`_SAME`, not the same in each row."""
     found = {row[number] for row in table[1:]}
     title = table[0][number]
     judged = title in _SAME or (strictly and len(table) > 2)
@@ -170,7 +176,7 @@ def _tells(table: list[list[str]], number: int, *, strictly: bool = True) -> boo
 
 
 def _texts(titles: Sequence[str], widths: Mapping[int, int]) -> list[int]:
-    """The last columns, as far as they are long texts."""
+    """The last columns, if they are long texts."""
     texts = list[int]()
     for number in reversed(widths):
         if titles[number] in _NARROWEST or (widths[number] <= _TEXT and titles[number] not in _TEXTS):
@@ -180,14 +186,14 @@ def _texts(titles: Sequence[str], widths: Mapping[int, int]) -> list[int]:
 
 
 def _shared(widths: dict[int, int], space: int) -> dict[int, int]:
-    """These widths, the widest made narrower until they fit."""
+    """These widths, with the widest ones reduced until they fit."""
     while sum(widths.values()) > space:
         widths[max(widths, key=widths.__getitem__)] -= 1
     return widths
 
 
 def space_left(columns: Sequence[str], rows: Sequence[Sequence[object]], least: int, most: int) -> int:
-    """Columns of a terminal that one more column of this table may take, from ``least`` to ``most``."""
+    """The width that one more column of this table may have, from ``least`` to ``most``."""
     width = terminal_width()
     if width is None:
         return most
@@ -201,7 +207,7 @@ def _filled(text: str, width: int) -> str:
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal that stdout is; None: it is none."""
+    """The width of the terminal on stdout; None if stdout is no terminal."""
     if not sys.stdout.isatty():
         return None
     try:
@@ -211,7 +217,7 @@ def terminal_width() -> int | None:
 
 
 def cells(text: str) -> int:
-    """Columns of a terminal that ``text`` takes: wide characters take two, combining ones none."""
+    """The width of ``text`` on a terminal: wide characters take two columns, combining ones none."""
     if text.isascii():
         return len(text)
     import unicodedata
@@ -222,7 +228,7 @@ def cells(text: str) -> int:
 
 
 def _cut(text: str, width: int) -> str:
-    """``text`` in at most ``width`` columns of a terminal; an ellipsis stands for what is left out."""
+    """``text`` in at most ``width`` columns of a terminal; an ellipsis replaces what is left out."""
     if cells(text) <= width:
         return text
     end = next((n for n in range(min(len(text), width), 0, -1) if cells(text[:n]) < width), 0)

@@ -1,9 +1,9 @@
-"""HTTP/1.1 to a supervisor, as much as a client command needs: one request for each connection.
+"""HTTP/1.1 to a supervisor, as far as client commands need it: one request on each connection.
 
 Not :mod:`http.client`: importing it takes as long as half of ``import click``, and every command would wait for that.
-What the server sends that is no HTTP/1.1 with a length or in chunks is a :class:`BrokenAnswer`, and so is an answer
-that ends before it is whole. On the network the server may be any: what it sends is bounded in size, and in time where
-the answer is a document.
+If the server sends anything but HTTP/1.1 with a length or in chunks, or if an answer ends early, that is a
+:class:`BrokenAnswer`. On the network the server may be hostile: what it sends is bounded in size and, if the answer is
+a document, in time.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _VERSION = b"HTTP/1."
 _LONGEST_LINE = 65_536
 _MOST_HEADERS = 200
 _INTERIM = (100, 102, 103)
-"""What a server or a proxy may send before the answer (RFC 9110, 15.2)."""
+"""Statuses that a server or a proxy may send before the answer (RFC 9110, 15.2)."""
 _MOST_INTERIM = 10
 _PIECE = 65_536
 _LARGEST_BODY = 512 << 20
-"""Bytes of a document: the answer about ten thousand jobs has some tens of MiB."""
+"""The most bytes of a document: the answer about ten thousand jobs has some tens of MiB."""
 _LONGEST_TEXT = 32 << 20
-"""Bytes of one line of a stream: an event has at most a job's data."""
+"""The most bytes of one line of a stream: an event has at most the data of one job."""
 _WHOLE = 10
-"""A document is whole within so many times the seconds in which something of it must arrive."""
+"""A document must be complete within this many times the seconds in which a part of it must arrive."""
 
 
 class Unreachable(Exception):
@@ -40,9 +40,9 @@ class Unreachable(Exception):
 
 
 class BrokenAnswer(Exception):
-    """The other end closed the connection before its answer was whole, or sent no HTTP/1.1.
+    """The other end closed the connection before its answer was complete, or sent no HTTP/1.1.
 
-    ``received``: a part of an answer, nothing at all, or something ``other``.
+    ``received``: a ``part`` of an answer, ``nothing``, or something ``other``.
     """
 
     def __init__(self, received: Received = "part") -> None:
@@ -55,7 +55,7 @@ class NoAnswer(Exception):
 
 
 class _Reader:
-    """What arrives on ``connection``, line by line or in pieces.
+    """Reads what arrives on ``connection``, line by line or in pieces.
 
     ``seconds``: the most between two pieces; None: no limit. ``whole``: the most until the end; None: no limit.
     """
@@ -78,13 +78,13 @@ class _Reader:
         return line[:-2].decode("latin-1")
 
     def piece(self, most: int) -> bytes:
-        """What has arrived, at most so many bytes of it."""
+        """What has arrived, at most ``most`` bytes of it."""
         if not self._buffer:
             self._buffer += self._received()
         return self._taken(most)
 
     def left(self) -> bytes:
-        """What has arrived and was not read."""
+        """What has arrived and was not read yet."""
         return bytes(self._buffer)
 
     def _taken(self, most: int) -> bytes:
@@ -180,7 +180,7 @@ class Answer:
 
 
 def _number(text: str, base: int) -> int:
-    """A number without sign, blank or underscore, which ``int`` would take."""
+    """A number without a sign, blank or underscore, which ``int`` would accept."""
     if not text.isalnum():
         raise ValueError
     return int(text, base)
@@ -188,7 +188,9 @@ def _number(text: str, base: int) -> int:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Around what is sent and read, and nothing else: errors of the program that takes the answer are its own."""
+    """Turns errors of sending and receiving into ours. The code that uses the answer is outside, so its errors are
+    unchanged.
+    """
     try:
         yield
     except TimeoutError:
@@ -209,10 +211,10 @@ class Transport:
         self, method: str, path: str, *, params: Mapping[str, object] | None = None, body: bytes | None = None,
         seconds: float | None = None, is_stream: bool = False,
     ) -> Iterator[Answer]:  # fmt: skip
-        """Send one request; the block has its answer. ``path`` is quoted already.
+        """Send one request; the block has its answer. ``path`` is already quoted.
 
-        ``seconds``: the most between two pieces of what the server sends; None: no limit. The answer is whole within
-        ten times as long, unless it ``is_stream``. Raises :class:`Unreachable`, :class:`NoAnswer` and
+        ``seconds``: the most between two pieces of what the server sends; None: no limit. The answer must be complete
+        within ten times as long, unless it ``is_stream``. Raises :class:`Unreachable`, :class:`NoAnswer` and
         :class:`BrokenAnswer`.
         """
         headers = {**self._headers, "Connection": "close"}

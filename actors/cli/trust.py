@@ -1,7 +1,7 @@
-"""Which supervisor is trusted: this user's, root's, or that of the only user who may write to its directory (D7).
+"""Which server on a Unix socket is trusted (D7).
 
-A request may carry the submitter's environment. So the server's user is checked before anything is sent, on the
-connection that carries the request.
+It must run as this user, as root, or as the only user who may write to the socket's directory. A request may contain
+the submitter's environment, so the server's user is checked before anything is sent, on the connection of the request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PATIENCE = struct.pack("ll", 5, 0)
 
 
 def socket_of(state_dir: Path) -> Path:
-    """Where the supervisor of ``state_dir`` listens. Raises :class:`Failed` where somebody else may have said so."""
+    """Where the supervisor of ``state_dir`` listens. Raises :class:`Failed` if another user may have written that."""
     pointer = state_dir / POINTER
     try:
         found, directory = pointer.lstat(), state_dir.stat()
@@ -34,7 +34,7 @@ def socket_of(state_dir: Path) -> Path:
 
 
 def check_server(uid: int, path: Path) -> None:
-    """Raises :class:`Failed` where the server on the socket at ``path``, which is ``uid``, is not to be trusted."""
+    """Raises :class:`Failed` if the server on the socket at ``path``, which runs as ``uid``, is not trusted."""
     if uid in (os.geteuid(), 0):
         return
     directory = path.parent.stat()

@@ -1,4 +1,4 @@
-"""``submit --wait``: until the jobs that were submitted have ended."""
+"""``submit --wait``: waits until the submitted jobs have ended."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 _FEW = 20
-"""Jobs that are read one by one; more are read as a list, in pages of :data:`_ROWS`."""
+"""Up to this many jobs are read one by one; more are read as a list, in pages of :data:`_ROWS`."""
 _ROWS = 1000
 
 
 def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each job by its id, once all have ended; what happens meanwhile goes to stderr.
+    """Wait until all jobs have ended, and return each by its id. Events meanwhile are printed to stderr.
 
-    The stream is opened first and the rows are read then: whatever ends in between is in one of the two.
+    The stream is opened first and the rows are read then: a job that ends in between is seen in one of the two.
     """
     from actors.cli.event_stream import Patience, events
     from actors.cli.event_text import describe
@@ -93,7 +93,7 @@ class _Waiting:
 
 
 def goes_on(submitted: list[dict[str, Any]]) -> str:
-    """What is printed after Ctrl-C: the jobs go on, and how to follow or end them."""
+    """The message after Ctrl-C: the jobs continue, and how to follow or cancel them."""
     if len(submitted) > 1:
         groups = {job["group"] for job in submitted}
         by = (

@@ -1,4 +1,4 @@
-"""Commands that follow what happens: watch, tree."""
+"""Commands that show changes as they happen: watch, tree."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a runtime offers to those who use it, by subject."""
+"""The operations of a runtime, by subject, for the command line, the HTTP API and embedding programs."""

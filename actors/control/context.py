@@ -1,4 +1,4 @@
-"""What every subject works with: the ledger, the providers, the clock."""
+"""What the operations of every subject use: the ledger, the providers, the clock."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Context:
 
     @property
     def capacities(self) -> dict[str, Capacity]:
-        """What each provider can run at once."""
+        """What each provider can run at the same time."""
         return capacities(self.providers)
 
     @property
     def for_decision(self) -> DecisionContext:
-        """What a query needs to say why an entry of the queue waits."""
+        """What a query needs in order to say why a queue entry waits."""
         policy = reserve_policy(self.ledger.queue, self.providers)
         return DecisionContext(self.ledger.limits, self.capacities, self.clock.now(), policy)
 
     def provider(self, name: str) -> GuardedProvider:
-        """The provider of this name. Raises :class:`Refused` where it is not configured."""
+        """The provider of this name. Raises :class:`Refused` if it is not configured."""
         found = self.providers.get(name)
         if found is None:
             guess = guess_of_configured(name[:80], self.providers, "providers")
@@ -45,7 +45,7 @@ class Context:
 
 
 class Subject:
-    """One subject of a runtime, such as its queue: what is offered with a :class:`Context`."""
+    """One subject of a runtime, such as its queue: operations that use a :class:`Context`."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

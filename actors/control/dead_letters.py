@@ -1,4 +1,4 @@
-"""Messages that were not handled, as plain data: dead letters, and the quarantine of those that crashed their actor."""
+"""Messages that were not handled, as plain data: dead letters, and quarantined messages that crashed their actor."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LONGEST = 200
 
 
 class DeadLetters:
-    """Messages that the actors of one ``registry`` did not handle; ``age`` is seconds since then."""
+    """Messages that the actors of one ``registry`` did not handle; ``age`` is in seconds."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     def undelivered(self) -> list[dict[str, Any]]:
-        """Messages that reached nobody, the oldest first."""
+        """Messages that reached no actor, the oldest first."""
         return [
             {**_message(letter.envelope, letter.actor, letter.at), "reason": letter.reason[: maxima.REASON]}
             for letter in self._registry.dead_letters
@@ -38,7 +38,9 @@ class DeadLetters:
         ]
 
     def replay(self, message_id: int) -> None:
-        """Send a quarantined message to its actor once more. Raises :class:`Refused`; then it stays."""
+        """Send a quarantined message to its actor once more. Raises :class:`Refused`; the message then stays in
+        quarantine.
+        """
         try:
             self._registry.quarantine.replay(message_id)
         except KeyError:
@@ -47,7 +49,7 @@ class DeadLetters:
             raise Refused(f"message {message_id} stays in quarantine: {error}", RefusalKind.UNAVAILABLE) from error
 
     def drop(self, message_id: int) -> None:
-        """Forget a quarantined message. Raises :class:`Refused` for one that is not there."""
+        """Delete a quarantined message. Raises :class:`Refused` if there is none of this id."""
         try:
             self._registry.quarantine.drop(message_id)
         except KeyError:

@@ -1,4 +1,4 @@
-"""Deliveries from providers: verified while they are read, taken once, applied, and then the job is read back."""
+"""Deliveries (webhooks received): each is verified while it is read, applied once, and then its job is asked about."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from logconf import bind_correlation_id, get_correlation_id, get_logger
 _logger = get_logger("actors.control.deliveries")
 
 MOST_KEPT = 1 << 20
-"""Bytes of a delivery that are kept and read; of a longer one only the signature is checked."""
+"""The most bytes of a delivery that are kept and parsed; of a longer one only the signature is checked."""
 
 _WARN_AGAIN = 60.0
-"""Seconds between two warnings that deliveries cannot be verified: anybody can cause one."""
+"""Seconds between two warnings that deliveries cannot be verified, because anybody can cause one."""
 
 
 @attrs.define
 class _Kept:
-    """The beginning of a body, and how long all of it is."""
+    """The beginning of a body, and the length of the whole body."""
 
     content: bytearray = attrs.field(factory=bytearray)
     size: int = 0
 
     def add(self, piece: bytes) -> None:
-        """Take the next bytes. Raises :class:`DeliveryNotRead` where they are more than is read of one delivery."""
+        """Add the next bytes. Raises :class:`DeliveryNotRead` if they exceed what is read of one delivery."""
         self.size += len(piece)
         if self.size > MOST_READ:
             raise DeliveryNotRead(DeliveryOutcome.TOO_LONG)
@@ -48,7 +48,7 @@ class _Kept:
 
 
 class Deliveries(Subject):
-    """Takes what providers deliver, once; ``tallies`` counts each by what was done, ``recheck`` asks the poller."""
+    """Takes the deliveries of providers, each once. ``tallies`` counts them by outcome; ``recheck`` asks the poller."""
 
     def __init__(self, context: Context, tallies: Tallies, recheck: Recheck) -> None:
         super().__init__(context)
@@ -64,11 +64,11 @@ class Deliveries(Subject):
         *,
         token: str | None = None,
     ) -> DeliveryOutcome:
-        """Take one delivery, once. ``headers`` have lower-case names; ``token``: of its address.
+        """Take one delivery, once. ``headers`` have lower-case names; ``token`` is the one in its URL.
 
-        ``body``: whole, or in pieces, of which no more is held than can be read. Whatever is not to be believed is
-        counted, and not logged. Raises :class:`Refused` for a provider that is not there or cannot verify one now,
-        and what the reading of ``body`` raises beside ``DeliveryNotRead``.
+        ``body``: the whole body, or an iterator of its pieces, of which at most :data:`MOST_KEPT` bytes are held. A
+        delivery that cannot be verified is counted and not logged. Raises :class:`Refused` for an unknown provider and
+        for one that cannot verify a delivery now, and whatever reading ``body`` raises except ``DeliveryNotRead``.
         """
         guarded = self._context.provider(provider)
         try:
@@ -102,8 +102,10 @@ class Deliveries(Subject):
     async def _verified(
         self, provider: GuardedProvider, headers: Mapping[str, str], body: AsyncIterable[bytes]
     ) -> DeliveryReport | DeliveryOutcome:
-        """The event, or why it is none. What fails is tried once more with secrets that may have been rotated; what is
-        no longer there to be tried again is left to the sender's next try.
+        """The event of a delivery, or the outcome by which it is counted instead.
+
+        If the verification fails, it is tried once more with secrets that may have been rotated. If the body is no
+        longer there to be verified again, the sender's next try is waited for.
         """
         secrets = await self._secrets(provider, fresh=False)
         now = self._context.clock.now()
@@ -139,7 +141,7 @@ class Deliveries(Subject):
 
 @attrs.define
 class _InOnePiece:
-    """A body that is there already; no generator, which would have to be closed where it is left early."""
+    """A complete body as an iterator. (A generator would have to be closed if it is left early.)"""
 
     body: bytes | None
 
@@ -155,7 +157,7 @@ class _InOnePiece:
 
 
 def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered: Delivered) -> None:
-    """One line for each delivery, under the correlation ID of its job where it has one."""
+    """Log one line for each delivery, under the correlation ID of its job if it has one."""
     claims = (
         event.observation.raw_status if isinstance(event, DeliveryEvent) and event.observation is not None else None
     )

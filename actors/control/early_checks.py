@@ -1,4 +1,4 @@
-"""Requests checked before their jobs are accepted, by the providers that can see what is wrong with them (E6)."""
+"""Checks of requests before their jobs are accepted, by the providers that can find faults in them (E6)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _logger = get_logger("actors.control")
 async def early_warnings(
     ledger: Ledger, providers: Mapping[str, GuardedProvider], new: Sequence[NewJob], *, check: bool
 ) -> dict[int, tuple[str, ...]]:
-    """What is wrong with requests that are accepted all the same, by their place in ``new``.
+    """Warnings about requests that are accepted all the same, by their index in ``new``.
 
-    Raises :class:`Refused` for the first that is surely wrong, unless ``check`` is false: then that is a warning, too.
-    What can never fit a provider that checks nothing else is always refused. A request whose job is there already,
-    under its key, is not judged anew.
+    Raises :class:`Refused` for the first request that certainly cannot run; if ``check`` is false, that is a warning
+    too. A request that can never fit its provider is always refused if the provider has no checks of its own. A request
+    whose job exists already, under its key, is not checked again.
     """
     faults: dict[int, tuple[RequestFault, ...]] = {}
     refused: dict[int, RequestFault] = {}

@@ -1,4 +1,4 @@
-"""The entry points that jobs may name, as the configuration has them."""
+"""The configured entry points, which jobs may name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class OfferedEntryPoint:
 
 
 class EntryPoints:
-    """The entry points of one runtime: ``configured`` has them by the provider that starts them and their own names."""
+    """The entry points of one runtime. ``configured``: by the provider that starts them, then by their own names."""
 
     def __init__(self, configured: Mapping[str, Mapping[str, EntryPoint]]) -> None:
         self._configured = configured

@@ -1,20 +1,21 @@
-"""Reading events as they are written, and saying what can no longer be read.
+"""Reading events as they are written, and reporting which ones can no longer be read.
 
 Rows are the truth. The newest events are also kept as they were published, in one list that all readers share
-(:class:`RecentEvents`), so that an event costs no query however many read it. A reader has no queue but a place: the
-number of the last event that it looked at. It takes what comes after its place, from that list where the list reaches
-back so far without a gap, else from rows. A reader that resumes begins with rows: the list may still hold events that
-were removed since, and the reader got a gap for those.
+(:class:`RecentEvents`), so that an event costs no query, however many readers there are. A reader has no queue, only a
+place: the number of the last event that it looked at. It takes the events after its place from that list if the list
+reaches back to it without a gap, else from rows. A reader that resumes begins with rows: the list may still have events
+that were removed since, for which the reader got a gap.
 
 Between two looks a reader waits for a wake, which its filter on the bus leaves for each event that it wants. The wake
-is one slot of a channel and there before the reader looks, so none is lost: an event that comes while it reads leaves a
-wake behind, and one wake too many costs a look.
+is one slot of a channel, which exists before the reader looks, so no event is missed: an event that comes while the
+reader looks leaves a wake, and an unnecessary wake costs one look.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import Unpack
 
 import trio
@@ -32,14 +33,14 @@ _EVENT_PAGE = 500
 
 
 class RecentEvents:
-    """The newest events as they were published, without a gap among them."""
+    """The newest events as they were published, without a gap between them."""
 
     def __init__(self, most: int = _EVENT_PAGE) -> None:
         self._most = most
         self._kept: list[Event] = []
 
     def keep(self, event: Event) -> None:
-        """Take an event that was committed; one that was seen already is passed over."""
+        """Add an event that was committed; one that was added before is ignored."""
         if self._kept and event.seq <= self._kept[-1].seq:
             return
         if self._kept and event.seq != self._kept[-1].seq + 1:
@@ -50,86 +51,46 @@ class RecentEvents:
 
     @property
     def newest(self) -> int:
-        """The number of the newest event; 0 where there is none."""
+        """The number of the newest event; 0 if there is none."""
         return self._kept[-1].seq if self._kept else 0
 
     def after(self, seq: int) -> list[Event] | None:
-        """All that came after number ``seq``; None where that can only be read from rows."""
+        """All events after number ``seq``; None if they can only be read from rows."""
         if not self._kept or seq < self._kept[0].seq - 1 or seq > self._kept[-1].seq:
             return None
         return self._kept[seq - self._kept[0].seq + 1 :]
 
 
 class EventReader:
-    """Reads the events of one runtime. ``counted``: entered by each reader, so that they can be counted."""
+    """Reads the events of one runtime. ``counted``: a context that each reader enters, so that readers can be
+    counted.
+    """
 
     def __init__(
         self, ledger: Ledger, bus: Bus, counted: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> None:
-        self._counted = counted
+        self.counted = counted
+        self.bus = bus
+        self.recent = RecentEvents()
         self._ledger = ledger
-        self._bus = bus
-        self._recent = RecentEvents()
         bus.subscribe(Event, where=self._keep)  # before any reader, whose wake must find the event kept
 
     def _keep(self, event: Event) -> bool:
-        self._recent.keep(event)
+        self.recent.keep(event)
         return False
 
-    @asynccontextmanager
-    async def events(
-        self, *, after: int | None = None, **filters: Unpack[EventFilters]
-    ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Events after number ``after`` (None: from now on), each once, in order, until left."""
-        is_wanted = _filter(filters)
-        send, receive = trio.open_memory_channel[None](1)
+    def events(self, *, after: int | None = None, **filters: Unpack[EventFilters]) -> Events:
+        """Events after number ``after`` (None: from now on), each once, in order, until the iteration is left."""
+        return Events(self, after, filters)
 
-        def wake(event: Event) -> bool:
-            if is_wanted(event):
-                with suppress(trio.WouldBlock):  # it has a wake already
-                    send.send_nowait(None)
-            return False
-
-        async with send, receive:  # closed after the subscription has ended: an event may come at any checkpoint
-            with self._counted(), self._bus.subscribe(Event, where=wake):
-                start = after if after is not None else await self._ledger.read(event_rows.last)
-                stream = self._read_events(start, after is not None, filters, is_wanted, receive)
-                try:
-                    yield stream
-                finally:
-                    await stream.aclose()
-
-    async def _read_events(
-        self,
-        seq: int,
-        from_rows: bool,
-        filters: EventFilters,
-        is_wanted: Callable[[Event], bool],
-        wake: trio.MemoryReceiveChannel[None],
-    ) -> AsyncGenerator[Event, None]:
-        while True:
-            recent = None if from_rows else self._recent.after(seq)
-            if recent is not None:
-                for event in recent:
-                    seq = event.seq
-                    if is_wanted(event):
-                        yield event
-                page_is_last = self._recent.after(seq) == []
-            else:
-                published = self._recent.newest
-                page = await self.past_events(after=seq, **filters)
-                for event in page:
-                    seq = event.seq
-                    yield event
-                if page_is_last := page.next is None:
-                    from_rows, seq = False, max(seq, published)  # what was published before was in a row, or removed
-            if page_is_last:
-                await wake.receive()
+    async def last(self) -> int:
+        """The number of the newest event in the rows."""
+        return await self._ledger.read(event_rows.last)
 
     async def past_events(
         self, *, after: int = 0, limit: int = _EVENT_PAGE, **filters: Unpack[EventFilters]
     ) -> Page[Event]:
-        """Events that are there already, in order."""
+        """Events that exist already, in order."""
 
         def query(connection: Connection) -> Page[Event]:
             found, more = event_rows.page(connection, after, limit=limit, **filters)
@@ -138,7 +99,7 @@ class EventReader:
         return await self._ledger.read(query)
 
     async def gap(self, after: int) -> Gap | None:
-        """What a reader who saw everything up to number ``after`` can no longer get; None: nothing is missing."""
+        """The events that can no longer be read after number ``after``; None: none is missing."""
 
         def query(connection: Connection) -> Gap | None:
             last = event_rows.written(connection)
@@ -150,11 +111,100 @@ class EventReader:
         return await self._ledger.read(query)
 
     async def place_to_begin(self, after: int | None) -> tuple[int, Gap | None]:
-        """After which number a reader goes on that saw everything up to ``after`` (None: up to now), and its gap."""
+        """The number after which a reader continues that has read everything up to ``after`` (None: up to now), and
+        its gap.
+        """
         gap = await self.gap(LARGEST_SEQ if after is None else after)
         if after is None:
             return (LARGEST_SEQ if gap is None else gap.resume), None
         return (after if gap is None else gap.resume), gap
+
+
+class Events:
+    """One reader's events: ``async with reader.events() as events: async for event in events``.
+
+    They begin where the block is entered and end where it is left. ``async for event in reader.events()`` does without
+    the block: then they begin with the loop, and end when nobody has this object any more.
+    """
+
+    def __init__(self, reader: EventReader, after: int | None, filters: EventFilters) -> None:
+        self._held = ExitStack()
+        self._reader = reader
+        self._filters = filters
+        self._is_read = False  # nothing more is there before the next wake
+        self._ready: deque[Event] = deque()
+        self._is_wanted = _filter(filters)
+        self._after = after
+        self._seq = 0
+        self._from_rows = after is not None
+        self._wakes: trio.MemoryReceiveChannel[None] | None = None
+
+    async def __aenter__(self) -> Events:
+        await self._begin()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self.close()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End; whoever waits for an event waits no more."""
+        self._held.close()
+        self._ready.clear()
+        self._is_read = True
+
+    def __aiter__(self) -> Events:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._wakes is None:
+            await self._begin()
+        assert self._wakes is not None
+        while not self._ready:
+            try:
+                if self._is_read:
+                    await self._wakes.receive()
+                    self._is_read = False
+                await self._look()
+            except trio.ClosedResourceError:
+                raise StopAsyncIteration from None
+        return self._ready.popleft()
+
+    async def _begin(self) -> None:
+        send, wakes = trio.open_memory_channel[None](1)
+        is_wanted = self._is_wanted
+
+        def wake(event: Event) -> bool:
+            if is_wanted(event):
+                with suppress(trio.WouldBlock):  # it has a wake already
+                    send.send_nowait(None)
+            return False
+
+        with ExitStack() as held:  # in this order: an event may come until the subscription has ended
+            held.callback(wakes.close)
+            held.callback(send.close)
+            held.enter_context(self._reader.counted())
+            held.enter_context(self._reader.bus.subscribe(Event, where=wake))
+            self._seq = self._after if self._after is not None else await self._reader.last()
+            self._held, self._wakes = held.pop_all(), wakes
+
+    async def _look(self) -> None:
+        """Take what is there, from the list of recent events or a page of rows."""
+        recent = None if self._from_rows else self._reader.recent.after(self._seq)
+        if recent is not None:
+            self._ready.extend(filter(self._is_wanted, recent))
+            self._seq, self._is_read = (recent[-1].seq if recent else self._seq), True
+            return
+        published = self._reader.recent.newest
+        page = await self._reader.past_events(after=self._seq, **self._filters)
+        self._ready.extend(page)
+        if page:
+            self._seq = page[-1].seq
+        if page.next is None:  # what was published before was in a row, or removed
+            self._from_rows, self._seq, self._is_read = False, max(self._seq, published), True
 
 
 def _filter(filters: EventFilters) -> Callable[[Event], bool]:

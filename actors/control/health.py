@@ -1,4 +1,4 @@
-"""Whether a runtime does its work, and why not."""
+"""Whether a runtime works, and if not, why."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from actors.store import holds, jobs, restored
 
 @attrs.frozen
 class Health:
-    """Whether the runtime does its work. ``status``: ``ok``, or ``degraded``: it works, and somebody should look.
+    """Whether the runtime works. ``status``: ``ok``, or ``degraded``: it works, but a person should look at it.
 
-    ``reasons``: why it is degraded. ``notes``: what is no fault and worth knowing. ``started_at``: when it was
+    ``reasons``: why it is degraded. ``notes``: what is worth knowing, but is no fault. ``started_at``: when it became
     ready.
     """
 
@@ -31,7 +31,7 @@ class Health:
 
 @attrs.define(eq=False)
 class HealthCheck:
-    """Asks store, tree, providers and targets how they are. ``more``: reasons that the actors give themselves."""
+    """Checks store, tree, providers and targets. ``more``: further reasons, which the actors report themselves."""
 
     _context: Context
     _tree: Tree
@@ -51,7 +51,7 @@ class HealthCheck:
         return self._context.clock.steady() - self._ready
 
     async def check(self) -> Health:
-        """Whether all is well now. Raises :class:`~actors.store.errors.StoreError`."""
+        """The health of the runtime now. Raises :class:`~actors.store.errors.StoreError`."""
         ledger = self._context.ledger
         reasons = [*ledger.store.reasons, *self._tree.unhealthy(), *self._providers.unhealthy(), *self._more()]
         reasons += await self._notifications.unhealthy()

@@ -1,4 +1,4 @@
-"""What people and programs ask about jobs: submitting, looking, waiting, changing, removing."""
+"""Operations on jobs: submit, show, wait, change, remove."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST_OWNERS = 2_000
 
 
 class Jobs(Submitting):
-    """The jobs of one runtime; ended ones are kept for ``retention_days``, 0: for ever."""
+    """The jobs of one runtime. Ended jobs are kept for ``retention_days``; 0: for ever."""
 
     def __init__(self, context: Context, event_reader: EventReader, retention_days: float = 0) -> None:
         super().__init__(context)
@@ -44,9 +44,9 @@ class Jobs(Submitting):
     # Submitting again.
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
-        """A new job with ``retry_of``: what an ended one asked for, as a new request of ``submitter`` (B14, D1).
+        """Submit an ended job again, as a new job with ``retry_of`` and the same correlation ID.
 
-        It gets the same correlation ID.
+        It is a new request of ``submitter``, with the fields that ``submitter`` may set (B14, D1).
         """
         return (await self.submit_again(job_id, submitter=submitter))[0].job
 
@@ -59,11 +59,11 @@ class Jobs(Submitting):
         check: bool = True,
         changes: Mapping[str, Any] | None = None,
     ) -> list[Accepted]:
-        """:meth:`retry`, with what was found wrong with the request; ``check``: as in :meth:`submit_many`.
+        """Like :meth:`retry`, but also returns warnings about the request; ``check``: as in :meth:`submit_many`.
 
-        ``with_dependants``: also all that were cancelled because of that job (E3); the job itself is the first. Over
-        the network only those of ``submitter``: nobody's job becomes another's by the way. ``changes``: what the job
-        itself has instead (:mod:`actors.job_requests.changes`).
+        ``with_dependants``: also submit again all jobs that were cancelled because of this one (E3); this job's
+        successor comes first. Over the network these are only jobs of ``submitter``, so that no job gets another owner.
+        ``changes``: what this job's successor has instead (:mod:`actors.job_requests.changes`).
         """
         job = await self.row((await self.named(job_id)).job.job_id)
         owner = submitter.user_id if submitter.source in NETWORK else None
@@ -78,22 +78,23 @@ class Jobs(Submitting):
         check: bool = True,
         changes: Mapping[str, Any] | None = None,
     ) -> list[Accepted]:
-        """:meth:`retry` of all of ``jobs`` in one submission, or of none of them; ``changes``: of the first."""
+        """:meth:`retry` all of ``jobs`` in one submission, or none of them; ``changes``: those of the first one."""
         new = [self.again(one, submitter, changes if one is jobs[0] else None) async for one in InTurns(jobs)]
         return await self._accept(new, check=check)
 
     # Changing.
 
     async def cancel(self, job_id: str, *, by: str | None = None, level: str = "admin") -> Job:
-        """End a job: one that waits at once, one that runs by asking its provider until it ends (B14).
+        """Cancel a job: a waiting one at once, a running one by asking its provider repeatedly until it ends (B14).
 
-        ``level``: of who cancels. An approval request that it may not decide is closed as decided by nobody.
+        ``level``: the level of the caller. If it is too low to decide the job's approval request, the request is closed
+        without a decision.
         """
         found = await self._ledger.read(queries.resolve, job_id)
         return await self._ledger.write(approvals.cancel, found, by=by, level=level)
 
     async def settle(self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str) -> Job:
-        """Decide by hand what became of an uncertain job: ``ran`` (with its handle), ``not_run``, ``failed`` (B13)."""
+        """Record how an uncertain job ended: ``ran`` (with its handle), ``not_run`` or ``failed`` (B13)."""
         if verdict not in ("ran", "not_run", "failed"):
             raise Refused(f"a verdict is ran, not_run or failed, not {verdict!r}", RefusalKind.INVALID, "verdict")
         view = await self.get((await self.named(job_id)).job.job_id)
@@ -111,7 +112,7 @@ class Jobs(Submitting):
         ).job
 
     async def prioritise(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
-        """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
+        """Override a waiting job's priority (0 to 50), or remove the override (B9)."""
         found = await self._ledger.read(queries.resolve, job_id)
         await self._ledger.write(approvals.prioritise, found, override, by=by)
         return await self.get(found)
@@ -119,11 +120,11 @@ class Jobs(Submitting):
     async def prune(
         self, *, dry_run: bool = False, yes: bool = False, after: str | None = None, seconds: float | None = None
     ) -> PruneResult:
-        """Remove now the jobs that were kept long enough (C6); ``dry_run``: only say how many would go.
+        """Remove the jobs now that are older than the retention (C6); ``dry_run``: only count them.
 
-        ``yes``: even where a hold keeps them because the clock may be wrong, which ends by this; else that is
-        :class:`Refused`. ``seconds``: stop after about that long; ``next`` of the result is then ``after`` of the call
-        that goes on.
+        ``yes``: also if pruning is on hold because the clock may be wrong, and end the hold; without it, that raises
+        :class:`Refused`. ``seconds``: stop after about this time; ``next`` of the result is then ``after`` of the next
+        call.
         """
         before = kept_since(self._context.clock.now(), self._retention_days)
         if dry_run:
@@ -142,7 +143,8 @@ class Jobs(Submitting):
     async def named(self, text: str, viewer: Viewer = EVERYTHING, *, newest: bool = False) -> Named:
         """The job that ``text`` means to ``viewer``: by its id, its name, or the beginning or end of its id (E1).
 
-        ``newest``: of several of one name the newest. Raises :class:`Refused` for none, and for more than one.
+        ``newest``: if several jobs have the name, the newest. Raises :class:`Refused` if there is none, or more than
+        one.
         """
         known = self._owners.get(text)
         if known is not None and viewer.sees(known.user_id):
@@ -156,7 +158,7 @@ class Jobs(Submitting):
         return named
 
     async def get(self, text: str) -> JobView:
-        """The job that ``text`` means; of several of one name the newest."""
+        """The job that ``text`` means; if several jobs have the name, the newest."""
         return await self._ledger.read(queries.view, text, self._context.for_decision)
 
     async def page(
@@ -169,16 +171,17 @@ class Jobs(Submitting):
         caller: str = "",
         **filters: Unpack[JobFilters],
     ) -> Page[JobView]:
-        """A page of jobs in ``order``: at most ``limit`` (1,000 at most) and 8 MiB of them, and always one.
+        """A page of jobs in ``order``: at most ``limit`` (at most 1,000) jobs and 8 MiB, but always one job if there is
+        one.
 
-        ``before``: only jobs older than this one. ``cursor``: ``next`` of the page before, which was asked for with the
-        same filters by the same ``caller``; raises :class:`Refused` for another one.
+        ``before``: only jobs older than this one. ``cursor``: ``next`` of the page before, requested with the same
+        filters by the same ``caller``; any other cursor raises :class:`Refused`.
         """
         request = PageRequest(limit, cursor, caller)
         return await self._ledger.read(listing.jobs_page, request, before, filters, self._context.for_decision, order)
 
     async def wait(self, job_id: str) -> Job:
-        """The job once it has reached an end. Raises :class:`Refused` where it is removed."""
+        """Wait until a job has ended and return it. Raises :class:`Refused` if it is removed."""
         found = (await self.named(job_id, newest=True)).job.job_id
         async with self._event_reader.events(job_id=found) as changes:
             job = await self.row(found)
@@ -188,7 +191,7 @@ class Jobs(Submitting):
         return job
 
     async def row(self, job_id: str) -> Job:
-        """The job itself, by its whole id, without what is known around it. Raises :class:`Refused`: it was removed."""
+        """The job's own row, by its whole id. Raises :class:`Refused` if it was removed."""
         job = await self._ledger.read(job_rows.get, job_id)
         if job is None:
             raise Refused(f"job {job_id} was removed", RefusalKind.NOT_FOUND)

@@ -1,4 +1,4 @@
-"""Where to begin in a job's output: with its last lines, or with what came since some time."""
+"""Where to begin in a job's output: at its last lines, or with what was written since a time."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from actors.providers.guard import Failure
 from actors.providers.log_notices import LogNotice
 
 MOST_BYTES = 8 << 20
-"""Of the last lines of an output that can only be read from its beginning: they are held in memory."""
+"""The most bytes of last lines, if an output can only be read from its beginning, because they are held in memory."""
 
 
 @attrs.frozen
 class Beginning:
-    """Output to show first, and the cursor to go on from. ``nothing``: there is no such output, and none will come."""
+    """Output to show first, and the cursor to continue from. ``nothing``: there is no such output, and none will
+    come.
+    """
 
     head: bytes = b""
     cursor: str | None = None
@@ -39,10 +41,11 @@ async def beginning(
     lines: int | None,
     since: datetime | None,
 ) -> Beginning:
-    """Where the last ``lines`` lines of the output of ``view``'s job begin, what came ``since`` then, or the later.
+    """Where the last ``lines`` lines of the job's output begin, or what was written ``since`` a time; of both, the
+    later.
 
-    Of the attempt in which ``place`` is. ``read``: reads all of it, for providers that cannot seek. Raises
-    :class:`Refused` where it is not known when output came.
+    Applies to the attempt of ``place``. ``read`` reads the whole output, for providers that cannot seek. Raises
+    :class:`Refused` if it is not known when output was written.
     """
     job, submission = view.job, place.submission
     if submission is None or submission.handle is None:
@@ -71,10 +74,9 @@ async def beginning(
 
 
 async def first_lines(head: bytes, pieces: AsyncIterator[Piece], lines: int | None) -> AsyncGenerator[bytes, None]:
-    """``head`` and then ``pieces``, of both together the first ``lines`` lines (None: all); notices do not count.
+    """The first ``lines`` lines (None: all) of ``head`` followed by ``pieces``; notices do not count.
 
-    A job goes on writing while its last lines are read: what came after them is left out. ``pieces`` is the caller's
-    to close.
+    A job continues to write while its last lines are read; later lines are left out. The caller closes ``pieces``.
     """
     left = 0 if lines is None else lines - head.count(b"\n")
     if head:
@@ -94,7 +96,7 @@ async def first_lines(head: bytes, pieces: AsyncIterator[Piece], lines: int | No
 
 
 async def _last_lines(read: Callable[[], AsyncIterator[Piece]], lines: int) -> Beginning:
-    """The last lines of an output that is read from its beginning: at most :data:`MOST_BYTES` of them."""
+    """The last lines of an output that is read from its beginning: at most :data:`MOST_BYTES`."""
     kept: deque[bytes] = deque()
     size, cursor = 0, None
     async with aclosing(cast("AsyncGenerator[Piece, None]", read())) as pieces:
@@ -108,7 +110,7 @@ async def _last_lines(read: Callable[[], AsyncIterator[Piece]], lines: int) -> B
 
 
 def _tail(text: bytes, lines: int) -> bytes:
-    """The last ``lines`` lines of ``text``, of which the last may have no end."""
+    """The last ``lines`` lines of ``text``; the very last one may lack its end."""
     if lines == 0:
         return b""
     place = len(text) - text.endswith(b"\n")

@@ -1,4 +1,4 @@
-"""A job's output as it comes, from its provider's own stream."""
+"""A job's output as it is written, from its provider's own stream."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from actors.providers.guard import Failure, GuardedProvider
 Piece = tuple[bytes, str]
 
 _AHEAD = 16
-"""Chunks that are read before somebody takes them; then the provider waits."""
+"""The most chunks that are read ahead of the reader; then the provider waits."""
 
 
 @asynccontextmanager
 async def streamed(
     provider: GuardedProvider, submission: Submission, cursor: str | None
 ) -> AsyncIterator[trio.MemoryReceiveChannel[LogChunk]]:
-    """Chunks of the provider's stream until the job ends; leaving the block raises why it could not go on."""
+    """Chunks of the provider's stream until the job ends. If the stream fails, leaving the block raises the reason."""
     assert submission.handle is not None
     key, handle = submission.key, submission.handle
     failure: Failure | None = None
@@ -42,7 +42,7 @@ async def streamed(
 
 
 def unreadable(failure: Failure) -> Refused:
-    """Why a job's output cannot be read: the cursor is wrong (nothing else that is asked can be), or it is down."""
+    """The refusal if a job's output cannot be read: the cursor is invalid, or the provider does not answer."""
     if failure.kind is FailureKind.INVALID:
         return Refused(f"cursor: {failure.message}", RefusalKind.INVALID, "cursor")
     return Refused(failure.message, RefusalKind.UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""Where a reader is in a job's output: in which attempt, and where in what that one wrote."""
+"""The place of a reader in a job's output: in which attempt, and where in the output of that attempt."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from actors.store import submissions
 
 _OF_LATER_ATTEMPT = re.compile(r"([1-9][0-9]{0,5}):(.*)", re.ASCII | re.DOTALL)
 _MOST = 1_000
-"""Attempts of one job that are looked through, the newest."""
+"""The most attempts of one job that are looked at, newest first."""
 
 
 @attrs.define
 class LogPlace:
-    """A place in the output of one job, and how it goes on from one attempt to the next.
+    """A place in the output of one job, which moves from one attempt to the next.
 
-    ``only``: the one attempt that is read. ``attempt``: in which a reading goes on; None: the newest that has output.
-    ``cursor``: the provider's own, None: the beginning. ``submission``: of the attempt; None: nothing was handed over
-    yet. ``is_read``: all output of this attempt was read.
+    ``only``: the one attempt that is read. ``attempt``: the attempt in which reading continues; None: the newest that
+    has output. ``cursor``: the provider's own; None: the beginning. ``submission``: that of the attempt; None: no
+    provider has the job yet. ``is_read``: all output of this attempt was read.
     """
 
     only: int | None
@@ -40,7 +40,9 @@ class LogPlace:
 
     @classmethod
     def of(cls, cursor: str | None, only: int | None) -> Self:
-        """The place that ``cursor`` (of :meth:`at`) names. Raises :class:`Refused` for one of another attempt."""
+        """The place for a ``cursor`` made by :meth:`at`. Raises :class:`Refused` if it belongs to another attempt
+        than ``only``.
+        """
         if cursor is None:
             return cls(only, only, None)
         found = _OF_LATER_ATTEMPT.fullmatch(cursor)
@@ -50,16 +52,19 @@ class LogPlace:
         return cls(only, attempt, own or None)
 
     def at(self, cursor: str) -> str:
-        """The reading has come to ``cursor``; it as readers get it. That of a first attempt is the provider's own."""
+        """Note that the reading has come to ``cursor``, and return the cursor for readers.
+
+        For a first attempt that is the provider's own cursor.
+        """
         self.cursor = cursor or None
         assert self.submission is not None
         attempt = attempt_of(self.submission.key)
         return cursor if attempt == 1 else f"{attempt}:{cursor}"
 
     async def look(self, context: Context, jobs: Jobs, job_id: str) -> JobView:
-        """Read the rows: an attempt that is over in them has written all of its output.
+        """Read the rows of the job; an attempt that has ended in them has written all of its output.
 
-        Raises :class:`Refused` where there is no such attempt.
+        Raises :class:`Refused` if there is no such attempt.
         """
         self.view = view = await jobs.get(job_id)
         newest = view.submission
@@ -73,7 +78,7 @@ class LogPlace:
         return view
 
     def _choose(self, handed: list[Submission]) -> None:
-        """The attempt to read, and the one after it, among those that a provider had; the newest is the last."""
+        """Choose the attempt to read, and the one after it, among the attempts that a provider had, the newest last."""
         if self.submission is not None:
             self.attempt = attempt_of(self.submission.key)
         elif self.attempt is None and handed:
@@ -94,14 +99,14 @@ class LogPlace:
 
     @property
     def is_over(self) -> bool:
-        """Whether no more output will come after what there is of this attempt."""
+        """Whether no more output will be written after this attempt's present output."""
         assert self.view is not None
         if self.only is not None and self.submission is not None:
             return self.submission.state is SubmissionState.CLOSED
         return self.view.job.is_terminal and self._following is None
 
     def go_on(self) -> LogNotice | None:
-        """Go on to the next attempt, where there is one: the line that says so."""
+        """Move to the next attempt, if there is one, and return the notice that says so."""
         if self._following is None:
             return None
         ended, self.submission, self._following = self.submission, self._following, None

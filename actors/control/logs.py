@@ -1,4 +1,4 @@
-"""A job's output: as far as it is written, or until the job ends; of all its attempts from one on, or of one."""
+"""A job's output, as far as it is written or until the job ends: of one attempt, or of all from one attempt on."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from actors.providers.guard import Failure, GuardedProvider
 from actors.store import submissions
 
 _LOOK_SECONDS = 0.5
-"""Between two looks at a job that has not ended, where its provider does not stream."""
+"""Seconds between two looks at a job that has not ended, if its provider does not stream."""
 
 Recheck = Callable[[str, str], object]
-"""Has a provider asked about one job now: by the provider's name and the submission's key."""
+"""Asks a provider about one job now; called with the provider's name and the submission's key."""
 
 
 class LogReader:
-    """Reads the output of jobs at their providers; ``recheck``: where a poller runs, its request to look again."""
+    """Reads the output of jobs from their providers. ``recheck``: asks the poller to look at a job again, if one
+    runs.
+    """
 
     def __init__(self, context: Context, jobs: Jobs, recheck: Recheck = lambda _provider, _key: None) -> None:
         self._context = context
@@ -39,11 +41,12 @@ class LogReader:
     async def read(
         self, job_id: str, cursor: str | None = None, *, follow: bool = False, attempt: int | None = None
     ) -> AsyncIterator[Piece]:
-        """A job's output as (bytes, cursor to go on from); with ``follow`` until the job ends.
+        """A job's output as pairs of bytes and the cursor after them; with ``follow`` until the job ends.
 
-        It begins at ``cursor`` (None: with the newest attempt that has output) and goes on to later attempts;
-        ``attempt``: the output of this one alone. A line of ours in the middle of it, such as that the output became
-        shorter or that another attempt begins, is a :class:`~actors.providers.log_notices.LogNotice`.
+        It begins at ``cursor`` (None: at the newest attempt that has output) and continues with later attempts;
+        ``attempt``: only the output of this one. A line of ours in the middle of it, such as that the output became
+        shorter or that another attempt begins, is a :class:`~actors.providers.log_notices.LogNotice`. Raises
+        :class:`Refused`.
         """
         place = LogPlace.of(cursor, attempt)
         while True:
@@ -58,10 +61,10 @@ class LogReader:
     async def beginning(
         self, job_id: str, lines: int | None = None, since: datetime | None = None, *, attempt: int | None = None
     ) -> Beginning:
-        """Where the last ``lines`` lines begin, what came ``since`` then, or the later of both.
+        """Where the last ``lines`` lines begin, or what was written ``since`` a time; of both, the later.
 
-        Of the newest attempt that has output, or of ``attempt``. Raises :class:`Refused` where it is not known when
-        output came.
+        Applies to ``attempt``, or to the newest attempt that has output. Raises :class:`Refused` if it is not known
+        when output was written.
         """
         place = LogPlace.of(None, attempt)
         view = await self._look(place, job_id)
@@ -72,7 +75,7 @@ class LogReader:
     async def follow(
         self, job_id: str, cursor: str | None = None, *, attempt: int | None = None
     ) -> AsyncIterator[AsyncIterator[Piece]]:
-        """:meth:`read` until the job ends, as its output comes where the provider has a stream of it."""
+        """:meth:`read` until the job ends, with output as soon as it is written if the provider has a stream of it."""
         async with self._followed(job_id, LogPlace.of(cursor, attempt)) as pieces:
             yield pieces
 
@@ -100,14 +103,16 @@ class LogReader:
         return await place.look(self._context, self._jobs, job_id)
 
     def _stream_of(self, place: LogPlace, view: JobView) -> tuple[GuardedProvider, Submission] | None:
-        """The provider and the attempt whose output it streams; None: it is read by asking, or was read."""
+        """The provider and the attempt to stream from; None if output is not streamed, or was read already."""
         provider, submission = self._context.providers.get(view.job.provider), place.submission
         if provider is None or not provider.capabilities.streams_logs or submission is None or place.is_read:
             return None
         return (provider, submission) if submission.state is SubmissionState.HANDED else None
 
     async def _pieces(self, place: LogPlace, view: JobView) -> list[Piece]:
-        """What there is of the attempt's output beyond the place; else that another attempt follows; else nothing."""
+        """The attempt's output after the place; if there is none, the notice that another attempt follows; else
+        nothing.
+        """
         pieces = [(chunk.data, place.at(chunk.cursor)) for chunk in await self._chunks(place, view)]
         if not pieces and (note := place.go_on()) is not None:
             pieces = [(note, place.at(""))]
@@ -126,7 +131,7 @@ class LogReader:
         return chunks
 
     async def _ended(self, view: JobView, submission: Submission) -> None:
-        """Wait until an attempt has ended in the rows, too: its provider knows it already."""
+        """Wait until an attempt has ended in the rows too, as its provider knows already."""
         self._recheck(view.job.provider, submission.key)
         while True:
             row = await self._context.ledger.read(submissions.by_key, submission.key)

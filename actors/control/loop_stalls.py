@@ -1,4 +1,4 @@
-"""Times in which the event loop did not turn, as the watchdog's thread saw them: counted, and shown by health."""
+"""Times when the event loop was blocked, as the watchdog's thread saw them. They are counted and shown by health."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from actors.metrics import Tallies
 from supervision.watchdog import Stall, log_stall
 
 SHOWN_SECONDS = 600.0
-"""How long health shows a stall: long enough for a monitor that looks every few minutes."""
+"""How long health shows a stall, in seconds: long enough for a monitor that looks every few minutes."""
 
 
 class LoopStalls:
-    """Notes each stall. ``listeners`` are called with its text, in the watchdog's thread."""
+    """Records stalls. ``listeners`` are called with the text of each, in the watchdog's thread."""
 
     def __init__(self, tallies: Tallies) -> None:
         self.listeners: list[Callable[[str], object]] = []
@@ -21,7 +21,7 @@ class LoopStalls:
         self._last: tuple[float, str] | None = None
 
     def note(self, stall: Stall) -> None:
-        """Log ``stall``, count it and pass it on. Called in the watchdog's thread."""
+        """Log ``stall``, count it, and call the listeners. Called in the watchdog's thread."""
         log_stall(stall)
         self._tallies.loop_stalls += 1
         by = f" ({stall.child} was running)" if stall.child else ""

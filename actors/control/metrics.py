@@ -1,4 +1,4 @@
-"""The state of a runtime as Prometheus reads it: rows are counted in a reader's thread, the rest is in memory."""
+"""The state of a runtime for Prometheus: rows are counted in a reader's thread, the rest is in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.metrics import Tallies
 
 
 class Metrics:
-    """Gathers the state when it is asked for. ``tallies``: what is counted while the runtime runs."""
+    """Collects the state at each request. ``tallies``: what is counted while the runtime runs."""
 
     def __init__(self, context: Context, registry: Registry, tree: Tree, health: HealthCheck, tallies: Tallies) -> None:
         self._context = context

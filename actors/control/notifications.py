@@ -1,4 +1,4 @@
-"""What people and programs ask about notifications: what became of them, the targets, enabling one again."""
+"""Operations on notifications: list them and their targets, enable a target again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.ledger.page_request import PageRequest
 
 
 class Notifications(Subject):
-    """The outbox of one runtime."""
+    """The outbox of one runtime: the notifications that it sends."""
 
     async def page(
         self,
@@ -22,16 +22,18 @@ class Notifications(Subject):
         cursor: str | None = None,
         caller: str = "",
     ) -> Page[Notification]:
-        """A page of notifications, newest first, as :meth:`Jobs.page` has it."""
+        """A page of notifications, newest first, like :meth:`Jobs.page`."""
         request = PageRequest(limit, cursor, caller)
         return await self._ledger.read(verbs.page, request, target, state)
 
     async def targets(self) -> list[TargetView]:
-        """The configured targets, and others for which something waits, by name."""
+        """The configured targets, and others for which notifications wait, by name."""
         return await self._ledger.read(verbs.targets, self._ledger.outbox.options)
 
     async def enable(self, name: str, *, by: str) -> None:
-        """Send to a disabled target again, at once what waits for it. Raises :class:`Refused` for an unknown one."""
+        """Send to a disabled target again, beginning with what waits for it. Raises :class:`Refused` for an unknown
+        one.
+        """
         await self._ledger.write(verbs.enable, name, self._ledger.outbox.options.targets, by=by)
 
     async def unhealthy(self) -> list[str]:

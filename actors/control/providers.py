@@ -1,4 +1,4 @@
-"""How the configured providers stand."""
+"""The state of the configured providers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.providers.planning import check_all
 class Providers:
     """The providers of one runtime. ``guarded``: by name, each behind its guard and circuit breaker.
 
-    ``kinds``: what the configuration calls each; one that a program gave has none.
+    ``kinds``: the kind of each in the configuration; a provider that a program gave has none.
     """
 
     def __init__(self, context: Context, kinds: Mapping[str, str]) -> None:
@@ -26,9 +26,9 @@ class Providers:
         return self._context.providers
 
     async def views(self, *, check: bool = False) -> list[ProviderView]:
-        """Each provider: what it can do, its circuit breaker, and why nothing is dispatched there.
+        """Each provider: its abilities, its circuit breaker, and why it gets no jobs now.
 
-        ``check``: ask each of them, too, whether it answers and accepts its credentials; within 15 s.
+        ``check``: also ask each of them whether it answers and accepts its credentials, within 15 s.
         """
         faults = await check_all(self.guarded) if check else {}
         now = self._context.clock.now()

@@ -1,4 +1,4 @@
-"""What people and programs ask about the queue: what waits and why, its order, its limits, pausing."""
+"""Operations on the queue: why jobs wait, in which order; limits; pausing."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ from actors.store import queue as queue_rows
 
 
 class Queue(Subject):
-    """The queue of one runtime. A change holds for the next dispatch and after a restart."""
+    """The queue of one runtime. Changes apply from the next dispatch on, also after a restart."""
 
     async def view(
         self, *, limit: int = maxima.ROWS, user_id: str | None = None, cursor: str | None = None, caller: str = ""
     ) -> QueueView:
-        """What waits and why, a page as :meth:`Jobs.page` has it, all pages ordered as of the first one's instant.
+        """A page of waiting entries with their reasons, like :meth:`Jobs.page`; all pages are ordered as of the first
+        one.
 
-        ``user_id``: only this user's entries, in their places among all.
+        ``user_id``: only this user's entries, with their places among all.
         """
         request = PageRequest(limit, cursor, caller)
         return await self._ledger.read(listing.queue_view, request, user_id, self._context.for_decision)
 
     async def activity(self, user_id: str | None = None) -> Activity:
-        """What ended in each minute of the last hour, and how many waited and ran; ``user_id``: only this user's."""
+        """How many jobs ended, waited and ran in each minute of the last hour; ``user_id``: only this user's."""
         return await self._ledger.read(listing.activity_view, user_id, self._context.clock.now())
 
     async def is_idle(self) -> bool:
-        """Whether nothing is pending or running; blocked jobs do not count, nor those that wait for blocked ones."""
+        """Whether nothing is pending or running. Blocked jobs do not count, and jobs that wait for blocked ones
+        neither.
+        """
         return not await self._ledger.read(queue_rows.goes_on)
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
@@ -50,28 +53,30 @@ class Queue(Subject):
         return limits, {**sources, **{f"per_provider.{name}": "default" for name in own}}
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
-        """Change a limit now and keep it (B10). ``name``: a field of :class:`Limits`, or ``per_provider.NAME`` of a
-        provider that is configured.
+        """Change a limit from now on, also after a restart (B10).
+
+        ``name``: a field of :class:`Limits`, or ``per_provider.NAME`` of a configured provider. Raises
+        :class:`Refused`.
         """
         run_time_limits.check_known(name, self._context.providers)
         await self._ledger.write(run_time_limits.set_limit, name, value, by=by)
         return (await self.limits())[0]
 
     async def reset_limits(self, names: Iterable[str] = (), *, by: str | None = None) -> Limits:
-        """Forget what was changed at run time; all of it, where no name is given."""
+        """Remove changes that were made at run time: of the limits ``names``, or of all if none is given."""
         await self._ledger.write(run_time_limits.reset_limits, tuple(names), by=by)
         return (await self.limits())[0]
 
     async def pause(self, provider: str | None, reason: str, *, by: str | None = None) -> None:
-        """Dispatch nothing to a provider, or (None) nothing at all, until it is resumed; kept over a restart."""
+        """Dispatch no jobs to a provider, or (None) to any, until it is resumed, also after a restart."""
         if provider is not None:
             self._context.provider(provider)
         await self._ledger.write(run_time_limits.pause, provider, reason=reason, by=by)
 
     async def resume(self, provider: str | None, *, by: str | None = None) -> None:
-        """Dispatch to a paused or closed provider again; None: to all that are not paused by themselves.
+        """Dispatch jobs to a paused or closed provider again; None: to all that were not paused by name.
 
-        The circuit breaker of the one that is named is not waited for: a few calls try it out at once.
+        The named provider's circuit breaker allows calls at once: a few calls find out whether it works.
         """
         if provider is not None:
             self._context.provider(provider).breaker.half_open()

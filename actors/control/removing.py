@@ -1,4 +1,4 @@
-"""Removing one ended job by hand: what its provider keeps of it first, then its rows (E7)."""
+"""Removing one ended job by hand: first what its provider keeps of it, then its rows (E7)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ABOUT_THE_JOB = frozenset({FailureKind.INVALID, FailureKind.OTHER})
 
 @attrs.frozen
 class RemovedJob:
-    """A job that is gone, and what that freed: bytes of its directory, events, idempotency keys.
+    """A removed job, and what that freed: bytes of its directory, events, idempotency keys.
 
-    ``freed_bytes``: None where its provider does not say. ``left_at``: the provider that may still keep something of
-    it, since it is not configured any more.
+    ``freed_bytes``: None if its provider does not say. ``left_at``: the provider that may still keep something of it,
+    because it is no longer configured.
     """
 
     job_id: str
@@ -39,9 +39,9 @@ class Removing(Subject):
     async def remove(self, text: str, *, by: str | None = None) -> RemovedJob:
         """Remove an ended job with its directory, its events and its idempotency keys.
 
-        Raises :class:`Refused`, naming why, while it is needed: by a job that waits for it or runs after it, by a
-        submission that is not settled, by its provider, which may still copy its output. A kill in the middle leaves
-        the job, without its directory, to be removed again.
+        Raises :class:`Refused` with the reason while the job is needed: by a job that waits for it or runs after it, by
+        a submission that is not settled, or by its provider, which may still copy its output. If the process is killed
+        in the middle, the job remains, without its directory, and can be removed again.
         """
         job = (await self._ledger.read(naming.find, text)).job
         await self._ledger.read(check_free, job.job_id)
@@ -56,7 +56,9 @@ class Removing(Subject):
     async def _forget(
         self, job_id: str, provider_name: str, handed: tuple[tuple[str, dict[str, object]], ...]
     ) -> tuple[int | None, str | None]:
-        """Have its provider remove what it keeps: how many bytes that frees, and who keeps something all the same."""
+        """Let the job's provider remove what it keeps. Returns how many bytes that frees, and who still keeps
+        something.
+        """
         provider = self._context.providers.get(provider_name)
         if provider is None:
             return (None, provider_name) if handed else (0, None)

@@ -1,4 +1,4 @@
-"""What is known of the restore that a runtime began with, and what providers run that its backup does not know."""
+"""The state of the restore that a runtime began with, and jobs at providers that the backup does not know."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from actors.store.state_directory import holder
 
 @attrs.frozen
 class UnknownJob:
-    """A job that a provider runs and that stands in no row: it was submitted after the backup was made."""
+    """A job that a provider runs and that has no row, because it was submitted after the backup was made."""
 
     provider: str
     key: str
@@ -28,11 +28,11 @@ class UnknownJob:
 
 @attrs.frozen
 class RestoreView:
-    """Which runtime this is, and of a restored one the last restore.
+    """Which runtime this is and, if it was restored, the last restore.
 
-    ``to_look_up``: how many jobs each provider is still to be asked about. ``unknown_jobs``: what providers run that
-    our rows do not know; ``not_listed``: by provider, why that is not known. ``original_held_by``: the supervisor that
-    runs where the backup was made, in words, as far as that place is on this machine.
+    ``to_look_up``: how many jobs each provider is still to be asked about. ``unknown_jobs``: jobs at providers that
+    have no row; ``not_listed``: why that is not known, by provider. ``original_held_by``: the supervisor that runs in
+    the original's directory, in words, if that directory is on this machine.
     """
 
     instance_id: str | None
@@ -51,7 +51,7 @@ class Restore(Subject):
         return await self._ledger.read(restored.numbers_to_look_up)
 
     async def view(self) -> RestoreView:
-        """How the restore stands. Providers are asked what they run only where there was one; nothing is cancelled."""
+        """The state of the restore. Providers are asked for their jobs only if there was one; nothing is cancelled."""
         instance_id = await self._ledger.read(restored.instance_id)
         last = await self._ledger.read(restored.last)
         if last is None:
@@ -69,7 +69,7 @@ class Restore(Subject):
 
 
 def _held_by(original: Path, database: Path | None) -> str | None:
-    """Who holds the original's directory, where that is another one than ours."""
+    """Who holds the original's directory, if it is another one than ours."""
     try:
         if database is not None and original.samefile(database.parent):
             return None

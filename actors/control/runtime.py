@@ -1,14 +1,13 @@
-"""What a runtime offers to those who use it: the command line, the HTTP API, the feed and programs that embed it.
+"""The operations of a runtime, for the command line, the HTTP API, the feed and programs that embed it.
 
-Each subject is an attribute with a class of its own. An operation either does what it says, durably, or raises
-:class:`~actors.jobs.refusal.Refused` (somebody asked for what cannot be) or
-:class:`~actors.store.errors.StoreError` (it could not be kept); in both cases nothing was changed.
+Each subject is an attribute with a class of its own. An operation either does what its docstring says, durably, or
+raises :class:`~actors.jobs.refusal.Refused` (the request is not possible) or :class:`~actors.store.errors.StoreError`
+(it could not be stored); in both cases nothing was changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Unpack
 
 from actors.access.sessions import Access
@@ -17,7 +16,7 @@ from actors.control.context import Context
 from actors.control.dead_letters import DeadLetters
 from actors.control.deliveries import Deliveries
 from actors.control.entry_points import EntryPoints
-from actors.control.event_reader import EventReader
+from actors.control.event_reader import EventReader, Events
 from actors.control.health import HealthCheck
 from actors.control.jobs import Jobs
 from actors.control.log_follower import Piece
@@ -33,20 +32,20 @@ from actors.control.selections import Selections
 from actors.control.series import Series
 from actors.control.tree import Tree
 from actors.jobs.comparing import Goal
-from actors.jobs.records import ApprovalRequest, Event, Job, JobRequest
+from actors.jobs.records import ApprovalRequest, Job, JobRequest
 from actors.jobs.views import EventFilters
 from actors.kernel import Bus, Registry
 from actors.metrics import Tallies
 from actors.net.client_faults import ClientFaults
 
 Config = Callable[[], list[dict[str, Any]]]
-"""The settings that hold: ``key``, ``value`` with secrets masked, ``source``."""
+"""The settings in effect: ``key``, ``value`` with secrets masked, ``source``."""
 
 NOT_RUNNING = "no supervisor runs here, and this needs one; start one: greenroom run"
 
 
 class _Subjects:
-    """What rows can answer, with a supervisor and without one."""
+    """The subjects that rows can answer, with a supervisor and without one."""
 
     def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
         self.config = config
@@ -59,9 +58,9 @@ class _Subjects:
 
 
 class Reading(_Subjects):
-    """What the rows alone can answer, where no supervisor runs (C4).
+    """What can be answered from the rows alone, when no supervisor runs (C4).
 
-    Its ledger refuses to write, so each operation of a subject that would change something is refused.
+    Its ledger refuses to write, so every operation that would change something is refused.
     """
 
     def __init__(self, context: Context, config: Config, best: Mapping[str, Goal], entry_points: EntryPoints) -> None:
@@ -73,12 +72,12 @@ class Reading(_Subjects):
 
 
 class Runtime(_Subjects):
-    """A runtime that runs. Beside its subjects it has the operations that most programs need under short names.
+    """A running runtime: its subjects, and short names for the operations that most programs need.
 
-    ``recheck``: has the poller ask about a job now. ``unhealthy``: reasons for health that the actors give themselves.
-    ``kinds``: of which kind each configured provider is. ``best``: the configured rules for the best values of series.
-    ``entry_points``: what jobs may name in place of a command.
-    ``tallies``: what is counted while it runs.
+    ``recheck``: lets the poller ask about a job now. ``unhealthy``: reasons for health that the actors report
+    themselves. ``kinds``: the kind of each configured provider. ``best``: the configured rules for the best values of
+    series. ``entry_points``: what jobs may name instead of a command. ``tallies``: what is counted while the runtime
+    runs.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class Runtime(_Subjects):
         self.metrics = Metrics(context, registry, self.tree, self.health, tallies)
 
     async def submit(self, request: JobRequest) -> Job:
-        """:meth:`Jobs.submit`: accept one job; it is stored when this returns."""
+        """:meth:`Jobs.submit`: accept one job. It is stored when this returns. Raises :class:`Refused`."""
         return await self.jobs.submit(request)
 
     async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
@@ -123,11 +122,11 @@ class Runtime(_Subjects):
         return await self.jobs.submit_sweep(request, matrix)
 
     async def wait(self, job_id: str) -> Job:
-        """:meth:`Jobs.wait`: the job once it has reached an end."""
+        """:meth:`Jobs.wait`: wait until a job has ended and return it."""
         return await self.jobs.wait(job_id)
 
     async def cancel(self, job_id: str, *, by: str | None = None, level: str = "admin") -> Job:
-        """:meth:`Jobs.cancel`: end a job."""
+        """:meth:`Jobs.cancel`: cancel a job."""
         return await self.jobs.cancel(job_id, by=by, level=level)
 
     async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
@@ -138,10 +137,8 @@ class Runtime(_Subjects):
         """:meth:`Approvals.reject`: reject a request."""
         return await self.approvals.reject(approval_id, by=by, reason=reason, level=level)
 
-    def events(
-        self, *, after: int | None = None, **filters: Unpack[EventFilters]
-    ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        """:meth:`EventReader.events`: what happens after event ``after`` (None: from now on)."""
+    def events(self, *, after: int | None = None, **filters: Unpack[EventFilters]) -> Events:
+        """:meth:`EventReader.events`: the events after number ``after`` (None: from now on)."""
         return self.event_reader.events(after=after, **filters)
 
     def logs(

@@ -1,4 +1,4 @@
-"""What people do to several jobs at once: cancelling, retrying, prioritising, removing (E1)."""
+"""Operations on several jobs at once: cancel, retry, prioritise, remove, settle (E1)."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from actors.store.errors import DamagedRow
 from actors.store.names import Called
 
 BATCH = 100
-"""Jobs of one transaction: some milliseconds for which other writers wait."""
+"""The most jobs of one transaction: other writers wait for it some milliseconds."""
 
 _SIZES = {Action.REMOVE: 1, Action.RETRY: 1_000, Action.SETTLE: 1}
-"""Jobs of one step: removals and verdicts wait for a provider; jobs that wait for each other are submitted together."""
+"""Jobs of one step. Removals and verdicts wait for a provider; jobs that wait for each other are submitted together."""
 
 Act = Callable[[Sequence[Called]], Awaitable[list[Result]]]
 
 
 class Selections:
-    """Changes of several jobs, each for itself: one that cannot be changed hinders no other.
+    """Changes of several jobs. Each job is changed independently: if one cannot be changed, the others still are.
 
-    Each operation takes ``viewer``, among whose jobs is chosen; ``dry_run``: only say which they are; and ``seconds``,
-    after which it stops with the batch that it is at and says in ``left`` which jobs it has not come to.
+    Each operation takes ``viewer``, whose visible jobs are selected from; ``dry_run``: only list the jobs; and
+    ``seconds``, after which it stops with the present batch and lists the remaining jobs in ``left``.
     """
 
     def __init__(self, context: Context, jobs: Jobs, removing: Removing) -> None:
@@ -49,7 +49,7 @@ class Selections:
         self, selection: Selection, *, viewer: Viewer = EVERYTHING, by: str | None = None, level: str = "admin",
         dry_run: bool = False, seconds: float = math.inf,
     ) -> Outcome:  # fmt: skip
-        """End them, as :meth:`Jobs.cancel` does; those that have not ended are chosen from."""
+        """Cancel jobs, as :meth:`Jobs.cancel` does; a selection is made among jobs that have not ended."""
 
         def cancel(tx: Transaction, one: Called) -> Result:
             return _done(one, status=approvals.cancel(tx, one.job_id, by=by, level=level).status.value)
@@ -61,7 +61,7 @@ class Selections:
         self, selection: Selection, override: int | None, *, viewer: Viewer = EVERYTHING, by: str | None = None,
         dry_run: bool = False, seconds: float = math.inf,
     ) -> Outcome:  # fmt: skip
-        """Override their priority, as :meth:`Jobs.prioritise` does; those that wait are chosen from."""
+        """Override priorities, as :meth:`Jobs.prioritise` does; a selection is made among waiting jobs."""
 
         def prioritise(tx: Transaction, one: Called) -> Result:
             approvals.prioritise(tx, one.job_id, override, by=by)
@@ -74,10 +74,10 @@ class Selections:
         self, selection: Selection, *, viewer: Viewer = EVERYTHING, submitter: Submitter = THE_PROGRAM,
         check: bool = True, dry_run: bool = False, seconds: float = math.inf,
     ) -> Outcome:  # fmt: skip
-        """Submit them again, as :meth:`Jobs.retry` does; those that failed or were cancelled are chosen from.
+        """Submit jobs again, as :meth:`Jobs.retry` does; a selection is made among failed and cancelled jobs.
 
-        A selection leaves out those that were submitted again before; a job that is named is submitted once more. Of
-        those of one batch, one that waited for another then waits for its successor. ``check``: as in
+        A selection leaves out jobs that were submitted again before; a job that is named is always submitted again. If
+        a job waited for another one of the same batch, its successor waits for that one's successor. ``check``: as in
         :meth:`Jobs.submit_many`.
         """
         act = partial(self._submit_again, submitter=submitter, check=check)
@@ -88,7 +88,7 @@ class Selections:
         self, selection: Selection, *, viewer: Viewer = EVERYTHING, by: str | None = None, dry_run: bool = False,
         seconds: float = math.inf,
     ) -> Outcome:  # fmt: skip
-        """Remove them, as :meth:`Removing.remove` does; those that have ended are chosen from."""
+        """Remove jobs, as :meth:`Removing.remove` does; a selection is made among ended jobs."""
 
         async def remove(one: Called) -> Result:
             return _done(one, freed_bytes=(await self._removing.remove(one.job_id, by=by)).freed_bytes)
@@ -99,7 +99,7 @@ class Selections:
         self, selection: Selection, verdict: str, *, viewer: Viewer = EVERYTHING, by: str, dry_run: bool = False,
         seconds: float = math.inf,
     ) -> Outcome:  # fmt: skip
-        """Decide what became of them, as :meth:`Jobs.settle` does; those that are uncertain are chosen from."""
+        """Settle jobs, as :meth:`Jobs.settle` does; a selection is made among uncertain jobs."""
 
         async def settle(one: Called) -> Result:
             return _done(one, status=(await self._jobs.settle(one.job_id, verdict, by=by)).status.value)
@@ -109,7 +109,7 @@ class Selections:
     async def _each(
         self, action: Action, selection: Selection, viewer: Viewer, act: Act, dry_run: bool, seconds: float
     ) -> Outcome:
-        """Choose once, then act on one batch after the other."""
+        """Select once, then act on one batch after the other."""
         found = await self._ledger.read(selections.choose, selection, action, viewer)
         chosen, left_out = found.jobs, found.left_out
         if dry_run:
@@ -123,7 +123,10 @@ class Selections:
         return Outcome(len(chosen), tuple(results), tuple(one.job_id for one in chosen[len(results) :]), left_out)
 
     async def _as_requests(self, outlook: Outcome, submitter: Submitter) -> Outcome:
-        """``outlook`` of a dry run, with what ``submitter`` may not ask for: a command over the network, such as."""
+        """The ``outlook`` of a dry run, with a problem for each job whose request ``submitter`` may not make.
+
+        An example is a command over the network.
+        """
         results = []
         for first in range(0, len(outlook.results), _SIZES[Action.RETRY]):
             batch = outlook.results[first : first + _SIZES[Action.RETRY]]
@@ -147,10 +150,10 @@ class Selections:
         return [_result(one, each.unwrap) for one, each in zip(batch, outcomes, strict=True)]
 
     async def _submit_again(self, batch: Sequence[Called], submitter: Submitter, check: bool) -> list[Result]:
-        """Submit them together, so that one that waited for another waits for its successor.
+        """Submit jobs together, so that one that waited for another waits for its successor.
 
-        Where one of them is refused, each is submitted for itself: one that waited for another that ended badly is then
-        refused, too.
+        If one of them is refused, each is submitted by itself: one that waited for a job that failed is then refused
+        too.
         """
         rows = await self._ledger.read(job_rows.get_many, [one.job_id for one in batch])
         results: dict[str, Result] = {}
@@ -210,7 +213,7 @@ def _unchanged(one: Called) -> Result:
 
 
 def _outlook(one: Called, action: Action) -> Result:
-    """What a dry run says about one job: one that was named may be in no status in which it can be done."""
+    """The line of a dry run about one job. A job that was named may be in a status in which it cannot be changed."""
     if one.status in action.possible:
         return _unchanged(one)
     return attrs.evolve(_unchanged(one), problem=f"it is {one.status}, so it cannot be {action.done}")

@@ -1,4 +1,4 @@
-"""Accepting jobs: what people and programs submit, checked before it is given to the ledger."""
+"""Submitting jobs: requests are checked here before the ledger accepts them."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ from logconf import get_correlation_id, new_correlation_id
 
 
 class Submitting(Subject):
-    """How jobs are submitted to one runtime."""
+    """The submission of jobs to one runtime."""
 
     async def submit(self, request: JobRequest, *, check: bool = True) -> Job:
         """Accept one job under the correlation ID of the caller; it is stored when this returns.
 
-        ``check``: as in :meth:`submit_many`. Raises :class:`Refused` naming the field and the fix.
+        ``check``: as in :meth:`submit_many`. Raises :class:`Refused`, which names the field and what to change.
         """
         new = self._checked(_complete(request), get_correlation_id())
         return (await self._accept([new], check=check))[0].job
@@ -70,12 +70,12 @@ class Submitting(Subject):
         sees: str | None = None,
         check: bool = True,
     ) -> list[Accepted]:
-        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
+        """Accept all of ``requests`` in one transaction, or none; several jobs get correlation IDs of their own.
 
-        A :class:`~actors.jobs.sweeps.Sweep` is all the jobs of its matrix. ``file``: these are jobs of a job file.
-        ``sees``: the user whose jobs alone those who submit may see, and let theirs wait for; None: all. ``check``:
-        refuse what can be seen not to run (a directory or a program that is not there, needs that this machine cannot
-        meet); false: accept it with warnings. Raises :class:`Refused` naming the field and the fix.
+        A :class:`~actors.jobs.sweeps.Sweep` stands for all jobs of its matrix. ``file``: these are jobs of a job file.
+        ``sees``: the submitters may see, and wait for, only this user's jobs; None: all jobs. ``check``: refuse jobs
+        that can be seen not to run (a missing directory or program, needs that this machine cannot meet); false: accept
+        them with warnings. Raises :class:`Refused`, which names the field and what to change.
         """
         environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         checked: list[NewJob] = []
@@ -102,11 +102,13 @@ class Submitting(Subject):
         return await self._accept(checked, file, check=check)
 
     def check_targets(self, request: JobRequest, submitter: Submitter, where: str = "") -> None:
-        """Raises :class:`Refused` where ``submitter`` may not use a target of ``request``; ``where`` stands before."""
+        """Raises :class:`Refused` if ``submitter`` may not use a target of ``request``; the message begins with
+        ``where``.
+        """
         check_targets(request, submitter, self._ledger.outbox.options, where)
 
     async def _swept(self, sweep: Sweep, position: int | None, room: int) -> list[NewJob]:
-        """The jobs of ``sweep``, which may have ``room`` bytes."""
+        """The jobs of ``sweep``, which together may have ``room`` bytes."""
         try:
             jobs = expanding(sweep)
         except SweepFault as fault:
@@ -125,10 +127,10 @@ class Submitting(Subject):
         return found
 
     async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
-        """Accept a job for each combination of ``matrix``, in one transaction; ``request`` may hold placeholders.
+        """Accept a job for each combination of ``matrix``, in one transaction; ``request`` may have placeholders.
 
         ``matrix``: as in a job file, such as ``{"lr": [0.1, 0.2], "seed": {"from": 1, "to": 5}}``. Raises
-        :class:`Refused` naming the field and the fix.
+        :class:`Refused`, which names the field and what to change.
         """
         try:
             sweep = Sweep(request, matrix_of(matrix))
@@ -145,7 +147,9 @@ class Submitting(Subject):
         return accepted
 
     def again(self, job: Job, submitter: Submitter = THE_PROGRAM, changes: Mapping[str, Any] | None = None) -> NewJob:
-        """What :meth:`retry` of ``job`` submits, with ``changes``. Raises :class:`Refused` where it may not be."""
+        """The request that :meth:`retry` of ``job`` submits, with ``changes``. Raises :class:`Refused` if it may
+        not be retried.
+        """
         if not job.is_terminal:
             raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
         request = retried(job.request, submitter, job.job_id)
@@ -159,7 +163,9 @@ class Submitting(Subject):
     def _checked(
         self, request: JobRequest, correlation_id: str, position: int | None = None, written_name: str | None = None
     ) -> NewJob:
-        """A complete ``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
+        """The complete ``request`` as it will be stored. Raises :class:`Refused`, which names the field and what to
+        change.
+        """
         encoded = request_bytes(request)
         if faults := list(islice(self._faults(request, encoded), 1)) or self._provider_faults(request):
             given = ", ".join(f"{name}={value}" for name, value in request.parameters.items())
@@ -170,7 +176,7 @@ class Submitting(Subject):
         return NewJob(request, correlation_id, encoded=encoded, written_name=written_name, position=position)
 
     def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
-        """The field and what is wrong with it, the first fault first; each check relies on those before it."""
+        """The faults of a request, each with its field, the first one first; each check relies on those before it."""
         if (fault := text_fault(request, encoded)) is not None:
             yield fault[0], f"{fault[0]} {fault[1]}"
         if (too_much := maxima.fault_of(request, encoded)) is not None:
@@ -203,7 +209,7 @@ class Submitting(Subject):
             yield field, f"{field} {senseless[1]}"
 
     def _provider_faults(self, request: JobRequest) -> list[tuple[str | None, str]]:
-        """The same for all that its provider finds wrong with ``request``."""
+        """The same for the faults that the job's provider finds in ``request``."""
         prepared = self._context.provider(request.provider).prepare(request)
         if not isinstance(prepared, Failure):
             return []
@@ -212,7 +218,7 @@ class Submitting(Subject):
 
 
 def _field_of(sentence: str) -> str | None:
-    """The field with whose name ``sentence`` begins, such as ``params.lr``; None: with none of a job request."""
+    """The field of a job request with whose name ``sentence`` begins, such as ``params.lr``; None if there is none."""
     name = re.split(r"[\s:]", sentence, maxsplit=1)[0]
     return name if re.split(r"[.\[]", name)[0] in attrs.fields_dict(JobRequest) else None
 
@@ -223,9 +229,9 @@ def _complete(
     environ: Mapping[str, str] | None = None,
     found: dict[tuple[str, ...], Mapping[str, str]] | None = None,
 ) -> JobRequest:
-    """``request``, whose fields have their types, with what it inherits.
+    """``request`` with what it inherits; its fields have their types.
 
-    Raises :class:`Refused` for a value of another type, and for a field that is the server's own.
+    Raises :class:`Refused` for a value of another type, and for a field that only the server sets.
     """
     if not isinstance(request, JobRequest):
         raise Refused(f"{where}a job must be of the class JobRequest, not {shown(request)}", RefusalKind.INVALID)

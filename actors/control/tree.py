@@ -1,4 +1,4 @@
-"""The supervision tree: as plain data for people and programs to look at, and its actors started afresh by hand."""
+"""The supervision tree as plain data, and restarts of its actors by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from supervision import ChildInfo, ChildStartError, Supervisor
 
 
 class Tree:
-    """The tree of one runtime; empty until :attr:`supervisor` runs. ``groups``: the supervisors below the root."""
+    """The supervision tree of one runtime; empty until :attr:`supervisor` runs. ``groups``: the supervisors below
+    the root.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -31,13 +33,13 @@ class Tree:
         return [_node(child, actors) for child in self.children()]
 
     def unhealthy(self) -> list[str]:
-        """A reason for each child that should run and does not."""
+        """A reason for each child that should run and does not run."""
         return list(_unhealthy(self.children()))
 
     async def restart(self, name: str) -> None:
-        """Stop an actor or a server and start it afresh: a parked one too; spends nothing of its budget.
+        """Stop an actor or a server and start it again, also a parked one. This does not count in its restart limits.
 
-        Raises :class:`supervision.errors.UnknownChild`, and ``ChildStartError`` where it does not start.
+        Raises :class:`supervision.errors.UnknownChild`, and ``ChildStartError`` if it does not start.
         """
         owners = (group for group in self.groups if any(child.id == name for child in group.children()))
         group = next(owners, self.groups[0])
@@ -45,7 +47,9 @@ class Tree:
         await group.restart_child(name)
 
     async def start(self, name: str) -> None:
-        """Start a parked actor or server again. Raises :class:`Refused`: there is none of this name, or it fails."""
+        """Start a parked actor or server again. Raises :class:`Refused` if there is none of this name, or if the
+        start fails.
+        """
         below = {child.id: child for group in self.groups for child in group.children()}
         if name not in below:
             message = f"there is no actor or server {name!r:.80}{guess(name, sorted(below))}"

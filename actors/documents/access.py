@@ -1,4 +1,4 @@
-"""Who may come in: tokens, sessions, links."""
+"""Tokens, sessions and sign-in links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from actors.store.access import AccessToken, WebSession
 
 
 class TokenDocument(TypedDict):
-    """A token as it may be shown."""
+    """A token, without its secret."""
 
     token_id: str
     name: str
@@ -26,25 +26,27 @@ class TokenDocument(TypedDict):
 
 
 def token_document(token: AccessToken) -> TokenDocument:
-    """A token as it may be shown: without its secret."""
+    """A token, without its secret."""
     return from_fields(TokenDocument, token)
 
 
 class MadeTokenDocument(TokenDocument):
-    """A token that was made now: ``token`` is its secret, which is shown here and nowhere else."""
+    """A new token: ``token`` is its secret, which is shown here and nowhere else."""
 
     token: str
 
 
 class TokensDocument(TypedDict):
-    """A page of all tokens, revoked ones too, the newest first. ``next`` goes into ``cursor``; null: the last one."""
+    """A page of all tokens, also revoked ones, the newest first. ``next``: the ``cursor`` of the next page; null:
+    this is the last.
+    """
 
     tokens: list[TokenDocument]
     next: str | None
 
 
 class WebSessionDocument(TypedDict):
-    """A browser that is signed in. ``token_id``: of the token that it signed in with; null: by `greenroom open`."""
+    """A browser that is signed in. ``token_id``: the token with which it signed in; null: with `greenroom open`."""
 
     session_id: str
     token_id: str | None
@@ -56,26 +58,27 @@ class WebSessionDocument(TypedDict):
 
 
 def web_session_document(session: WebSession) -> WebSessionDocument:
-    """A browser's session as it may be shown: without its secret."""
+    """A browser's session, without its secret."""
     return from_fields(WebSessionDocument, session)
 
 
 class SessionsDocument(TypedDict):
-    """A page of sessions, the newest first. ``next``: the cursor of the page after; null: this is the last."""
+    """A page of sessions, the newest first. ``next``: the ``cursor`` of the next page; null: this is the last."""
 
     sessions: list[WebSessionDocument]
     next: str | None
 
 
 class EndedSessionsDocument(TypedDict):
-    """Sessions that were ended: how many, and the newest of them."""
+    """How many sessions were ended, and the newest of them."""
 
     ended: int
     sessions: list[WebSessionDocument]
 
 
 class SessionDocument(TypedDict):
-    """Who asks, and what they may. ``sees``: ``all`` jobs, or ``own``. ``commands``: whether a job may be a command.
+    """The caller and their rights. ``sees``: ``all`` jobs, or ``own``. ``commands``: whether their jobs may be
+    commands.
 
     ``via``: socket, socket_other (of another user than the supervisor's), token or session.
     """
@@ -91,7 +94,7 @@ class SessionDocument(TypedDict):
 
 
 def session_document(peer: Peer) -> SessionDocument:
-    """Who asks, and what they may."""
+    """The caller and their rights."""
     sees = "all" if peer.only_user is None else "own"
     commands = peer.is_local or peer.commands
     return from_fields(
@@ -100,7 +103,7 @@ def session_document(peer: Peer) -> SessionDocument:
 
 
 class LinkDocument(TypedDict):
-    """A link that signs a browser in, once, within so many seconds."""
+    """A link that signs a browser in, once, within this many seconds."""
 
     link: str
     expires_in: float

@@ -11,7 +11,7 @@ from actors.store.names import Called
 
 
 class ApprovalDocument(TypedDict):
-    """A question put to a person, and how it was decided."""
+    """An approval request, and how it was decided."""
 
     approval_id: str
     job_id: str
@@ -27,12 +27,12 @@ class ApprovalDocument(TypedDict):
 
 
 def approval_document(request: ApprovalRequest) -> ApprovalDocument:
-    """A question put to a person, and how it was decided."""
+    """An approval request, and how it was decided."""
     return from_fields(ApprovalDocument, request)
 
 
 class ListedApprovalDocument(ApprovalDocument):
-    """An approval request with the name and the user of its job; both are null where the job was just removed."""
+    """An approval request with the name and the user of its job; both are null if the job was just removed."""
 
     config_name: str | None
     user_id: str | None
@@ -46,14 +46,14 @@ def listed_approval_document(request: ApprovalRequest, jobs: Mapping[str, Called
 
 
 class ApprovalsDocument(TypedDict):
-    """A page of approval requests, newest first. ``next`` goes into ``cursor`` for the page after; null: the last."""
+    """A page of approval requests, newest first. ``next``: the ``cursor`` of the next page; null: this is the last."""
 
     approvals: list[ListedApprovalDocument]
     next: str | None
 
 
 class DecisionDocument(TypedDict):
-    """What became of one request of many: its document, or the problem that hindered it."""
+    """The result for one request of many: its document, or the problem that prevented the decision."""
 
     approval_id: str
     decided: bool
@@ -62,6 +62,6 @@ class DecisionDocument(TypedDict):
 
 
 class DecisionsDocument(TypedDict):
-    """A result for each request, in the order in which they were asked about."""
+    """A result for each request, in the order of the question."""
 
     results: list[DecisionDocument]

@@ -1,4 +1,4 @@
-"""What the documents share: JSON, times, and a record's fields under their own names."""
+"""What the documents have in common: JSON, times, and a record's fields under their own names."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Moment = Annotated[str, "date-time"]
 """A time, in UTC with milliseconds and ``Z``."""
 
 Document = dict[str, Any]
-"""An object of which no more is promised than that it is one."""
+"""An object about whose fields nothing is promised."""
 
 
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
 
 class FaultDocument(TypedDict):
-    """One thing to mend, and where it stands."""
+    """One fault, and the field that has it."""
 
     field: str
     message: str
 
 
 class ProblemDocument(TypedDict):
-    """What is wrong (RFC 9457). ``field`` is what to change; ``errors`` are all faults where there are several.
+    """What is wrong (RFC 9457). ``field`` is what to change; ``errors`` are all faults if there are several.
 
     ``correlation_id`` finds the request's lines in the log.
     """
@@ -48,7 +48,9 @@ class ProblemDocument(TypedDict):
 
 
 def encoded(document: Any) -> bytes:
-    """``document`` as JSON. What a job left behind may hold numbers or texts that only the standard library writes."""
+    """``document`` as JSON. What a job has written may contain numbers or texts that only the standard library can
+    encode.
+    """
     try:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:
@@ -63,7 +65,7 @@ def moment(time: datetime | None) -> str | None:
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON has it: times as texts, members of an enum as their values, tuples as lists."""
+    """``value`` in JSON's types: times as texts, members of an enum as their values, tuples as lists."""
     if type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, datetime):
@@ -76,9 +78,9 @@ def plain(value: Any) -> Any:
 
 
 def from_fields(kind: type[D], *records: object, **others: Any) -> D:
-    """The document of this ``kind``: each key has the attribute of its name, unless ``others`` has it.
+    """The document of this ``kind``: each key gets the attribute of its name, unless ``others`` has it.
 
-    Of several ``records`` the first that has the attribute gives it.
+    If several ``records`` have the attribute, the first one gives it.
     """
     found = {
         key: others[key] if key in others else plain(getattr(records[index], key))

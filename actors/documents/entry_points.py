@@ -1,4 +1,4 @@
-"""Entry points and their parameters. What they run stays in the configuration: command, directory and environment."""
+"""Entry points and their parameters, without what they run: command, directory and environment are not shown."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from actors.providers.entry_points import Param
 class ParamDocument(TypedDict):
     """A parameter of an entry point.
 
-    ``type``: ``str``, ``int``, ``float`` or ``bool``. ``choices``: the only values that it may have; null: any that
-    fits the rest. ``min``, ``max``: bounds of a number, or of the length of a text. ``pattern``: an RE2 expression that
-    must match a text as a whole. ``default``: its value where a job gives none; null: it must be given.
+    ``type``: ``str``, ``int``, ``float`` or ``bool``. ``choices``: the only possible values; null: all that the rest
+    allows. ``min``, ``max``: bounds of a number, or of the length of a text. ``pattern``: an RE2 expression that must
+    match the whole text. ``default``: its value if a job gives none; null: it must be given.
     """
 
     name: str
@@ -27,7 +27,7 @@ class ParamDocument(TypedDict):
 
 
 class EntryPointDocument(TypedDict):
-    """A program of the configuration that a job on ``provider`` may name as its ``entry_point``."""
+    """A configured program that a job on ``provider`` may name as its ``entry_point``."""
 
     name: str
     provider: str

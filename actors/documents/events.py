@@ -9,7 +9,7 @@ from actors.jobs.records import Event
 
 
 class EventDocument(TypedDict):
-    """A change. What else there is depends on its type; of a job's there is ``user_id``, whose job it is."""
+    """A change. Its other fields depend on its type; an event about a job has the job's owner in ``user_id``."""
 
     type: str
     job_id: str | None
@@ -26,14 +26,14 @@ def event_document(event: Event) -> EventDocument:
 
 
 class EventsDocument(TypedDict):
-    """Events in order. ``next`` goes into ``after`` for the page after; null: nothing more has happened yet."""
+    """Events in order. ``next``: the ``after`` of the next page; null: there are no later events yet."""
 
     events: list[EventDocument]
     next: int | None
 
 
 class EventTypeDocument(TypedDict):
-    """A type of event. ``named``: in a stream of server-sent events it is the event's name, too."""
+    """A type of event. ``named``: in a stream of server-sent events it is also the event's name."""
 
     type: str
     named: bool

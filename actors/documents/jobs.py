@@ -25,14 +25,14 @@ class ResourcesDocument(TypedDict):
 
 
 class UncertainDocument(TypedDict):
-    """Since when, and why, it is not known whether a job runs."""
+    """Since when, and why, it is unknown whether a job runs."""
 
     since: Moment | None
     reason: str | None
 
 
 class SubmissionDocument(TypedDict):
-    """A job's last hand-over: the key under which its provider knows it, and the provider's own handle."""
+    """A job's last submission: the key under which its provider knows it, and the provider's own handle."""
 
     key: str
     state: str
@@ -41,7 +41,7 @@ class SubmissionDocument(TypedDict):
 
 
 class AttemptDocument(TypedDict):
-    """One attempt at a job. ``status``: how it ended, or the job's; null where no provider had it.
+    """One attempt at a job. ``status``: how it ended, or the job's status; null if no provider had it.
 
     An attempt that ended ``interrupted``, ``failed`` or ``timed_out`` was followed by another one.
     """
@@ -63,7 +63,7 @@ class AttemptDocument(TypedDict):
 
 
 class RerunDocument(TypedDict):
-    """When a job runs again by itself; ``delay`` in seconds."""
+    """When a job runs again automatically; ``delay`` in seconds."""
 
     times: int
     on: list[str]
@@ -72,14 +72,16 @@ class RerunDocument(TypedDict):
 
 
 class SpanDocument(TypedDict):
-    """Something presumably happens between these two moments."""
+    """The time span in which something is expected to happen."""
 
     earliest: Moment | None
     latest: Moment | None
 
 
 class RelativeDocument(TypedDict):
-    """A job that another one waits for, or that waits for it. ``broke``: the bad end of the one cancelled the other."""
+    """A job that another one waits for, or that waits for it. ``broke``: the other was cancelled because this one
+    failed.
+    """
 
     job_id: str
     name: str | None
@@ -89,16 +91,16 @@ class RelativeDocument(TypedDict):
 
 
 class RelativesDocument(TypedDict):
-    """The first hundred of such jobs, and how many there are in all."""
+    """The first hundred of these jobs, and how many there are in all."""
 
     jobs: list[RelativeDocument]
     number: int
 
 
 class EnvironmentDocument(TypedDict):
-    """The names of a job's variables: ``set`` by its request, ``inherited`` of its submitter's environment.
+    """The names of a job's variables: ``set`` by its request, ``inherited`` from its submitter's environment.
 
-    ``not_set``: names and patterns that were asked for and that the submitter's environment did not have.
+    ``not_set``: names and patterns that were requested but not set in the submitter's environment.
     """
 
     set: list[str]
@@ -107,17 +109,16 @@ class EnvironmentDocument(TypedDict):
 
 
 class JobDocument(TypedDict):
-    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
+    """A job with its context. ``reason`` and ``setting`` say why it waits and which setting would change that.
 
-    ``notify``: the targets that it names. ``notifications``: what they were sent, the newest 100; null in lists.
-    ``reruns``: how often it has run again so far, as ``rerun`` asks. ``attempts``: the newest hundred; null in a list.
-    ``estimated_start`` and ``estimated_end``: null where nobody knows; ``estimate_seconds``: until it starts.
-    ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
-    since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
-    ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
-    ``spec``: options of its provider, secrets among them as ``***``; null in lists.
-    ``devices``: those that it got, such as GPUs by UUID or index. ``output_directory``: where it keeps what it leaves,
-    if that is on this machine.
+    ``notify``: the targets that it names. ``notifications``: the newest 100 of its notifications; null in lists.
+    ``reruns``: how often it has run again so far, by ``rerun``. ``attempts``: the newest hundred; null in lists.
+    ``estimated_start`` and ``estimated_end``: null if there is no estimate; ``estimate_seconds``: seconds until it
+    starts. ``queued_at``: since when it could have started (it is approved, the jobs that it waits for have ended, its
+    time has come); before that, since when it exists. ``after`` is as in its request; ``waits_for`` are the jobs that
+    this means, ``dependants`` those that wait for it, both null in lists. ``start_after``: null once it has passed.
+    ``spec``: options for its provider, with secrets as ``***``; null in lists. ``devices``: those that it got, such as
+    GPUs by UUID or index. ``output_directory``: where its files are, if that is on this machine.
     """
 
     job_id: str
@@ -184,7 +185,7 @@ class JobDocument(TypedDict):
 
 
 def job_document(view: JobView) -> JobDocument:
-    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that."""
+    """A job with its context. ``reason`` and ``setting`` say why it waits and which setting would change that."""
     job, entry, request = view.job, view.entry, view.job.request
     since = moment(job.uncertain_since)
     return from_fields(
@@ -235,10 +236,9 @@ def _output_directory(view: JobView) -> str | None:
 
 
 class AcceptedDocument(JobDocument):
-    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key.
+    """The answer to a request: its job, and whether it was ``created`` now or existed already under the same key.
 
-    ``warnings``: what the submitter should know: what is wrong with the request, which was accepted all the same, or
-    what could not be checked.
+    ``warnings``: faults of the request, which was accepted all the same, and what could not be checked.
     """
 
     created: bool
@@ -246,19 +246,19 @@ class AcceptedDocument(JobDocument):
 
 
 def accepted_document(accepted: Accepted) -> AcceptedDocument:
-    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
+    """The answer to a request: its job, and whether it was ``created`` now or existed already under the same key."""
     view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
     return {**job_document(view), "created": accepted.created, "warnings": list(accepted.warnings)}
 
 
 class RetriedDocument(AcceptedDocument):
-    """The new job. ``also_submitted``: the ids of those that are submitted anew with it, which wait for it."""
+    """The new job. ``also_submitted``: the ids of jobs that wait for it and were submitted anew with it."""
 
     also_submitted: list[str]
 
 
 class JobsDocument(TypedDict):
-    """A page of jobs, newest first. ``next`` goes into ``cursor`` for the page after; null: this is the last one."""
+    """A page of jobs, newest first. ``next``: the ``cursor`` of the next page; null: this is the last."""
 
     jobs: list[JobDocument]
     next: str | None

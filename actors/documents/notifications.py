@@ -10,11 +10,11 @@ from actors.jobs.views import TargetView
 
 
 class NotificationDocument(TypedDict):
-    """A notification and what became of it. ``message_id``: what the target gets as ``webhook-id``.
+    """A notification and its state. ``message_id``: what the target gets as ``webhook-id``.
 
     ``state``: pending, delivered, given_up, or merged into the digest ``merged_into``. ``job_id``: null for a digest
-    and for the end of a group; ``name``: the job's, if it has one. ``next_try_at``: null where it ended or an earlier
-    one of its job is still to be sent.
+    and for the end of a group; ``name``: the job's, if it has one. ``next_try_at``: null if it is not pending, or if an
+    earlier notification of its job is still to be sent.
     """
 
     notification_id: int
@@ -33,22 +33,23 @@ class NotificationDocument(TypedDict):
 
 
 def notification_document(one: Notification) -> NotificationDocument:
-    """A notification and what became of it."""
+    """A notification and its state."""
     return from_fields(NotificationDocument, one)
 
 
 class NotificationsDocument(TypedDict):
-    """A page of notifications, newest first. ``next`` goes into ``cursor`` for the page after; null: the last one."""
+    """A page of notifications, newest first. ``next``: the ``cursor`` of the next page; null: this is the last."""
 
     notifications: list[NotificationDocument]
     next: str | None
 
 
 class TargetDocument(TypedDict):
-    """A target. ``address``: scheme and host; null for a command. ``on``: the types that it is sent.
+    """A target. ``address``: scheme and host; null for a command. ``on``: the types of notifications that it gets.
 
-    ``configured``: false where the configuration has it no more. ``waiting``: how many jobs have something that waits
-    for it, the oldest since ``waiting_since``. ``disabled_reason``: why it is sent nothing, null where it is.
+    ``configured``: false if it is no longer in the configuration. ``waiting``: how many jobs have notifications that
+    wait for it, the oldest since ``waiting_since``. ``disabled_reason``: why nothing is sent to it; null if it is
+    enabled.
     """
 
     name: str
@@ -63,7 +64,7 @@ class TargetDocument(TypedDict):
 
 
 def target_document(view: TargetView) -> TargetDocument:
-    """A target as people see it."""
+    """A target of notifications."""
     return from_fields(TargetDocument, view)
 
 

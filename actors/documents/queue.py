@@ -1,4 +1,4 @@
-"""The queue: what waits, in numbers, and its limits."""
+"""The queue: what waits, in numbers too, and its limits."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDoc
 
 
 class MinuteDocument(TypedDict):
-    """One minute: how many jobs ended in it, by their ends, and how many waited and ran at its end."""
+    """One minute: how many jobs completed, failed or were cancelled in it, and how many waited and ran at its end."""
 
     completed: int
     failed: int
@@ -54,10 +54,10 @@ class MinuteDocument(TypedDict):
 
 
 class ActivityDocument(TypedDict):
-    """The ``minutes`` of the last hour, the first of which begins at ``begins_at``, and the numbers of now.
+    """The ``minutes`` of the last hour, the first of which begins at ``begins_at``, and the present numbers.
 
-    ``waiting`` counts those that wait for an approval, too; ``blocked``: how many those are. The numbers of past
-    minutes follow from the starts and ends of jobs: one that was run again counts with its last run.
+    ``waiting`` includes jobs that wait for an approval; ``blocked``: how many those are. The numbers of past minutes
+    are computed from the starts and ends of jobs: a job that was run again counts with its last run.
     """
 
     begins_at: Moment | None
@@ -68,13 +68,13 @@ class ActivityDocument(TypedDict):
 
 
 def activity_document(found: Activity) -> ActivityDocument:
-    """How busy it was in the last hour, and is."""
+    """The activity of the last hour, and the present numbers."""
     minutes = [from_fields(MinuteDocument, one) for one in found.minutes]
     return from_fields(ActivityDocument, found, minutes=minutes)
 
 
 class ReservationDocument(TypedDict):
-    """What is kept free at a provider for one job; ``job_id`` is null where it is another user's."""
+    """What is kept free at a provider for one job; ``job_id`` is null if the job is another user's."""
 
     provider: str
     job_id: str | None
@@ -82,10 +82,10 @@ class ReservationDocument(TypedDict):
 
 
 class QueueHead(TypedDict):
-    """What bounds the queue; a provider that is closed says why.
+    """What limits the queue. ``closed_providers`` says why a provider gets no jobs now.
 
-    ``pruning_held``: why nothing is removed by its age now and how that ends; null where nothing holds it.
-    ``at_providers``: the newest of those that were handed over and wait at a provider that says why; on the first page.
+    ``pruning_held``: why old jobs are not removed now and how that ends; null if they are. ``at_providers``: the newest
+    jobs that wait at their providers, if the provider says why; on the first page only.
     """
 
     summary: str
@@ -100,7 +100,7 @@ class QueueHead(TypedDict):
 
 
 def queue_head(view: QueueView) -> QueueHead:
-    """What bounds the queue, without what waits in it."""
+    """What limits the queue, without the waiting entries."""
     return from_fields(
         QueueHead, view, limits=limits_document(view.limits, view.limit_sources),
         reservations=[from_fields(ReservationDocument, one) for one in view.reservations],
@@ -109,9 +109,9 @@ def queue_head(view: QueueView) -> QueueHead:
 
 
 class QueueDocument(QueueHead):
-    """The queue at one moment, in the order in which it would run; a provider that is closed says why.
+    """The queue at one moment, in the order in which jobs would start.
 
-    ``next`` goes into ``cursor`` for the page after, which is ordered as of this moment; null: this is the last one.
+    ``next``: the ``cursor`` of the next page, which is ordered as of this moment; null: this is the last.
     """
 
     waiting: list[JobDocument]
@@ -119,7 +119,7 @@ class QueueDocument(QueueHead):
 
 
 def queue_document(view: QueueView) -> QueueDocument:
-    """The queue at one moment, in the order in which it would run."""
+    """The queue at one moment, in the order in which jobs would start."""
     return {
         **queue_head(view),
         "waiting": [job_document(one) for one in view.waiting],
@@ -128,7 +128,7 @@ def queue_document(view: QueueView) -> QueueDocument:
 
 
 class QueueStatsDocument(TypedDict):
-    """The queue in numbers: entries by status, why nothing more runs, and how long the oldest entry waits."""
+    """The queue in numbers: entries by status, why no more jobs start, and how long the oldest entry has waited."""
 
     summary: str
     running: int
@@ -147,7 +147,7 @@ def stats_document(view: QueueView, now: datetime) -> QueueStatsDocument:
 
 
 class EntryDocument(TypedDict):
-    """A job's place in the queue. ``position``: how many would be looked at before it, 0 for the first."""
+    """A job's place in the queue. ``position``: how many entries are considered before it, 0 for the first."""
 
     job_id: str
     queue_status: str
@@ -167,6 +167,6 @@ class EntryDocument(TypedDict):
 
 
 def entry_document(view: JobView) -> EntryDocument:
-    """A job's place in the queue: what its document says of it."""
+    """A job's place in the queue, with the fields of its document."""
     job = job_document(view)
     return cast("EntryDocument", {key: job[key] for key in EntryDocument.__annotations__})  # type: ignore[literal-required]

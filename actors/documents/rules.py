@@ -9,7 +9,7 @@ from actors.jobs.views import DryRun, RuleView
 
 
 class RuleDocument(TypedDict):
-    """An approval rule that holds. ``source``: ``configured``, or ``stored``: made or replaced at run time."""
+    """An approval rule in effect. ``source``: ``configured``, or ``stored``: added or replaced at run time."""
 
     rule_id: int
     name: str
@@ -27,19 +27,19 @@ class RuleDocument(TypedDict):
 
 
 def rule_document(view: RuleView) -> RuleDocument:
-    """An approval rule that holds."""
+    """An approval rule in effect."""
     changed_at = moment(view.changed_at)
     return from_fields(RuleDocument, view.rule, source=view.source, changed_at=changed_at, changed_by=view.changed_by)
 
 
 class RulesDocument(TypedDict):
-    """The rules in the order in which they are tried: the first that holds decides."""
+    """The rules in the order in which they are tried; the first one that applies decides."""
 
     rules: list[RuleDocument]
 
 
 class CaughtDocument(TypedDict):
-    """A job that a rule would have held back, and in which words."""
+    """A job that a rule would have held back, and the reason that it would have given."""
 
     job_id: str
     user_id: str

@@ -15,9 +15,9 @@ from actors.ledger.provider_views import ProviderView
 
 
 class PruneDocument(TypedDict):
-    """What was removed, or would be. ``held``: why nothing is removed now and how that ends; null where it is.
+    """What was removed, or would be. ``held``: why pruning is on hold and how that ends; null if it is not.
 
-    ``next``: more is to be removed: ``after`` of the request that goes on.
+    ``next``: the ``after`` of the next request, if more is to be removed; else null.
     """
 
     jobs: int
@@ -35,13 +35,13 @@ def prune_document(result: PruneResult) -> PruneDocument:
 
 
 class TreeDocument(TypedDict):
-    """The supervision tree: for each child its state, restarts, uptime, mailbox, last failure and what is below it."""
+    """The supervision tree: for each child its state, restarts, uptime, mailbox, last failure and children."""
 
     children: list[Document]
 
 
 class DeadLettersDocument(TypedDict):
-    """Messages that reached nobody, the oldest first."""
+    """Messages that reached no actor, the oldest first."""
 
     dead_letters: list[Document]
 
@@ -53,7 +53,7 @@ class QuarantineDocument(TypedDict):
 
 
 class BreakerDocument(TypedDict):
-    """A circuit breaker: ``closed``, ``open`` or ``half_open``, how often it opened, and for how long it stays so."""
+    """A circuit breaker: ``closed``, ``open`` or ``half_open``, how often it opened, and how long it stays open."""
 
     state: str
     opened: int
@@ -62,7 +62,7 @@ class BreakerDocument(TypedDict):
 
 
 class CapacityDocument(TypedDict):
-    """What a provider has in all: slots for CPUs and GPUs, bytes of memory; null: not counted there."""
+    """The capacity of a provider: slots for CPUs and GPUs, bytes of memory; null: not counted there."""
 
     cpus: int | None
     gpus: int | None
@@ -70,7 +70,7 @@ class CapacityDocument(TypedDict):
 
 
 class InUseDocument(TypedDict):
-    """What jobs hold at a provider: of everybody, whatever the caller sees of them."""
+    """What the jobs of all users hold at a provider, also those that the caller may not see."""
 
     jobs: int
     cpus: int
@@ -79,11 +79,11 @@ class InUseDocument(TypedDict):
 
 
 class ProviderDocument(TypedDict):
-    """A provider. ``gate``: why nothing is dispatched there now.
+    """A provider. ``gate``: why it gets no jobs now.
 
-    ``checked``: it was asked for this answer (``check=true``). ``fault``: what is wrong, null where nothing is.
-    ``capacity``: null where it cannot say. ``in_use`` counts jobs that are being handed over, too. ``devices``: the
-    names of its GPUs, as the ``devices`` of its jobs have them; null where it names none.
+    ``checked``: it was asked for this answer (``check=true``). ``fault``: what is wrong, null if nothing is.
+    ``capacity``: null if it cannot say. ``in_use`` includes jobs that are being submitted. ``devices``: the names of
+    its GPUs, as in the ``devices`` of its jobs; null if it names none.
     """
 
     name: str
@@ -99,7 +99,7 @@ class ProviderDocument(TypedDict):
 
 
 def provider_document(view: ProviderView) -> ProviderDocument:
-    """How a provider stands."""
+    """The state of a provider."""
     capabilities = attrs.asdict(view.capabilities, value_serializer=lambda _one, _field, value: plain(value))
     breaker = from_fields(BreakerDocument, view.breaker, rest_seconds=view.breaker.retry_after)
     return from_fields(
@@ -116,7 +116,7 @@ class ProvidersDocument(TypedDict):
 
 
 class SettingDocument(TypedDict):
-    """A setting that holds: its place in the file, its value with secrets masked, and where that came from."""
+    """A setting in effect: its key in the file, its value with secrets masked, and where it comes from."""
 
     key: str
     value: Any
@@ -124,13 +124,13 @@ class SettingDocument(TypedDict):
 
 
 class ConfigDocument(TypedDict):
-    """Every setting that holds."""
+    """Every setting in effect."""
 
     settings: list[SettingDocument]
 
 
 class UnknownJobDocument(TypedDict):
-    """A job that a provider runs and of which the restored runtime knows nothing; ``name``: what it is called there."""
+    """A job that a provider runs and that the restored runtime does not know; ``name``: its name at the provider."""
 
     provider: str
     key: str
@@ -138,10 +138,10 @@ class UnknownJobDocument(TypedDict):
 
 
 class RestoreDocument(TypedDict):
-    """Which runtime this is, and when and of what it was restored; null: never.
+    """Which runtime this is, and when and from which backup it was restored; null: never.
 
-    ``to_look_up``: by provider, how many jobs it is still to be asked about. ``unknown_jobs``: what providers run that
-    was submitted after the backup was made, 1,000 at most, and ``unknown_number`` how many there are; ``not_listed``:
+    ``to_look_up``: by provider, about how many jobs it is still to be asked. ``unknown_jobs``: jobs at providers that
+    were submitted after the backup was made, at most 1,000, and ``unknown_number`` how many there are; ``not_listed``:
     by provider, why that is not known. ``original_held_by``: the supervisor that runs where the backup was made.
     """
 
@@ -157,7 +157,7 @@ class RestoreDocument(TypedDict):
 
 
 def restore_document(view: RestoreView) -> RestoreDocument:
-    """How a restore stands."""
+    """The state of a restore."""
     made = view.restored
     return {
         "instance_id": view.instance_id,
@@ -173,9 +173,9 @@ def restore_document(view: RestoreView) -> RestoreDocument:
 
 
 class HealthDocument(TypedDict):
-    """Whether the runtime does its work, ``ok`` or ``degraded`` for these ``reasons``, and since when it runs.
+    """Whether the runtime works, ``ok`` or ``degraded`` for these ``reasons``, and since when it runs.
 
-    ``notes``: what is no fault and worth knowing.
+    ``notes``: what is worth knowing, but is no fault.
     """
 
     status: str
@@ -186,5 +186,5 @@ class HealthDocument(TypedDict):
 
 
 def health_document(health: Health) -> HealthDocument:
-    """Whether the runtime does its work, and since when it runs."""
+    """Whether the runtime works, and since when it runs."""
     return from_fields(HealthDocument, health, uncertain_jobs=list(health.uncertain_jobs[: maxima.ROWS]))

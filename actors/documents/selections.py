@@ -1,4 +1,4 @@
-"""What became of several jobs, and of one that was removed."""
+"""The result of a change of several jobs, and of the removal of one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from actors.jobs.selections import Outcome, Result
 class ResultDocument(TypedDict):
     """One job of a selection, its ``status`` afterwards, and whether it was ``done``; ``problem``: why not.
 
-    ``new_job_id``: of the job that a retry made, and ``warnings`` about it. ``freed_bytes``: on disk, by its removal;
-    null: not known.
+    ``new_job_id``: the job that a retry made, with ``warnings`` about it. ``freed_bytes``: by its removal, on disk;
+    null: unknown.
     """
 
     job_id: str
@@ -28,11 +28,12 @@ class ResultDocument(TypedDict):
 
 
 class SelectionDocument(TypedDict):
-    """What became of a selection of ``selected`` jobs: with how many it was ``done``, and with how many it ``failed``.
+    """The result for a selection of ``selected`` jobs: how many were changed (``done``), and how many could not be
+    (``failed``).
 
-    ``results``: at most 1,000, those that failed first. ``left``: ids that nothing was tried with, all of them in a dry
-    run; send them as ``jobs`` to go on. ``freed_bytes``: of all that were removed, as far as it is known.
-    ``left_out``: how many more a retry would have selected had they not been submitted again before.
+    ``results``: at most 1,000, those that failed first. ``left``: ids of jobs that were not tried yet, in a dry run
+    all; send them as ``jobs`` to continue. ``freed_bytes``: of all removed jobs, as far as it is known. ``left_out``:
+    how many more jobs a retry would have selected if they had not been submitted again before.
     """
 
     selected: int
@@ -45,7 +46,7 @@ class SelectionDocument(TypedDict):
 
 
 def selection_document(outcome: Outcome) -> SelectionDocument:
-    """What became of a selection."""
+    """The result for a selection."""
     failed = [one for one in outcome.results if one.problem is not None]
     others = [one for one in outcome.results if one.problem is None]
     return {
@@ -64,9 +65,9 @@ def _result(one: Result) -> ResultDocument:
 
 
 class RemovedDocument(TypedDict):
-    """A job that was removed, and what that freed; ``freed_bytes`` is null where its provider does not say.
+    """A removed job, and what that freed; ``freed_bytes`` is null if its provider does not say.
 
-    ``left_at``: the provider that may still keep something of it, since it is not configured any more.
+    ``left_at``: the provider that may still keep something of it, because it is no longer configured.
     """
 
     job_id: str

@@ -1,4 +1,4 @@
-"""Numbers of jobs over time, and jobs of a group side by side."""
+"""Series of jobs, and the jobs of a group side by side."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from actors.jobs.comparing import Compared, Curve
 from actors.jobs.series import Point
 
 Pair = list[float | None]
-"""x and y; y is null in a gap and where a value was not finite."""
+"""x and y; y is null in a gap, and if a value was not finite."""
 
 
 class SeriesDocument(TypedDict):
-    """One series. ``first`` to ``max`` are points, null where there is none.
+    """One series. ``first`` to ``max`` are points, null if there is none.
 
     ``non_finite``: how many values were NaN or infinite.
     """
@@ -52,7 +52,7 @@ class ComparedDocument(TypedDict):
 
 
 class ComparisonDocument(TypedDict):
-    """Jobs of a group, the oldest first. ``next`` goes into ``cursor`` for the page after; null: this is the last.
+    """Jobs of a group, the oldest first. ``next``: the ``cursor`` of the next page; null: this is the last.
 
     ``goals``: for series that have a best value, whether it is the least (``min``) or the greatest (``max``).
     """

@@ -1,9 +1,9 @@
-"""One client, from its acceptance to its close: its messages are read, events are sent, its life is checked.
+"""One client, from its acceptance to its close: its messages are read, events are sent, its connection is checked.
 
 Nothing is queued. A subscription is one reader of events (:mod:`actors.control.event_reader`), which takes the next
-event when the client has taken the one before; the connection of a client that does not take them is closed, with the
-number after which to resume. At most one subscription is served: a new one cancels the one before, which may be in the
-middle of an event; that event's frame is written whole (:class:`actors.feed.server.FrameStream`).
+event when the client has taken the one before. The connection of a client that takes none is closed, with the number
+after which to resume. At most one subscription is served: a new one cancels the one before, which may be in the middle
+of an event; that event's frame is written completely (:class:`actors.feed.server.FrameStream`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from actors.jobs.refusal import Refused
 from actors.store.errors import StoreError
 
 BEAT = 20.0
-"""Seconds between two pings, and how long each may stay unanswered; the token is looked at again as often."""
+"""Seconds between two pings, and within which each must be answered; the token is checked as often."""
 SLOW_SECONDS = 5.0
-"""A message that took longer to be taken is the last one; the close frame has the number to resume after."""
+"""If a client takes longer than these seconds for a message, it is the last one; the close frame says where to
+resume.
+"""
 ACK_SECONDS = 60.0
-"""How long a full window may stay unacknowledged."""
+"""Seconds for which a full window may stay unacknowledged."""
 
 StillValid = Callable[[], Awaitable[bool]]
 
@@ -57,7 +59,9 @@ class Connection:
         self._subscription: _Subscription | None = None
 
     async def run(self, ending: trio.Event) -> None:
-        """Serve until the client leaves, ``ending`` is set, or a rule ends it: raises :class:`CloseConnection` then."""
+        """Serve until the client leaves or ``ending`` is set. Raises :class:`CloseConnection` if a rule ends the
+        connection.
+        """
         await self._send(type="connected", user=self._peer.name, level=self._peer.level)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive, nursery)
@@ -89,7 +93,7 @@ class Connection:
                     await self._send(type="error", detail="this connection is signed in already")
 
     async def _subscribe(self, filters: Subscribe, nursery: trio.Nursery) -> None:
-        """End the subscription before. The answer comes before the first event, and a gap after it."""
+        """Replace the subscription. The answer is sent before the first event, and a gap after the answer."""
         if self._subscription is not None:
             self._subscription.scope.cancel()
         if filters.job_id is not None:
@@ -114,7 +118,7 @@ class Connection:
         subscription.acknowledged = trio.Event()
 
     async def _send_events(self, subscription: _Subscription, after: int) -> None:
-        """Send every event after number ``after`` that it asks for and its client may see, until cancelled."""
+        """Send every event after number ``after`` that is requested and that the client may see, until cancelled."""
         filters, only_user = subscription.filters, self._peer.only_user
         with subscription.scope:
             try:

@@ -1,4 +1,4 @@
-"""What clients may send, read by the strict converter, and how a connection ends."""
+"""The messages that clients may send, read by the strict converter, and how a connection ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from actors.jobs import maxima, maximum
 from actors.validation import CheckedError, StrictConverter
 
 MOST_BYTES = 64 << 10
-"""Of a client's message; the library closes with 1009 beyond it. A subscription is some hundred bytes."""
+"""The most bytes of a client's message; the library closes with 1009 beyond it. A subscription has some hundred
+bytes.
+"""
 MOST_WINDOW = 10_000
 
 
@@ -53,7 +55,7 @@ _IS_NUMBER = [ge(0), le(LARGEST_SEQ)]
 
 @attrs.frozen
 class Authenticate:
-    """Who it is that connects."""
+    """Identifies the client."""
 
     token: str = attrs.field(repr=False, validator=_is_name)
 

@@ -1,7 +1,7 @@
-"""The feed's server: a port of its own, a guard around each connection, a close frame for everyone when it stops.
+"""The feed's server: a port of its own, a guard around each connection, a close frame for every client when it stops.
 
-trio-websocket is used one connection at a time: its own server would end with the first connection that raises, gives
-up a client's TCP connection without a close frame when it is cancelled, and waits a minute where this waits seconds.
+trio-websocket is used one connection at a time, because its own server would end with the first connection that raises,
+drops a client's TCP connection without a close frame when it is cancelled, and waits a minute where this waits seconds.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from supervision import ChildSpec
 from supervision.errors import leaves
 
 CONNECT_SECONDS = 10.0
-"""For TLS, the handshake and the sign-in together; a silent client holds a place no longer."""
+"""Seconds for TLS, the handshake and the sign-in together; a silent client holds a connection no longer."""
 CLOSE_SECONDS = 2.0
-"""For the exchange of close frames."""
+"""Seconds for the exchange of close frames."""
 AGAIN_SECONDS = 5
-"""After which a client that was answered 503 may come again."""
+"""Seconds after which a client that was answered 503 may try again."""
 PATHS = ("/", "/feed")
 _CLIENT_FAULTS = frozenset({Close.MALFORMED, Close.POLICY})
 _PORT = "feed"
 _logger = get_logger("actors.feed")
 
 AuthenticateToken = Callable[[str], Awaitable[Peer | None]]
-"""Finds whose a token is; None: nobody's."""
+"""Finds the caller with a token; None if the token is not valid."""
 
 
 def feed_edge(server: FeedServer) -> ChildSpec:
     """The child that serves the feed, for ``Parts.edges``.
 
-    A port that cannot be had is a WARNING and leaves the child finished: it can be started by hand.
+    If the port is taken, there is a WARNING and the child is finished: it can be started by hand.
     """
     return ChildSpec("feed", server.run, restart="transient")
 
@@ -147,9 +147,9 @@ class FeedServer:
                 await socket.aclose(closing.code, closing.reason)
 
     async def _admitted(self, request: WebSocketRequest, ending: trio.Event) -> tuple[str | None, Peer | None]:
-        """The handshake's token and who comes with it; both None where a first message is to bring them.
+        """The handshake's token and its caller; both None if a first message must bring them.
 
-        Raises ``HTTPException``, the answer.
+        Raises ``HTTPException``, which is the answer.
         """
         headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
         host: str = request._event.host  # the library keeps this header to itself
@@ -180,7 +180,7 @@ class FeedServer:
         await request.reject(refused.status_code, extra_headers=again, body=f"{refused.detail}\n".encode())
 
     async def _sign_in(self, socket: WebSocketConnection, deadline: float) -> tuple[str, Peer]:
-        """The first message's token and who comes with it. Raises :class:`CloseConnection`."""
+        """The first message's token and its caller. Raises :class:`CloseConnection`."""
         message = None
         with trio.CancelScope(deadline=deadline):
             try:
@@ -194,12 +194,14 @@ class FeedServer:
         return message.token, peer
 
     async def _still_valid(self, token: str, peer: Peer) -> bool:
-        """Whether the token still stands for the same rights."""
+        """Whether the token still gives the same rights."""
         return peer.is_still(await self._authenticate(token))
 
     @contextmanager
     def _counted(self, peer: Peer, bounded: BoundedStream) -> Iterator[None]:
-        """One of this user's connections, which gives way to nobody while it counts, and no longer than that."""
+        """Count this as a connection of its user for the length of the block; it is not closed in favour of others
+        meanwhile.
+        """
         if self._of_user[peer.name] >= self._options.max_per_user:
             why = f"{self._options.max_per_user} connections are open for {peer.name} already"
             raise CloseConnection(Close.SLOW, why)
@@ -217,8 +219,8 @@ class FeedServer:
 class FrameStream(trio.abc.Stream):
     """``stream``, bounded and perhaps encrypted, for one WebSocket.
 
-    A frame that has begun is written to its end, through TLS too: half of one would make everything after it, the close
-    frame included, unreadable. ``on_end`` is called when nothing more will be received.
+    A frame that has begun is written to its end, also through TLS: half of one would make everything after it, also the
+    close frame, unreadable. ``on_end`` is called when nothing more will be received.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:

@@ -1,1 +1,1 @@
-"""Requests for jobs, and how they arrive: which field may be set from which source, job files, the environment."""
+"""Requests for jobs, and how they arrive: which source may set which field, job files, the environment."""

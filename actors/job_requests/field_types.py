@@ -1,7 +1,8 @@
-"""Whether each field of a job request has its type. JSON and job files are read strictly; a program's request is not.
+"""Checks that each field of a job request has its type. JSON and job files are read strictly, but not a program's
+request.
 
-A value of another type would raise somewhere on the way, or make a row that nobody can read again. Every request is
-looked at, so the looks are cheap: a field that has its default is passed by.
+A value of another type would raise somewhere later, or make a row that nobody can read again. Every request is checked,
+so the checks are cheap: a field that has its default is skipped.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from actors.validation.values import expected
 
 _LARGEST = 2**63
 _DEEPEST = 50
-"""Levels of plain data, less than every reader of JSON takes."""
+"""The most levels of plain data, fewer than every JSON parser accepts."""
 _CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")  # NUL is refused with all other texts that hold it
 
 Fault = tuple[str, str]
-"""The path of what is wrong, and what is wrong with it in words that follow the path."""
+"""The path of a fault, and what is wrong there in words that follow the path."""
 Check = Callable[[str, Any], Fault | None]
 
 
 def type_fault(request: JobRequest) -> Fault | None:
-    """The first value of ``request`` that has not its type; None: all have."""
+    """The first value of ``request`` that does not have its type; None: all have."""
     for name, usual, check in _CHECKS:
         value = getattr(request, name)
         if value is not usual and (fault := check(name, value)) is not None:
@@ -46,7 +47,7 @@ def _text(path: str, value: Any) -> Fault | None:
 
 
 def _name(path: str, value: Any) -> Fault | None:
-    """A text by which people find something."""
+    """A text that people use to find something."""
     if not isinstance(value, str):
         return _not("a text", path, value)
     if not value:

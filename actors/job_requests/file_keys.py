@@ -1,7 +1,7 @@
-"""The keys of a job file's jobs: what a job is known by when its file is submitted again.
+"""The keys of a job file's jobs, by which its jobs are recognised when the file is submitted again.
 
-A job is known by its file (the name at its top, else its absolute path) and by its own content as it is written there,
-after defaults and matrix. Its place in the file, and what its submitter's environment holds, are no part of that, so
+A key is made from the file (the name at its top, else its absolute path) and from the job's own content as it is
+written, after defaults and matrix. Its place in the file, and its submitter's environment, are not part of the key, so
 lines can be added and moved.
 """
 
@@ -28,7 +28,9 @@ _WHEN, _AFTER, _GROUP = "start_after", "after", "group"
 
 
 class FileKeys:
-    """Makes the keys of one file's jobs, which are given in its order. ``name``: of the file, if it has one."""
+    """Makes the keys of one file's jobs, which must be given in the file's order. ``name``: that of the file, if it
+    has one.
+    """
 
     def __init__(self, name: str | None, path: Path) -> None:
         self._file = ["path", os.fsencode(path).hex()] if name is None else ["name", name]
@@ -53,13 +55,13 @@ class FileKeys:
         return tuple(keys)
 
     def _key(self, what: list[Any]) -> str:
-        """The digest of ``what``, and of how many equal ones stand before it."""
+        """The digest of ``what`` and of the number of equal jobs before it."""
         digest = hashlib.sha256(orjson.dumps(what, option=orjson.OPT_SORT_KEYS)).digest()
         self._equals[digest] += 1
         return hashlib.sha256(digest + str(self._equals[digest]).encode()).hexdigest()
 
     def _references(self, after: Any) -> list[str]:
-        """What a job waits for: jobs of this file by their keys, others as they are written."""
+        """What a job waits for: jobs of this file by their keys, other jobs as they are written."""
         found = set()
         for one in after if isinstance(after, Sequence) and not isinstance(after, str) else [after]:
             group = one.get(_GROUP) if isinstance(one, Mapping) else None
@@ -78,7 +80,9 @@ class FileKeys:
 
 
 def content(job: JobRequest) -> dict[str, Any]:
-    """What a job is known by, defaults left out: written out they are the same job."""
+    """The content by which a job is recognised, without defaults: a job with its defaults written out is the same
+    job.
+    """
     plain = request_to_json(job)
     found = {field: plain[field] for field in _CONTENT if field in plain}
     cwd = found.pop("cwd", ".")

@@ -1,4 +1,4 @@
-"""The jobs of a file in as many requests as they need, each accepted whole or not at all."""
+"""The jobs of a file in as many requests as they need; each request is accepted completely or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VALUES = maxima.BATCH_VALUES - maxima.VALUES
 
 
 class FileParts:
-    """Give each of :meth:`parts` to the server, then :meth:`note` the jobs that it answers with.
+    """Give each of :meth:`parts` to the server, then :meth:`note` the jobs of its answer.
 
     Later parts name jobs of earlier ones in ``after`` by their ids.
     """
@@ -50,7 +50,7 @@ class FileParts:
             yield part
 
     def note(self, part: Sequence[Request], jobs: Sequence[tuple[str, str | None]]) -> None:
-        """What became of a part: the id and the name of each of its jobs."""
+        """Note the outcome of a part: the id and the name of each of its jobs."""
         left = iter(jobs)
         for asked in part:
             written = asked.request.config_name if isinstance(asked, Sweep) else asked.config_name
@@ -60,7 +60,9 @@ class FileParts:
                     self._made[str(one)].append(job_id)
 
     def placed(self, message: str, path: Path, part: Sequence[Request]) -> str:
-        """The refusal of a job of ``part``, with the job's place in the file at ``path``; another one as it is."""
+        """The refusal of a job of ``part``, with the job's place in the file at ``path``; another refusal is
+        unchanged.
+        """
         found = _NUMBERED.match(message)
         if found is None and len(part) > 1:
             return message

@@ -76,14 +76,14 @@ class FileContent:
 
 @attrs.frozen
 class JobFile:
-    """What a job file asks for, in its order. ``digest``: 64 hex digits of its content."""
+    """The requests of a job file, in its order. ``digest``: 64 hex digits of its content."""
 
     path: Path
     digest: str
     requests: tuple[Request, ...]
 
     def rules(self, again: Again = "none") -> FileRules:
-        """How its jobs are submitted; ``again``: which of those that are there already are submitted anew."""
+        """How its jobs are submitted; ``again``: which of the existing jobs are submitted anew."""
         return FileRules(self.digest, again)
 
 
@@ -91,13 +91,13 @@ def load_job_file(
     path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = (),
     inherits: bool = True,
 ) -> JobFile:  # fmt: skip
-    """The jobs in the file at ``path``, ``-`` being standard input.
+    """The jobs in the file at ``path``; ``-`` is standard input.
 
     Raises :class:`~actors.validation.CheckedError` with every fault.
 
-    ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
-    inherits what its ``env_from`` names; None means this process's. ``env_from``: what a job that names none inherits
-    beside the usual variables. ``inherits`` false: no values of the environment are read.
+    ``user``: the user of jobs that name none. ``environ``: the submitter's environment, from which each job inherits
+    what its ``env_from`` names; None means this process's. ``env_from``: what a job that names none inherits in
+    addition to the usual variables. ``inherits`` false: no values of the environment are read.
     """
     path = Path(path)
     source, name = (Path("/dev/stdin"), "standard input") if str(path) == "-" else (path, str(path))
@@ -133,7 +133,7 @@ def file_converter() -> StrictConverter:
 
 
 class Inherited:
-    """The submitter's environment, from which jobs inherit; most of a file name the same of it."""
+    """The submitter's environment, from which jobs inherit; most jobs of a file name the same variables."""
 
     def __init__(self, environ: Mapping[str, str] | None) -> None:
         self._environ = dict(os.environ) if environ is None else environ
@@ -145,7 +145,7 @@ class Inherited:
 
 
 def _matrix_of(node: Any, root: MappingNode, index: int, problems: Problems) -> Matrix | None:
-    """The matrix of one job; None: it has none, or what is wrong with it was noted."""
+    """The matrix of one job; None if it has none, or if a fault in it was noted."""
     if not isinstance(node, MappingNode) or MATRIX not in node:
         return None
     try:
@@ -156,7 +156,7 @@ def _matrix_of(node: Any, root: MappingNode, index: int, problems: Problems) -> 
 
 
 def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited | None) -> Request:
-    """``asked`` as it is sent: with its keys, what it inherits and where it runs, which is beside the file."""
+    """``asked`` as it is sent: with its keys, what it inherits, and its directory, which is the file's by default."""
     request = asked.request if isinstance(asked, Sweep) else asked
     cwd = request.cwd
     if cwd is not None or request.command is not None:
@@ -176,7 +176,7 @@ def _check_content(content: FileContent) -> None:
 
 
 def _with_defaults(root: MappingNode) -> list[Any]:
-    """The jobs of the file, with its defaults put under each."""
+    """The jobs of the file with its defaults added to each."""
     defaults, jobs = root.get("defaults"), root.get("jobs")
     if not isinstance(jobs, ListNode):
         return []
@@ -211,7 +211,7 @@ def load_spec(content: bytes, name: str) -> dict[str, Any]:
 def parse_set(assignments: Iterable[str]) -> dict[str, Any]:
     """``["optimizer.lr=1e-4", "name=run"]`` as nested plain data; raises ``CheckedError`` with every problem.
 
-    A value is what it would be in YAML without quotes; one in quotes is a text.
+    A value has the type that it would have in YAML without quotes; a value in quotes is a text.
     """
     problems = Problems()
     whole: dict[str, Any] = {}

@@ -30,9 +30,9 @@ Usual = Callable[[Any], Any]
 
 
 def request_from_mapping(data: Any, path: str = "") -> JobRequest:
-    """The request that ``data``, decoded JSON with the fields of :class:`JobRequest`, asks for.
+    """The request in ``data``, decoded JSON with the fields of :class:`JobRequest`.
 
-    ``path`` stands before the paths in messages. Raises :class:`~actors.validation.CheckedError` with every problem.
+    ``path`` is put before the paths in messages. Raises :class:`~actors.validation.CheckedError` with every problem.
     """
     request = REQUESTS.read(data, JobRequest, path)
     assert isinstance(request, JobRequest)
@@ -60,7 +60,9 @@ def with_inherited(
 
 
 def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
-    """``request``, inheriting ``env_from`` beside the usual variables, unless it says itself what it inherits."""
+    """``request``, which inherits ``env_from`` in addition to the usual variables, unless it names itself what it
+    inherits.
+    """
     if not env_from or request.env_from != DEFAULT_ENV_FROM:
         return request
     return attrs.evolve(request, env_from=with_usual(env_from))
@@ -152,7 +154,7 @@ def _reference(value: Any, usual: Usual) -> Any:
 
 
 def _start_text(value: Any, usual: Usual) -> Any:
-    """A time of day without quotes is one; YAML of old read ``22:00`` as a number."""
+    """A time of day without quotes; YAML 1.1 reads ``22:00`` as a number."""
     return value.text if isinstance(value, Ambiguous) and is_time_of_day(value.text) else usual(value)
 
 

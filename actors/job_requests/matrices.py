@@ -89,12 +89,12 @@ def matrix_document(matrix: Matrix) -> dict[str, Any]:
 
 
 def path_of(fault: SweepFault, path: str = "") -> str:
-    """Where ``fault`` is, below ``path``."""
+    """The path of ``fault``, below ``path``."""
     return functools.reduce(join, fault.at, path)
 
 
 def refusal(fault: SweepFault, where: str = "") -> Refused:
-    """``fault`` of a request that did not come from a file; ``where`` stands before the message."""
+    """The refusal for ``fault`` in a request that did not come from a file; the message begins with ``where``."""
     path = path_of(fault)
     return Refused(f"{where}{path}: {fault.message}", RefusalKind.INVALID, path)
 
@@ -102,9 +102,9 @@ def refusal(fault: SweepFault, where: str = "") -> Refused:
 def note(
     fault: SweepFault, root: Any, at: tuple[str | int, ...], problems: Problems, keys: Mapping[str, str] = _NO_NAMES
 ) -> None:
-    """Add ``fault`` of what stands at ``at`` in the document ``root`` to ``problems``.
+    """Add ``fault``, which is below ``at`` in the document ``root``, to ``problems``.
 
-    ``keys``: of fields that have another name there.
+    ``keys``: the keys of fields that have another name there.
     """
     data, place, path = root, root.place, ""
     for step in (*at, *(keys.get(str(one), one) for one in fault.at[:1]), *fault.at[1:]):
@@ -113,10 +113,10 @@ def note(
 
 
 def under(folder: Path, cwd: str, matrix: Matrix | None = None) -> str:
-    """The directory ``cwd`` of a job, below ``folder`` where it is relative.
+    """The directory ``cwd`` of a job, below ``folder`` if it is relative.
 
-    With a ``matrix``, ``cwd`` may hold placeholders, and braces of ``folder`` are written so that they stay. Raises
-    :class:`SweepFault` where a value that ``cwd`` begins with is absolute.
+    With a ``matrix``, ``cwd`` may have placeholders, and braces of ``folder`` are escaped so that they stay. Raises
+    :class:`SweepFault` if a value at the beginning of ``cwd`` is absolute.
     """
     if matrix is None:
         return str(folder / Path(cwd).expanduser())

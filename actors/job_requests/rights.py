@@ -1,4 +1,6 @@
-"""A job request as its submitter may make it, by the table in ``sources``; a retry is such a request."""
+"""Checks which fields of a job request its submitter may set, by the table in ``sources``. A retry is such a
+request.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ _ENVIRONMENT = ("env", "env_from", "inherited_env")
 
 @attrs.frozen
 class Submitter:
-    """Who submits, as the server knows it from the connection: ``source``, and what the token or the kernel says.
+    """The submitter, as the server knows them from the connection: ``source``, and what the token or the kernel says.
 
     ``teams``: those that may be named over the network. ``commands``: another user of this machine who may submit
     commands, by ``socket.commands``.
@@ -38,7 +40,8 @@ THE_PROGRAM = Submitter(RequestSource.EMBEDDED)
 
 
 def check_open(asked: JobRequest, source: RequestSource, where: str = "", *, commands: bool = False) -> None:
-    """Raises :class:`Refused` naming the first field that is set and closed to ``source``; ``where`` stands before.
+    """Raises :class:`Refused` for the first field that is set although ``source`` may not; the message begins with
+    ``where``.
 
     ``commands``: whether ``source`` may submit commands by ``socket.commands``.
     """
@@ -52,9 +55,9 @@ def check_open(asked: JobRequest, source: RequestSource, where: str = "", *, com
 
 
 def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest:
-    """``asked`` as ``who`` may ask it. For whom it is and at which level comes, over the network, from the token.
+    """``asked`` with the fields that ``who`` may set. Over the network the token gives its user and levels.
 
-    Raises :class:`Refused` naming the field, with ``where`` before it.
+    Raises :class:`Refused`, which names the field, with ``where`` before it.
     """
     check_open(asked, who.source, where, commands=who.commands)
     if who.source not in NETWORK:
@@ -72,10 +75,10 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
 
 
 def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
-    """The new request by which ``who`` asks for what job ``job_id`` asked for.
+    """The new request of ``who`` that repeats the request of job ``job_id``.
 
-    What ``who`` may not set is left out. Over the network another person's job becomes one of ``who``: user,
-    organisation, levels and environment. Raises :class:`Refused` where a command cannot come from there.
+    Fields that ``who`` may not set are left out. Over the network another user's job becomes a job of ``who``, with
+    their user, organisation, levels and environment. Raises :class:`Refused` if a command may not come from there.
     """
     closed = closed_to(who.source, commands=who.commands)
     if before.command is not None and "command" in closed:
@@ -97,7 +100,7 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
 def check_targets(asked: JobRequest, who: Submitter, options: NotifyOptions, where: str = "") -> None:
     """Raises :class:`Refused` for a target of notifications that ``who`` may not use.
 
-    The supervisor's own user may use all. One that is not configured is refused elsewhere, by whomever it is named.
+    The supervisor's own user may use all. A target that is not configured is refused elsewhere, for every caller.
     """
     if who.source in NETWORK and (denied := options.not_allowed(asked.notify, who.user_id, who.level)):
         message = f"{where}notify: target {denied[0]!r} is not for you (notify.targets.{denied[0]}.for)"
@@ -116,7 +119,7 @@ def _given(asked: JobRequest) -> list[str]:
 
 
 def _fault(field: str, value: Any, who: Submitter) -> str | None:
-    """What is wrong with ``who`` giving ``value`` over the network; None: nothing, or nothing was given."""
+    """Why ``who`` may not give ``value`` over the network; None if they may, or if nothing was given."""
     if not value and value != 0:
         return None
     match access_to(field).over_network:

@@ -17,7 +17,7 @@ Level = Literal["viewer", "researcher", "lead", "admin"]
 
 
 def check(rule: ApprovalRule) -> None:
-    """Raises :class:`Wrong` for fields that do not go together, and for a pattern that cannot be read."""
+    """Raises :class:`Wrong` for fields that contradict each other, and for a pattern that cannot be parsed."""
     try:
         check_rule(rule)
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""Which field of a job request may be set by which kind of request: the one declaration of it.
+"""The one declaration of which field of a job request may be set by which kind of request.
 
 A field that is not in :data:`FIELDS` is closed to every source, so a new field of
-:class:`~actors.jobs.records.JobRequest` is refused until it is opened here. The checks (``rights``), the
-keys of a job file, the schema in the OpenAPI document and the generated test are all made from this table.
+:class:`~actors.jobs.records.JobRequest` is refused until it is opened here. The checks (``rights``), the keys of a job
+file, the schema in the OpenAPI document and the generated test are all made from this table.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class RequestSource(StrEnum):
 
 
 NETWORK = frozenset({RequestSource.TCP, RequestSource.SOCKET_OTHER})
-"""Sources that are held to what their token says. For another user of this machine all rules of TCP hold."""
+"""Sources for which the token determines what is allowed. For another user of this machine all rules of TCP apply."""
 
 
 class NetworkRule(StrEnum):
-    """What a source of :data:`NETWORK` may give as the value of a field that is open to it."""
+    """Which values a source of :data:`NETWORK` may give for a field that is open to it."""
 
     ANY = "any value"
     OWN = "your own; another needs level admin"
@@ -112,7 +112,7 @@ _NAMES = tuple(attribute.name for attribute in attrs.fields(JobRequest))
 
 
 def access_to(field: str) -> FieldAccess:
-    """Who may set ``field``; nobody where it is not declared."""
+    """Who may set ``field``; nobody if it is not declared."""
     return FIELDS.get(field, _CLOSED)
 
 

@@ -1,8 +1,9 @@
-"""The state of a runtime as Prometheus reads it: gathered when it is asked for, few labels, no series per job or user.
+"""The state of a runtime as Prometheus reads it: read at each scrape, with few labels and no time series per job or
+user.
 
-Names that SimpleTuner's own exporter has are kept, for dashboards that exist; everything else begins with
-``greenroom_``. ``simpletuner_jobs_total`` is a counter of this process, as a name in ``_total`` must be, and begins at
-0 with each start; what is stored now is in ``simpletuner_jobs_by_status``.
+Names of SimpleTuner's own exporter are kept for existing dashboards; all others begin with ``greenroom_``.
+``simpletuner_jobs_total`` is a counter of this process, as a name in ``_total`` must be, and begins at 0 with each
+start; the stored jobs are in ``simpletuner_jobs_by_status``.
 """
 
 from __future__ import annotations

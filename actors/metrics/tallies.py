@@ -1,7 +1,7 @@
-"""Numbers that only grow: histograms, and how many of what happened; and the timing of what is done elsewhere.
+"""Numbers that only grow: histograms and counts of events; and the timing of what is done elsewhere.
 
-How long a job waited is known from its events alone: the time between the one that let it run and the one that
-dispatched it. A job that was let run before this process began is left out rather than guessed.
+How long a job waited is known from its events alone: the time between the one that allowed it to run and the one that
+dispatched it. A job that was allowed to run before this process began is left out rather than guessed.
 """
 
 from __future__ import annotations

@@ -1,33 +1,33 @@
-"""One provider's watch: settles, cancels and observes the submissions it has, one round at a time.
+"""One provider's watch: settles, cancels and observes its submissions, one round at a time.
 
-Each provider has a watch of its own, so one that fails or hangs delays no other. A round is requested by the beat, by
-an event or by the provider's own news; requests that come during a round are answered by the next one.
+Each provider has a watch of its own, so one that fails or hangs delays no other. A round is requested by the interval,
+by an event or by the provider's own news; requests that come during a round are answered by the next one.
 
 **States of a submission, as a round finds them in its row:**
 
-- *intent*: the scheduler's call is being made. The round leaves it alone; news about its job (a delivery can be
-  faster than the answer to the call) is remembered until the row says *handed*.
-- *unknown*: the answer was lost. The provider is asked under the key: it has the job (handed), surely has not
-  (requeued), or cannot tell (the job becomes uncertain, and only a person settles it).
+- *intent*: the scheduler's call is being made. The round leaves it alone; news about its job (a delivery can be faster
+  than the answer to the call) is remembered until the row says *handed*.
+- *unknown*: the answer was lost. The provider is asked under the key: it has the job (handed), certainly does not have
+  it (requeued), or cannot tell (the job becomes uncertain, and only a person settles it).
 - *handed*: the provider has it. It is observed; if its cancel was requested, the cancel is sent, and sent again only
-  after the job was seen to go on.
+  after the job was seen to run on.
 - *closed*: not read any more.
 
 Jobs that were restored from a backup are looked up before anything else (:mod:`actors.poller.look_ups`); until that is
 done, a round leaves their rows alone.
 
 **Invariants.** Rounds of one watch never overlap, so no two calls about one submission are made from here. A round
-keeps nothing that matters: what is to be done is in rows, what it found is written by the ledger, which applies each
-observation once, never backwards. So a process that is killed between any two lines is only late: the next round
+keeps nothing that matters: what is to be done is in rows, and what it found is written by the ledger, which applies
+each observation once, never backwards. So a process that is killed between any two lines is only late: the next round
 reads the same rows. A lost answer to a cancel or an observation is the same as none. What is kept in memory (requests
 for a round, cancels that were sent, when to look again) only decides which round looks at what: a new process begins
 with a look at everything.
 
 **Between the read of the rows and the provider's answer** the job may have ended, been cancelled, or its submission
-been closed by a delivery. The ledger therefore decides by the rows of its own transaction, not by those that the
-round read.
+been closed by a delivery. The ledger therefore decides by the rows of its own transaction, not by those that the round
+read.
 
-While the circuit breaker of a provider is open, its rounds are put off; settlements and cancels stay in the rows
+While the circuit breaker of a provider is open, its rounds are postponed; settlements and cancels stay in the rows
 meanwhile.
 """
 
@@ -52,16 +52,17 @@ from actors.poller.first_look import FirstLook
 from actors.poller.look_ups import LookUps
 from actors.poller.statuses import Statuses, for_each_limited, log_job
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
+from actors.providers.breaker import BreakerState
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id
 
 _logger = get_logger("actors.poller")
 
 _MOST_NAMED = 1000
-"""Keys named in one query at the most; for more of them all rows are read, which costs less."""
+"""The most keys in one query; for more of them all rows are read, which costs less."""
 
 _SOONEST = 0.5
-"""Seconds from a round to the next one that only a deadline makes due, at the least."""
+"""The least seconds from a round to the next one that is due only because of a deadline."""
 
 # Seconds after which an unknown submission is settled again where the provider could not be reached.
 _ASK_AGAIN = 5.0
@@ -208,13 +209,18 @@ class Watch:
             self._cancels.keep({one.key for one in held})
         self._defer(request, held)
         unknown = [one for one in held if one.submission.state is SubmissionState.UNKNOWN]
-        await for_each_limited(
-            self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle
-        )
+        unsettled = [one for one in unknown if one.job.uncertain_since is None]
+        # Where the breaker tries the provider out, one look-up that fails would open it again, before any job that runs
+        # there was observed or cancelled.
+        settle_last = self._provider.breaker.state is not BreakerState.CLOSED
+        if not settle_last:
+            await for_each_limited(self._provider, unsettled, self._settle)
         handed = [one for one in held if one.submission.state is SubmissionState.HANDED]
         await for_each_limited(self._provider, self._cancels.unsent(handed), self._cancels.send)
         if not self._postponed(request):
             await self._observe(request, handed)
+            if settle_last:
+                await for_each_limited(self._provider, unsettled, self._settle)
             self._postponed(request)
         # Never at once: what was due in this round and stayed undone is not to be done faster than it can be.
         due = min(self._cancels.next_due, self._first_look.next_due, self._statuses.series.next_due)

@@ -1,5 +1,5 @@
-"""A provider runs jobs: this machine, a cluster, or Replicate.
+"""Providers run jobs: this machine, a cluster, or Replicate.
 
-``base`` says what every provider is to the runtime, ``errors`` how it refuses, ``guard`` how it is called, ``registry``
-which kinds there are.
+``base`` is the protocol of every provider, ``errors`` are its errors, ``guard`` surrounds its calls, ``registry`` has
+the kinds that exist.
 """

@@ -1,4 +1,6 @@
-"""What a provider may have beside :class:`~actors.providers.base.Provider`, each found by its methods."""
+"""Optional abilities of a provider, in addition to :class:`~actors.providers.base.Provider`. Each is found by its
+methods.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +16,32 @@ from actors.providers.base import Handle, LogChunk
 
 
 class FollowsLogs(Protocol):
-    """A provider may have this beside :class:`Provider`: one whose ``capabilities.streams_logs`` is true."""
+    """A provider that streams output. Its ``capabilities.streams_logs`` is true."""
 
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
     ) -> None:
-        """Send the job's output from ``cursor`` into ``into`` as it comes, each byte once, until the job has ended."""
+        """Send the job's output from ``cursor`` on into ``into`` as it is written, each byte once, until the job
+        has ended.
+        """
 
 
 @runtime_checkable
 class TakesVerdicts(Protocol):
-    """A provider that keeps something for an uncertain job, devices for example, until a person decides."""
+    """A provider that keeps something for an uncertain job, such as devices, until a person decides."""
 
     async def settled(self, key: str) -> None:
-        """A person says that nothing of the job runs any more. Idempotent."""
+        """A person has decided that no process of the job runs any more. Idempotent."""
 
 
 @runtime_checkable
 class SeeksLogs(Protocol):
-    """A provider that can say where in a job's output to begin."""
+    """A provider that can find a place in a job's output."""
 
     async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
-        """The cursor of the last ``lines`` lines, of what came since then, or of the later of both.
+        """The cursor of the last ``lines`` lines, or of what was written ``since`` a time; of both, the later.
 
-        None: when output arrived is not known of this job.
+        None: it is not known when this job's output was written.
         """
 
 
@@ -45,7 +49,7 @@ class SeeksLogs(Protocol):
 class RequestFault:
     """What is wrong with a request's ``field``, and what to change, in one sentence.
 
-    ``sure`` false: it could not be found out, which is no reason to refuse.
+    ``sure`` false: it could not be found out, which is no reason to refuse the job.
     """
 
     field: str
@@ -55,31 +59,35 @@ class RequestFault:
 
 @runtime_checkable
 class ChecksRequests(Protocol):
-    """A provider that can see before a job is accepted that it could not run."""
+    """A provider that can see before a job is accepted that it cannot run."""
 
     async def check_requests(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
-        """What is wrong with each of ``requests``, which were prepared before; in bounded time, whatever hangs."""
+        """The faults of each of ``requests``, which were prepared before. Returns in bounded time, even if a disk
+        hangs.
+        """
 
 
 @runtime_checkable
 class MeasuresOutput(Protocol):
-    """A provider that keeps something of its jobs on a disk of ours."""
+    """A provider that keeps files of its jobs on a disk of this machine."""
 
     async def stored_bytes(self, key: str, handle: Handle) -> int | None:
-        """What ``forget`` would free, in bytes; None: that cannot be said quickly."""
+        """The bytes that ``forget`` would free; None: that cannot be said quickly."""
 
 
 @runtime_checkable
 class KeepsRecords(Protocol):
-    """A provider that says for how long it knows its jobs: what it does not have then surely was not submitted."""
+    """A provider that knows how long it keeps records: a job that is not in them was surely not submitted in that
+    time.
+    """
 
     async def records_since(self) -> datetime | None:
-        """Since when it knows every job that it accepted, ended ones included; None: that cannot be said."""
+        """The time since when it knows every job that it accepted, also ended ones; None: that cannot be said."""
 
 
 @attrs.frozen
 class Held:
-    """A job that a provider runs: the ``key`` that it was submitted under, and what it is called there."""
+    """A job that a provider runs: the ``key`` under which it was submitted, and its name there."""
 
     key: str
     name: str
@@ -87,7 +95,7 @@ class Held:
 
 @runtime_checkable
 class ListsHeld(Protocol):
-    """A provider that can list what it runs for us, whether or not our rows know of it."""
+    """A provider that can list all jobs that it runs for us, also those that are not in our rows."""
 
     async def held(self) -> Sequence[Held]:
         """The jobs that have not ended."""
@@ -95,7 +103,7 @@ class ListsHeld(Protocol):
 
 @runtime_checkable
 class NamesDevices(Protocol):
-    """A provider whose GPUs have names, by which its jobs say which of them they got."""
+    """A provider whose GPUs have names, which its jobs use to say which GPUs they got."""
 
     @property
     def devices(self) -> Sequence[str]:
@@ -104,7 +112,7 @@ class NamesDevices(Protocol):
 
 @attrs.frozen
 class Remark:
-    """``text``: a sentence about the job of submission key ``key``, which has ended already."""
+    """``text``: a sentence about the job with submission key ``key``, which has already ended."""
 
     key: str
     text: str
@@ -112,6 +120,6 @@ class Remark:
 
 @runtime_checkable
 class Remarks(Protocol):
-    """A provider that makes remarks: the channel is read for as long as the runtime runs."""
+    """A provider that sends remarks: the channel is read as long as the runtime runs."""
 
     remarks: trio.MemoryReceiveChannel[Remark]

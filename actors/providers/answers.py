@@ -1,4 +1,4 @@
-"""Checks of what a provider answered, before anybody relies on it: each returns the answer or raises ``Protocol``."""
+"""Checks of a provider's answers before they are used: each returns the answer or raises ``Protocol``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def checked_size(answer: object) -> int | None:
 
 
 def nothing(_answer: object) -> None:
-    """Of a call that answers nothing."""
+    """Accepts any answer to a call that has no result."""
 
 
 def checked_capacity(answer: object) -> Capacity:
@@ -80,7 +80,7 @@ def checked_held(answer: object) -> list[Held]:
 
 
 def checked_faults(answer: object, number: int) -> list[tuple[RequestFault, ...]]:
-    """For each of ``number`` requests what is wrong with it."""
+    """The faults of each of ``number`` requests."""
     found = [tuple(_sequence(one, "faults of a request")) for one in _sequence(answer, "faults of requests")]
     if len(found) != number or not all(isinstance(fault, RequestFault) for one in found for fault in one):
         raise Protocol(f"{len(found)} answers about {number} requests, or no faults")
@@ -91,7 +91,7 @@ def checked_faults(answer: object, number: int) -> list[tuple[RequestFault, ...]
 
 
 def checked_submitted(answer: object) -> Submitted:
-    """An accepted job with a small JSON handle; an observation that makes no sense is left out, the job is not."""
+    """An accepted job with a small JSON handle; an invalid observation is left out, the job is not."""
     submitted = of_type(answer, Submitted, "answer to a submission")
     handle = checked_object(submitted.handle, "handle")
     size = len(orjson.dumps(handle))
@@ -117,7 +117,7 @@ def checked_chunk(answer: object) -> LogChunk:
 
 
 def checked_secrets(answer: object) -> tuple[str, ...]:
-    """Texts. What is something else is not shown."""
+    """A list of texts. An invalid answer is not shown in the error."""
     found = tuple(_sequence(answer, "secrets"))
     if not all(isinstance(one, str) for one in found):
         raise Protocol("a secret is no text")
@@ -125,7 +125,7 @@ def checked_secrets(answer: object) -> tuple[str, ...]:
 
 
 def checked_delivery(answer: object) -> DeliveryReport:
-    """A delivery whose names are there; a claim that makes no sense is left out, for the job is read back anyway."""
+    """A delivery with its ids; an invalid observation is left out, because the job is asked about anyway."""
     if isinstance(answer, Rejected):
         return answer
     if isinstance(answer, DeliveryHint):
@@ -141,7 +141,7 @@ def checked_delivery(answer: object) -> DeliveryReport:
 
 
 def checked_view(answer: object, asked: Mapping[str, Handle]) -> View:
-    """A view of the jobs that were asked about; what cannot be understood of one job fails that job only."""
+    """A view of the jobs that were asked about; an invalid part about one job fails only that job."""
     view = of_type(answer, View, "view")
     observations: dict[str, Observation] = {}
     failed = {key: kept(str(reason)) for key, reason in view.failed.items() if key in asked}
@@ -186,7 +186,7 @@ def _text(value: object, what: str) -> str:
 
 
 def _status(value: object, what: str) -> int | None:
-    """None for what no program can end with: no database takes every number."""
+    """An exit status; None for a number that no program can end with, because no database accepts every number."""
     return number if -LARGEST_STATUS <= (number := of_type(value, int, what)) <= LARGEST_STATUS else None
 
 
@@ -215,7 +215,9 @@ def of_type(answer: object, cls: type[T], what: str) -> T:
 
 
 def _kept(answer: object, what: str) -> dict[str, Any]:
-    """What a job says of itself; where that is too much, a word about it: its end is recorded all the same."""
+    """What a job reported. If it is too large, a note about it instead, so that the job's end is recorded all the
+    same.
+    """
     if isinstance(answer, Mapping) and not is_shallow(answer):
         return {"not_kept": f"nested more than {DEEPEST} levels deep"}
     plain = checked_object(answer, what)
@@ -255,4 +257,4 @@ _FIELDS: Mapping[str, Callable[[object, str], Any]] = {
     "series": _series,
     "devices": _devices,
 }
-"""How each field of an observation that is not None is looked at, and what is recorded of it."""
+"""How each field of an observation, if it is not None, is checked and converted."""

@@ -1,9 +1,9 @@
-"""What every provider is to the runtime. A provider runs jobs: this machine, a cluster, or Replicate.
+"""The protocol of a provider. A provider runs jobs: this machine, a cluster, or Replicate.
 
-A provider talks to the outside and nothing else: it owns no retries, no clock, no rows and no decisions. Its
-methods take their deadline from the caller's cancel scope and raise only
-:class:`~actors.providers.errors.ProviderError` kinds. What it can and cannot do is data (:class:`Capabilities`), so
-that the runtime asks a table, not a class.
+A provider talks to the outside and does nothing else: it has no retries, no clock, no rows and takes no decisions. Its
+methods take their deadline from the caller's cancel scope and raise only kinds of
+:class:`~actors.providers.errors.ProviderError`. Its abilities are data (:class:`Capabilities`), so that the runtime
+reads a table instead of checking classes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from actors.jobs.records import Capacity, JobRequest, Observation
 from actors.providers.deliveries import DeliveryReading, Rejected
 
 Handle = Mapping[str, Any]
-"""A provider's own small JSON object for a job it holds; opaque to the runtime and stored with the job."""
+"""A provider's own small JSON object for a job that it has; opaque to the runtime and stored with the job."""
 
 
 class Idempotency(StrEnum):
@@ -41,7 +41,7 @@ class Listing(StrEnum):
 
 
 class Push(StrEnum):
-    """How the provider reports a change by itself."""
+    """How the provider reports a change without being asked."""
 
     NONE = "none"
     WEBHOOK = "webhook"
@@ -60,7 +60,7 @@ class CancelAck(StrEnum):
 
 
 class LostJobProof(StrEnum):
-    """What proves that nothing of a job runs any more whose shim on this machine was killed (B13, B17)."""
+    """The proof that nothing of a job with a killed shim runs on this machine any more (B13, B17)."""
 
     CGROUP = "cgroup"  # each job has a control group of its own
     SUBREAPER = "subreaper"  # the supervisor receives what is left behind, for as long as it is not restarted
@@ -102,14 +102,14 @@ class Capabilities:
 
 @attrs.frozen
 class Prepared:
-    """A request checked and put into the provider's own terms, ready to be sent under any key."""
+    """A request that was checked and translated into the provider's own terms, ready to be sent under any key."""
 
     body: Mapping[str, Any]
 
 
 @attrs.frozen
 class Submitted:
-    """The provider accepted the job now, or had it already under the same key (``existed``)."""
+    """The provider accepted the job now, or had already accepted it under the same key (``existed``)."""
 
     handle: Handle
     observation: Observation | None = None
@@ -117,11 +117,11 @@ class Submitted:
 
 
 class Absent:
-    """The provider surely does not have a job of that key."""
+    """The provider certainly has no job with this key."""
 
 
 class Unknowable:
-    """The provider cannot tell whether it has a job of that key."""
+    """The provider cannot tell whether it has a job with this key."""
 
 
 ABSENT = Absent()
@@ -131,10 +131,10 @@ Found = Submitted | Absent | Unknowable
 
 @attrs.frozen
 class View:
-    """What one look at many jobs showed, by submission key.
+    """The result of one look at many jobs, by submission key.
 
-    A key in ``absent`` is denied by the provider; a key that is in neither was not seen, which means something only
-    when ``complete`` is true. ``failed`` holds what could not be read for one job, as a reason.
+    A key in ``absent`` certainly has no job there; a key that is in neither was not seen, which means something only if
+    ``complete`` is true. ``failed`` has the reasons for jobs that could not be read.
     """
 
     observations: Mapping[str, Observation] = attrs.field(factory=dict)
@@ -145,7 +145,7 @@ class View:
 
 @attrs.frozen
 class LogChunk:
-    """A piece of a job's output and the cursor from which the next piece is read."""
+    """A piece of a job's output, and the cursor from which the next piece is read."""
 
     data: bytes
     cursor: str
@@ -162,48 +162,52 @@ class Provider(Protocol):
     capabilities: Capabilities
 
     def capacity(self) -> Capacity:
-        """What there is in all, by resource; counted against the runtime's own rows (B10)."""
+        """The whole capacity, by resource; the runtime compares it with its own rows (B10)."""
 
     def prepare(self, request: JobRequest) -> Prepared:
-        """Check ``request`` and translate it; pure. Raises :class:`Invalid` naming the field and the fix."""
+        """Check ``request`` and translate it; pure. Raises :class:`Invalid`, which names the field and what to
+        change.
+        """
 
     async def check(self) -> Mapping[str, Any]:
-        """Facts about the account or machine. Raises :class:`Auth` or :class:`Unavailable`."""
+        """Facts about the account or machine, to check that it works. Raises :class:`Auth` or :class:`Unavailable`."""
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """Submit a job under ``key``; the same key again returns what is there, never a second job.
+        """Submit a job under ``key``; the same key again returns the existing job, and never submits a second one.
 
-        ``context`` holds ``job_id``, ``correlation_id`` and ``attempt`` (1 at first) for the job's environment, labels
-        or headers; ``previous_key`` where an attempt before this one ended; for a job that waited for others
-        ``parents``, what it learns of them (a JSON array); and ``home``, the state directory.
+        ``context`` has ``job_id``, ``correlation_id`` and ``attempt`` (1 at first) for the job's environment, labels or
+        headers; ``previous_key`` if an attempt before this one ended; for a job that waited for others ``parents``,
+        what it gets to know of them (a JSON array); and ``home``, the state directory.
         """
 
     async def find(self, key: str, token: str) -> Found:
-        """What the provider knows under ``key``: used after a lost answer and after a crash (B13).
+        """What the provider knows under ``key``, after a lost answer and after a crash (B13).
 
-        ``token``: "" where it was lost, too, with what happened after a backup (F3). Then ``key`` alone decides, and a
-        provider that cannot find a job by it has another ``submit_idempotency`` than ``CLIENT_ID``.
+        ``token``: "" if it was lost, too, together with everything after a backup (F3). Then only ``key`` decides; a
+        provider that cannot find a job by its key must have another ``submit_idempotency`` than ``CLIENT_ID``.
         """
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
-        """What became of the jobs of these keys, in as few requests as the provider allows."""
+        """The state of the jobs with these keys, in as few requests as the provider allows."""
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
-        """Ask for an end. Repeated by the runtime until an observation shows one, so it must be idempotent."""
+        """Ask for the end of a job. The runtime repeats it until an observation shows an end, so it must be
+        idempotent.
+        """
 
     def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
-        """The job's output from ``cursor`` (None: the beginning) to what is there now."""
+        """The job's output from ``cursor`` (None: the beginning) to its present end."""
 
     def read_delivery(
         self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
     ) -> DeliveryReading | Rejected:
-        """Begin to read a delivery; pure. :class:`Rejected` where its headers alone are not to be believed.
+        """Begin to read a delivery; pure. Returns :class:`Rejected` if its headers alone show that it is not valid.
 
-        ``headers`` have lower-case names, ``secrets`` are all that may be in use.
+        ``headers`` have lower-case names; ``secrets`` are all that may be in use.
         """
 
     async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
-        """The secrets that deliveries are signed with; ``fresh``: ask again, they may have been rotated."""
+        """The secrets with which deliveries are signed; ``fresh``: ask again, because they may have been rotated."""
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove what the provider keeps of an ended job. Idempotent.
@@ -212,10 +216,12 @@ class Provider(Protocol):
         """
 
     async def watch(self, nudge: Nudge) -> None:
-        """Run until cancelled, calling ``nudge`` whenever a job may have changed. A provider that cannot: return."""
+        """Run until cancelled, and call ``nudge`` whenever a job may have changed. A provider that cannot do this
+        returns.
+        """
 
     async def aclose(self) -> None:
-        """Release connections and descriptors. Jobs go on where the provider survives our restart."""
+        """Release connections and descriptors. Jobs continue if the provider survives our restart."""
 
 
 def _seconds(default: float) -> float:
@@ -224,9 +230,9 @@ def _seconds(default: float) -> float:
 
 @attrs.frozen
 class CallDeadlines:
-    """How long each call may take, in seconds. A watch has none: it runs until cancelled.
+    """The most seconds that each call may take. A watch has none: it runs until cancelled.
 
-    ``page``: what ``observe`` may take longer for each page of jobs after the first.
+    ``page``: how much longer ``observe`` may take for each page of jobs after the first.
     """
 
     check: float = _seconds(15.0)

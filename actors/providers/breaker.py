@@ -1,12 +1,12 @@
-"""A circuit breaker for each provider: after failures in a row nobody asks for a while, then a few calls try it out.
+"""A circuit breaker for each provider: after failures in a row no call is made for a while, then a few calls try it.
 
-A failure that is about one job only waits until another job's call, or one about all jobs, fails too before one
-succeeds: so a job that the provider cannot answer about stops nobody else.
+If a failure concerns one job only, it waits until a call about another job, or about all jobs, fails too before one
+succeeds. So a job that the provider cannot answer about stops no other job.
 
-Closed: calls pass, and so many failures in a row open it. Open: calls are refused at once, until its time is over.
-Half open: a few calls pass at once; so many of them that succeed in a row close it, one that fails opens it again, for
-as long as before. A call is judged by the phase in which it began, so that a late outcome of an earlier one
-changes nothing; one that was cancelled has no outcome and only frees its permit.
+Closed: calls are allowed, and a number of failures in a row opens the breaker. Open: calls are refused at once, until
+its time is over. Half open: a few calls are allowed at once; if enough of them succeed in a row, it closes; if one
+fails, it opens again for the same time. A call counts for the phase in which it began, so a late outcome of an earlier
+call changes nothing. A cancelled call has no outcome and only frees its permit.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from logconf import get_logger
 _logger = get_logger("actors.providers.breaker")
 
 PROBE_AGAIN = 1.0
-"""Seconds after which a call may ask again that found every place of the half-open breaker taken."""
+"""Seconds after which a call may try again if all permits of the half-open breaker were taken."""
 
 
 class BreakerState(StrEnum):
-    """Whether calls pass."""
+    """Whether calls are allowed."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -53,14 +53,15 @@ class BreakerOptions:
 
 
 class BreakerOpen(Unavailable):
-    """The call was not made, because the breaker is open; ``retry_after`` says when it may pass."""
+    """The call was not made because the breaker is open; ``retry_after`` says when it may be made."""
 
 
 @attrs.frozen
 class BreakerAdvice:
     """What a breaker that is not closed advises the scheduler.
 
-    ``retry_after``: seconds without any. ``probes``: how many at once after that. ``why``: the failure behind it.
+    ``retry_after``: seconds in which no calls are allowed. ``probes``: how many calls are allowed after that. ``why``:
+    the failure that caused it.
     """
 
     retry_after: float
@@ -69,14 +70,14 @@ class BreakerAdvice:
 
 
 Permit = NewType("Permit", int)
-"""One call that was let through: the phase of the breaker in which it began."""
+"""One allowed call: the phase of the breaker in which it began."""
 
 
 class Breaker:
     """The breaker of provider ``name``. Times are trio's.
 
-    ``opened``: how often it opened since the start, every failed trial included. ``since``: when it last changed,
-    None for never. ``why``: the failure that was counted last.
+    ``opened``: how often it opened since the start, including failed trials. ``since``: when it last changed, None for
+    never. ``why``: the failure that was counted last.
     """
 
     def __init__(self, name: str, options: BreakerOptions | None = None) -> None:
@@ -94,28 +95,28 @@ class Breaker:
 
     @property
     def state(self) -> BreakerState:
-        """The state of this moment; an open one whose time is over counts as half open before the first call."""
+        """The present state; an open breaker whose time is over counts as half open even before the first call."""
         over = self._stored is BreakerState.OPEN and self.retry_after == 0
         return BreakerState.HALF_OPEN if over else self._stored
 
     @property
     def retry_after(self) -> float:
-        """Seconds for which it stays open; 0 where calls may pass."""
+        """Seconds for which it stays open; 0 if calls are allowed."""
         if self._stored is not BreakerState.OPEN:
             return 0.0
         return max(0.0, self._until - trio.current_time())
 
     @property
     def advice(self) -> BreakerAdvice | None:
-        """How to plan calls now; None where nothing needs to be considered."""
+        """How to plan calls now; None if there are no restrictions."""
         if self._stored is BreakerState.CLOSED:
             return None
         return BreakerAdvice(self.retry_after, self.options.half_open_calls - self._trying, self.why)
 
     def admit(self) -> Permit:
-        """Let one call through, which then succeeds, fails or neither, and gives its permit back.
+        """Allow one call, which then succeeds, fails or is left, and gives its permit back.
 
-        Raises :class:`BreakerOpen` where it must not be made now.
+        Raises :class:`BreakerOpen` if it must not be made now.
         """
         if seconds := self.retry_after:
             raise BreakerOpen(f"provider {self.name} is left alone for {seconds:.0f} s: {self.why}", seconds)
@@ -128,7 +129,7 @@ class Breaker:
         return Permit(self._phase)
 
     def half_open(self) -> None:
-        """Let an open breaker allow calls at once, as an operator asked."""
+        """Let an open breaker allow calls at once, because an operator asked for it."""
         if self.retry_after:
             self._until = trio.current_time()
             self._change(BreakerState.HALF_OPEN, logging.INFO, "is tried again before its time, as asked by hand")
@@ -146,7 +147,7 @@ class Breaker:
             self._change(BreakerState.CLOSED, logging.INFO, "answers again")
 
     def failed(self, permit: Permit, why: str, job: str | None = None) -> None:
-        """The provider did not answer, or not so that it could be understood; ``job``: the only one asked about."""
+        """The provider did not answer, or not in an understandable form; ``job``: the only one that was asked about."""
         if permit != self._phase:
             return
         others_fail = self._stored is BreakerState.CLOSED and self._in_a_row > 0
@@ -167,7 +168,7 @@ class Breaker:
             self._open(logging.WARNING, said)
 
     def leave(self, permit: Permit) -> None:
-        """Give the permit back; without a word before it, the call counts as nothing."""
+        """Give the permit back; if no outcome was reported before, the call does not count."""
         if permit == self._phase and self._stored is BreakerState.HALF_OPEN:
             self._trying -= 1
 

@@ -1,4 +1,6 @@
-"""What a provider's failure means: whatever it raised, as one of the kinds that the actors decide by (B12, B13)."""
+"""Classification of a provider's failures: whatever it raised becomes one of the kinds by which the actors decide
+(B12, B13).
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,10 @@ _CAUTION = (
 
 @attrs.frozen
 class Failure:
-    """A call that did not succeed. ``retry_after`` is seconds, None where the provider did not say.
+    """A call that did not succeed. ``retry_after``: seconds, None if the provider did not say.
 
-    ``spends_attempt`` belongs to ``OUTCOME_UNKNOWN``: the call failed by an error of its own, so if the provider turns
-    out not to have the job, the try counts. ``cause`` is what was raised, None where our deadline passed.
+    ``spends_attempt`` is for ``OUTCOME_UNKNOWN``: the call failed by an error of its own, so if the provider does not
+    have the job, the attempt counts. ``cause``: what was raised, None if our deadline passed.
     """
 
     kind: FailureKind
@@ -42,10 +44,10 @@ class Failure:
 
 
 def classify(call: str, error: Exception) -> Failure:
-    """What ``error``, raised by the provider's ``call``, means (B12).
+    """The kind of ``error``, which the provider's ``call`` raised (B12).
 
-    A group means what its member means that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
-    :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
+    The kind of a group is that of the member that claims least. For ``submit`` a :class:`errors.Protocol`, and
+    everything that is no :class:`errors.ProviderError`, is an unknown outcome: the request may have been sent.
     """
     verdicts = [_classify_one(call, leaf) for leaf in leaves(error) if isinstance(leaf, Exception)]
     return min(verdicts, key=lambda failure: (_CAUTION.index(failure.kind), failure.spends_attempt))
@@ -73,7 +75,7 @@ def _message(error: Exception) -> str:
 
 
 class Blame(StrEnum):
-    """Whom a failed call is counted against by the circuit breaker."""
+    """Against what the circuit breaker counts a failed call."""
 
     NOBODY = "nobody"
     JOB = "job"  # the provider answered, badly, about one job: it counts only together with another failure
@@ -84,12 +86,12 @@ _NEVER_COUNTED = frozenset({"logs"})
 
 
 def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> Blame:
-    """Whom ``failure`` of ``call`` is counted against.
+    """Against what ``failure`` of ``call`` is counted.
 
-    Nobody, where the provider answered in a way that is understood, and wherever a job's output is all that was
-    asked for. A provider that cannot be reached is to blame itself. Where it was reached, and failed at a
-    question ``about_one_job``, that job may be the reason. What is ``local`` has no network in between: there only
-    what is surely unavailable counts, not what a job's own files or processes do.
+    Nothing, if the provider gave an understandable answer, and if only a job's output was requested. The provider, if
+    it cannot be reached. If it was reached and failed at a question ``about_one_job``, the job may be the reason. If
+    the provider is ``local``, there is no network in between: then only what is certainly unavailable counts, not what
+    a job's own files or processes do.
     """
     cause = failure.cause
     if call in _NEVER_COUNTED:
@@ -106,6 +108,8 @@ def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> B
 
 
 def counts_as_success(failure: Failure) -> bool:
-    """Whether ``failure`` shows that the provider answers: it decided about the request, and was not too busy to."""
+    """Whether ``failure`` shows that the provider works: it decided about the request, and was not too busy to do
+    so.
+    """
     answers = (errors.Invalid, errors.Auth, errors.Forbidden, errors.NotFound, errors.Conflict)
     return isinstance(failure.cause, answers)

@@ -1,4 +1,4 @@
-"""What providers report of their own accord: one delivery, what it says, and how it is read."""
+"""Deliveries: what providers report without being asked. One delivery, its content, and how it is read."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from actors.jobs.records import Observation
 class DeliveryEvent:
     """A verified delivery about one job.
 
-    ``delivery_id`` is the same when a delivery is repeated. ``remote_id`` is the provider's own name of the job, as it
-    stands in the handle's ``id``. ``observation`` is what the delivery claims: it never moves a job backwards, and the
-    job is read back from the provider after it.
+    ``delivery_id`` is the same if a delivery is repeated. ``remote_id``: the provider's own name of the job, the
+    handle's ``id``. ``observation``: what the delivery claims; it never moves a job backwards, and the job is asked
+    about after it.
     """
 
     delivery_id: str
@@ -28,17 +28,17 @@ class DeliveryEvent:
 
 @attrs.frozen
 class Rejected:
-    """A delivery that is not to be believed. ``reason`` is for our log, never for the sender."""
+    """A delivery that could not be verified. ``reason`` is for our log, never for the sender."""
 
     reason: str
 
 
 @attrs.frozen
 class DeliveryHint:
-    """A verified delivery that could not be read: all it says is that a job should be looked at.
+    """A verified delivery that could not be parsed: it only says that a job should be asked about.
 
-    ``delivery_id``: as in :class:`~actors.providers.base.DeliveryEvent`. ``reason``: why it could not be read.
-    ``remote_id``: the provider's name of the job, None where it could not be found either.
+    ``delivery_id``: as in :class:`~actors.providers.base.DeliveryEvent`. ``reason``: why it could not be parsed.
+    ``remote_id``: the provider's name of the job, None if it could not be found either.
     """
 
     delivery_id: str
@@ -50,25 +50,25 @@ DeliveryReport = DeliveryEvent | DeliveryHint | Rejected
 
 
 class DeliveryReading(Protocol):
-    """One delivery while it comes in. Both methods are pure: no I/O."""
+    """The reading of one delivery while it arrives. Both methods are pure: no I/O."""
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes of the body."""
 
     def done(self, kept: bytes, size: int) -> DeliveryReport:
-        """What it was. ``kept``: the beginning of the body, the whole of it where it has ``size`` bytes."""
+        """The result. ``kept``: the beginning of the body, or all of it if the body has ``size`` bytes."""
 
 
 class NoDeliveries:
-    """What a provider has that takes no deliveries: to inherit from."""
+    """The delivery methods of a provider that has no deliveries, for inheritance."""
 
     def read_delivery(
         self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
     ) -> DeliveryReading | Rejected:
-        """No delivery is believed."""
+        """Reject every delivery."""
         return Rejected("this provider takes no deliveries")
 
     async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
-        """None."""
+        """No secrets."""
         await trio.lowlevel.checkpoint()
         return ()

@@ -1,4 +1,4 @@
-"""Threads for what blocks on files that others can touch: a disk that hangs stops its own provider only."""
+"""Threads for calls that block on files which others can touch: a disk that hangs stops only its own provider."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MOST_THREADS = 8
 
 
 class DiskThreads:
-    """At most ``most`` threads of one provider, which no other waits for.
+    """At most ``most`` threads of one provider; no other provider waits for them.
 
-    A caller that waits for one can be cancelled: by a deadline, by the end of the supervisor. The thread then runs on
-    alone, and counts among its provider's until it comes back. What it does must therefore be good to be done late,
-    or twice.
+    A caller that waits for a thread can be cancelled, by a deadline or by the end of the supervisor. The thread then
+    continues alone, and counts among its provider's until it ends. What it does must therefore be harmless if it is
+    done late, or twice.
     """
 
     def __init__(self, most: int = MOST_THREADS) -> None:

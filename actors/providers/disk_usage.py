@@ -1,4 +1,6 @@
-"""How much disk a directory takes in which a job could leave anything: no link is followed, no heap takes for ever."""
+"""The disk usage of a directory in which a job may have written anything: no link is followed, and the time is
+bounded.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ _BLOCK = 512
 
 
 def bytes_below(folder: Path, seconds: float = MOST_SECONDS, now: Callable[[], float] = time.monotonic) -> int | None:
-    """Bytes on disk of ``folder`` and all below it; None: they were too many to count in time.
+    """Bytes on disk of ``folder`` and everything below it; None: there was too much to count in time.
 
     What cannot be read is left out. Raises nothing.
     """

@@ -1,10 +1,10 @@
-"""Entry points: programs that the configuration names, with parameters that are checked before they become an argv.
+"""Entry points: programs named in the configuration, with parameters that are checked before they become an argv.
 
     EntryPoint(command=("python", "train.py", "--epochs={epochs}"), params={"epochs": Param("int", min=1, max=100)})
 
-A user who may not send commands may start one of these (B21). A value fills its place inside one argument
-and never makes a second one, and no value makes an option: a finished argument begins with ``-`` only where the
-configuration's own text does, or where the configuration lists this value among the ``choices`` of its parameter.
+A user who may not send commands may start one of these (B21). A value is put into its place inside one argument and
+never makes a second argument, and no value becomes an option: a finished argument begins with ``-`` only if the
+configuration's own text does, or if the configuration lists this value among the ``choices`` of its parameter.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Param:
     default: str | int | float | bool | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a pattern that cannot be used. Raises ValueError."""
+        """Refuse an invalid pattern. Raises ValueError."""
         if self.pattern is not None:
             try:
                 compiled(self.pattern)
@@ -52,11 +52,11 @@ class Param:
                 raise ValueError(f"pattern {self.pattern!r} {error}") from error
 
     def read(self, value: object) -> object:
-        """The value that a text of a matrix stands for: for a number or a switch what it would be without quotes."""
+        """The value for a text of a matrix: for a number or a switch the value that it would be without quotes."""
         return plain_value(value) if isinstance(value, str) and self.type != "str" else value
 
     def fault_of(self, value: object) -> str | None:
-        """Why ``value`` is not accepted, in words that follow the parameter's name; None: it is."""
+        """Why ``value`` is not accepted, in words that follow the parameter's name; None if it is."""
         try:
             _TYPES[self.type](value)
         except Wrong as error:
@@ -102,7 +102,7 @@ class EntryPoint:
     env: Mapping[str, str] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        """Hold places and parameters against each other. Raises ValueError."""
+        """Check that places and parameters match. Raises ValueError."""
         if not self.command or not self.command[0]:
             raise ValueError("command must name a program")
         used = {name for argument in self.command for name in _places(argument)}
@@ -114,9 +114,9 @@ class EntryPoint:
             raise ValueError("the program itself (the first argument) cannot hold a parameter")
 
     def argv(self, params: Mapping[str, Any], *, swept: bool = False) -> tuple[str, ...]:
-        """The command with ``params`` in their places. Raises :class:`Invalid`, naming every fault.
+        """The command with ``params`` in their places. Raises :class:`Invalid` with every fault.
 
-        ``swept``: they were filled from a matrix, so a number may be a text; it is used as it is written.
+        ``swept``: they come from a matrix, so a number may be a text; it is used as it is written.
         """
         faults = [
             f"params.{name} is unknown{did_you_mean(name[:80], self.params)}"
@@ -157,7 +157,7 @@ class EntryPoint:
 
 
 def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:
-    """The entry point of that name. Raises :class:`Invalid` with a guess where the name is nearly right."""
+    """The entry point of this name. Raises :class:`Invalid`, with a suggestion if the name is nearly right."""
     if name not in entry_points:
         near = guess_of_configured(name[:80], entry_points, "entry_points")
         raise Invalid(f"entry_point {name!r:.80} is not configured{near}")
@@ -165,7 +165,7 @@ def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> Entry
 
 
 def entry_point_faults(request: JobRequest, entry: EntryPoint, of_commands: Collection[str]) -> list[str]:
-    """What is wrong with a request for ``entry`` that gives what only a command may: keys of ``spec``, a directory."""
+    """The faults of a request for ``entry`` that gives what only a command may have: keys of ``spec``, a directory."""
     given = [f"spec.{name}" for name in of_commands if name in request.spec]
     if request.cwd is not None and request.cwd != entry.cwd:
         given.append("cwd")

@@ -1,7 +1,7 @@
-"""How a provider says no, each kind with its own consequence for the job (B12).
+"""The errors of providers. Each kind has its own consequence for the job (B12).
 
-A provider raises nothing else. Which kind it was decides whether the job is failed, put back or asked about: so a
-provider that is not sure whether its call was accepted must say :class:`OutcomeUnknown`, never guess.
+A provider raises nothing else. The kind decides whether the job fails, is requeued or is asked about. So a provider
+that is not sure whether its call was accepted must raise :class:`OutcomeUnknown`, and never guess.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class OutcomeUnknown(ProviderError):
 
 
 class Protocol(ProviderError):
-    """The provider answered in a shape that is not understood; whether it accepted is not known."""
+    """The provider answered in a form that is not understood; it is not known whether it accepted."""
 
 
 @contextmanager

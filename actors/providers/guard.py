@@ -1,6 +1,6 @@
-"""A provider as the actors see it; :mod:`.guarded_calls` says what every call goes through.
+"""A provider as the actors use it; :mod:`.guarded_calls` is the guard of every call.
 
-The calls of what a provider may have beside the protocol (:mod:`.abilities`) come last; without it they answer None.
+The calls of optional abilities (:mod:`.abilities`) come last; if the provider lacks the ability, they return None.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ __all__ = ["CallDeadlines", "Failure", "GuardedProvider"]
 
 
 class GuardedProvider(GuardedCalls):
-    """The calls of :class:`~actors.providers.base.Provider`, each answering its result or a failure."""
+    """The calls of :class:`~actors.providers.base.Provider`; each returns its result or a failure."""
 
     @property
     def remarks(self) -> trio.MemoryReceiveChannel[abilities.Remark] | None:
-        """What it says of jobs that have ended; None: nothing, ever."""
+        """Its remarks about jobs that have ended; None: it makes none."""
         return self._provider.remarks if isinstance(self._provider, abilities.Remarks) else None
 
     def capacity(self) -> Capacity | Failure:
-        """What there is in all."""
+        """Its whole capacity."""
         return self._ask("capacity", lambda: answers.checked_capacity(self._provider.capacity()))
 
     def devices(self) -> tuple[str, ...] | None:
@@ -57,7 +57,7 @@ class GuardedProvider(GuardedCalls):
         return None if isinstance(found, Failure) else found
 
     def prepare(self, request: JobRequest) -> Prepared | Failure:
-        """``request`` checked and translated; a failure of kind ``INVALID`` names the field and the fix."""
+        """``request`` checked and translated; a failure of kind ``INVALID`` names the field and what to change."""
         return self._ask(
             "prepare", lambda: answers.of_type(self._provider.prepare(request), Prepared, "prepared request")
         )
@@ -67,7 +67,7 @@ class GuardedProvider(GuardedCalls):
         return await self._call("check", partial(answers.checked_object, what="facts"), self._provider.check)
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted | Failure:
-        """Submit a job. Whatever is not surely a refusal is ``OUTCOME_UNKNOWN``."""
+        """Submit a job. Every error that is not certainly a refusal is ``OUTCOME_UNKNOWN``."""
         submit = partial(self._provider.submit, key, token, prepared, context)
         return await self._call("submit", answers.checked_submitted, submit, about=key)
 
@@ -78,7 +78,7 @@ class GuardedProvider(GuardedCalls):
         return await self._call("find", answers.checked_find, partial(self._provider.find, key, token), about=about)
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View | Failure:
-        """What became of these jobs. An observation that makes no sense is moved to ``failed`` of the view."""
+        """Observe these jobs. An invalid observation is moved to ``failed`` of the view."""
         pages = max(1, math.ceil(len(handles) / self.capabilities.page_size))
         return await self._call(
             "observe",
@@ -89,14 +89,14 @@ class GuardedProvider(GuardedCalls):
         )
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck | Failure:
-        """Ask for an end."""
+        """Ask the provider to end a job."""
         checked = partial(answers.of_type, cls=CancelAck, what="answer to a cancel request")
         return await self._call("cancel", checked, partial(self._provider.cancel, key, handle), about=key)
 
     async def logs(
         self, key: str, handle: Handle, cursor: str | None = None, at_most: int = 1 << 20
     ) -> list[LogChunk] | Failure:
-        """What there is of the job's output from ``cursor``: whole chunks, until ``at_most`` bytes are passed."""
+        """The job's output from ``cursor`` on, in whole chunks, until there are at least ``at_most`` bytes."""
 
         async def read() -> list[LogChunk]:
             chunks: list[LogChunk] = []
@@ -121,16 +121,19 @@ class GuardedProvider(GuardedCalls):
     async def log_cursor(
         self, key: str, handle: Handle, *, lines: int | None, since: datetime | None
     ) -> str | Failure | None:
-        """Where the last ``lines`` lines, or what came ``since`` then, begin; of providers that seek."""
+        """The cursor of the last ``lines`` lines, or of what was written ``since`` a time; only for providers that
+        can seek.
+        """
         seek = partial(cast("abilities.SeeksLogs", self._provider).log_cursor, key, handle, lines=lines, since=since)
         return await self._call("logs", answers.checked_place, seek, about=key)
 
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
     ) -> Failure | None:
-        """Send the job's output into ``into`` until the job ends; of providers whose logs are a stream alone.
+        """Send the job's output into ``into`` until the job ends; for providers that stream.
 
-        Not through the breaker: it lasts as long as the job, and waits an outage out instead of being refused in one.
+        It bypasses the breaker, because it lasts as long as the job, and continues after an outage instead of being
+        refused in it.
         """
         follow = partial(cast("abilities.FollowsLogs", self._provider).follow, key, handle, into, cursor)
         return await self._attempt("follow", math.inf, answers.nothing, follow)
@@ -138,7 +141,7 @@ class GuardedProvider(GuardedCalls):
     def read_delivery(
         self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
     ) -> GuardedDelivery | Rejected:
-        """Begin to read a delivery; whatever goes wrong in it is a rejection, so that no delivery can hurt."""
+        """Begin to read a delivery; any error in it is a rejection, so that no delivery can do harm."""
         reading = self._ask("read_delivery", lambda: self._provider.read_delivery(headers, secrets, now))
         if isinstance(reading, Failure):
             return Rejected(reading.message)
@@ -147,7 +150,7 @@ class GuardedProvider(GuardedCalls):
         return GuardedDelivery(reading, lambda step: self._ask("read_delivery", step))
 
     async def delivery_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
-        """The secrets that deliveries are signed with; ``fresh``: asked for again."""
+        """The secrets with which deliveries are signed; ``fresh``: ask for them again."""
         secrets = partial(self._provider.delivery_secrets, fresh=fresh)
         return await self._call("delivery_secrets", answers.checked_secrets, secrets)
 
@@ -156,16 +159,16 @@ class GuardedProvider(GuardedCalls):
         return await self._call("forget", answers.nothing, partial(self._provider.forget, key, handle), about=key)
 
     async def watch(self, nudge: Nudge) -> Failure | None:
-        """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""
+        """Run until cancelled and pass nudges on. None: this provider cannot; a failure: watch again after a while."""
         return await self._attempt("watch", math.inf, answers.nothing, partial(self._provider.watch, nudge))
 
     async def aclose(self) -> Failure | None:
-        """Release what the provider holds, within its deadline even when the caller is cancelled."""
+        """Release what the provider holds, within its deadline, even if the caller is cancelled."""
         seconds = self._deadlines.aclose
         return await self._attempt("aclose", seconds, answers.nothing, self._provider.aclose, shield=True)
 
     async def stored_bytes(self, key: str, handle: Handle) -> int | None:
-        """What it has on a disk of ours of this job, in bytes; None: nothing is known of it."""
+        """The bytes of this job on a disk of ours; None: unknown."""
         if not isinstance(self._provider, abilities.MeasuresOutput):
             return None
         measure = partial(self._provider.stored_bytes, key, handle)
@@ -173,20 +176,20 @@ class GuardedProvider(GuardedCalls):
         return None if isinstance(found, Failure) else found
 
     async def settled(self, key: str) -> Failure | None:
-        """Pass on a person's word that nothing of an uncertain job runs any more, where that matters."""
+        """Pass on a person's decision that nothing of an uncertain job runs any more, if the provider needs it."""
         if not isinstance(self._provider, abilities.TakesVerdicts):
             return None
         settled = partial(self._provider.settled, key)
         return await self._attempt("settled", self._deadlines.settled, answers.nothing, settled)
 
     async def records_since(self) -> datetime | Failure | None:
-        """Since when it surely knows every job that it accepted; None: it does not say."""
+        """The time since when it certainly knows every job that it accepted; None: it does not say."""
         if not isinstance(self._provider, abilities.KeepsRecords):
             return None
         return await self._call("records_since", answers.checked_moment, self._provider.records_since)
 
     async def held(self) -> list[abilities.Held] | Failure | None:
-        """What it runs for us, known to our rows or not; None: it cannot list that."""
+        """The jobs that it runs for us, whether or not they are in our rows; None: it cannot list them."""
         if not isinstance(self._provider, abilities.ListsHeld):
             return None
         return await self._call("held", answers.checked_held, self._provider.held)
@@ -194,7 +197,7 @@ class GuardedProvider(GuardedCalls):
     async def check_requests(
         self, requests: Sequence[JobRequest]
     ) -> list[tuple[abilities.RequestFault, ...]] | Failure | None:
-        """What is wrong with each of ``requests``, which were prepared before. None: the provider cannot see that."""
+        """The faults of each of ``requests``, which were prepared before. None: the provider cannot check them."""
         if not isinstance(self._provider, abilities.ChecksRequests):
             return None
         check = partial(self._provider.check_requests, requests)

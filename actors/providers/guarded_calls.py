@@ -1,26 +1,26 @@
-"""The guard around a provider: a deadline for each call, every failure classified, never thrown at an actor.
+"""The guard around a provider: each call has a deadline, and every failure is classified and never raised in an actor.
 
 A provider is foreign code that talks to a foreign machine. What it raises, how long it takes and what it returns are
-checked here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
-provider is no crash of theirs. A call's answer is either what the protocol says or a :class:`Failure`.
+checked here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a provider does not
+crash them. The result of a call is either what the protocol says or a :class:`Failure`.
 
-A call's states, and what can happen between them:
+The states of a call, and what can happen in each:
 
-1. *Asked for a permit.* The breaker gives one or refuses at once (``UNAVAILABLE``: surely nothing was sent). From here
-   to the end the permit is held, and freed whatever happens.
-2. *Under way*, until its deadline. It may raise: :mod:`.classify` says what that means. It may not answer in time: then
-   nobody knows what the provider did, so ``submit`` is ``OUTCOME_UNKNOWN`` and all others, which may be repeated, are
-   ``UNAVAILABLE``. It may be cancelled by its caller, whose cancellation passes through alone, even where the provider
-   raised beside it: no answer exists then. Killed here, a ``submit`` has its intent committed and no answer written
-   down, which is settled as every unknown outcome is, by ``find``.
-3. *Answered.* :mod:`.answers` looks at the answer before anybody relies on it; one that makes no sense is a failure
-   like one that was raised. ``submit`` is ``OUTCOME_UNKNOWN`` then, too, since the job may be there.
-4. *Counted.* The breaker hears of it, each call once: a success, a failure of the provider's, of one job's, or nothing
-   where the call was cancelled or says nothing about the provider.
+1. *Permit requested.* The breaker gives one or refuses at once (``UNAVAILABLE``: certainly nothing was sent). From
+   here on the permit is held until the end, and freed whatever happens.
+2. *In progress*, until its deadline. If it raises, :mod:`.classify` classifies the error. If it does not answer in
+   time, nobody knows what the provider did: ``submit`` is ``OUTCOME_UNKNOWN``, and all others, which may be repeated,
+   are ``UNAVAILABLE``. If its caller is cancelled, only the cancellation is raised, even if the provider raised too:
+   there is no answer then. If the process is killed here, a ``submit`` has its intent committed and no answer
+   recorded, which is settled like every unknown outcome, by ``find``.
+3. *Answered.* :mod:`.answers` checks the answer before it is used; an invalid one is a failure like an error that was
+   raised. For ``submit`` it is ``OUTCOME_UNKNOWN``, too, because the job may exist.
+4. *Counted.* Each call is reported to the breaker once: as a success, as a failure of the provider or of one job, or
+   as nothing if the call was cancelled or says nothing about the provider.
 
-What holds: a submission that may have been accepted never looks like one that was refused; no call waits longer than
-its deadline, except ``follow`` and ``watch``, which have none and go around the breaker, as ``settled`` and ``aclose``
-do, since they must reach the provider also in an outage.
+So a submission that may have been accepted never looks like one that was refused, and no call takes longer than its
+deadline. ``follow`` and ``watch`` have no deadline. They bypass the breaker, and so do ``settled`` and ``aclose``,
+because they must reach the provider also in an outage.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
 
 
 class GuardedCalls:
-    """What every call to ``provider`` goes through."""
+    """The guard of every call to ``provider``."""
 
     def __init__(
         self, provider: Provider, deadlines: CallDeadlines | None = None, breaker: BreakerOptions | None = None
@@ -71,9 +71,9 @@ class GuardedCalls:
         about: str | None = None,
         more_seconds: float = 0.0,
     ) -> T | Failure:
-        """The one way that every request goes; while the breaker is open, none does.
+        """Make one call, unless the breaker is open.
 
-        ``about``: the key of the only job that is asked about, None where it is about all of them.
+        ``about``: the key of the only job that is asked about; None: all of them.
         """
         try:
             permit = self.breaker.admit()

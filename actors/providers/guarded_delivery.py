@@ -1,4 +1,4 @@
-"""The guard around the reading of one delivery: whatever goes wrong in it is a rejection."""
+"""The guard around the reading of one delivery: any error in it is a rejection."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from actors.providers.deliveries import DeliveryReading, DeliveryReport, Rejecte
 
 @attrs.define
 class GuardedDelivery:
-    """A reading whose faults are rejections: nothing that a delivery holds may hurt.
+    """A reading whose errors are rejections, so that no content of a delivery can do harm.
 
-    ``ask`` is the guard: it does what it is given and gives the answer, or the failure that came of it.
+    ``ask`` is the guard: it calls a function and returns the answer, or the failure.
     """
 
     reading: DeliveryReading

@@ -1,11 +1,11 @@
-"""The one client through which a remote provider is asked: bounded in connections, rate, size and time.
+"""The HTTP client for remote providers: bounded in connections, rate, size and time.
 
     client = ProviderClient("replicate", "https://api.replicate.com", headers=lambda: {"Authorization": ...})
     answer = await client.request("GET", "/v1/predictions", bucket="other", deadline=20)
     page = answer.object()
 
-Everything that can go wrong leaves as a kind of :class:`~actors.providers.errors.ProviderError`; a request goes to the
-configured origin or nowhere.
+Everything that goes wrong becomes a kind of :class:`~actors.providers.errors.ProviderError`. Requests go only to the
+configured origin.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from actors.providers.rates import Bucket, Rate
 from logconf.masking import register_secret
 
 ATTEMPTS = 3
-"""Tries of a request that is safe to repeat."""
+"""The most tries of a request that is safe to repeat."""
 
 LONGEST_WAIT = 5.0
-"""Seconds waited between two tries; a provider that asks for more is answered by its gate, not by a sleeping call."""
+"""The most seconds between two tries. A longer wait that a provider asks for happens in the queue, not in the call."""
 
 MOST_BYTES = 16 * 1024 * 1024
-"""Bytes of the largest answer that is read."""
+"""The most bytes of an answer."""
 
 _ERROR_BYTES = 256 * 1024
 _SAFE = frozenset({"GET", "HEAD"})
@@ -49,21 +49,21 @@ _PASSING = frozenset({429, 502, 503, 504})
 
 @attrs.frozen
 class Answer:
-    """An answer that was read whole. ``headers`` have lower-case names."""
+    """A complete answer. ``headers`` have lower-case names."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The body, read. Raises :class:`errors.Protocol` with its beginning where that is no JSON."""
+        """The body as JSON. Raises :class:`errors.Protocol`, with its beginning, if it is not JSON."""
         try:
             return read_json(self.body)
         except ValueError as error:
             raise errors.Protocol(f"the answer is no JSON ({error}): {sample(self.body)!r}") from None
 
     def object(self) -> dict[str, Any]:
-        """The body, read, which must be an object. Raises :class:`errors.Protocol`."""
+        """The body, which must be a JSON object. Raises :class:`errors.Protocol`."""
         found = self.json()
         if not isinstance(found, dict):
             raise errors.Protocol(f"the answer is no JSON object: {sample(self.body)!r}")
@@ -72,10 +72,9 @@ class Answer:
 
 @attrs.define
 class _Ask:
-    """One request, as every try sends it, and how far the last try has come.
+    """One request, as every try sends it, and the progress of the last try.
 
-    ``status``: what it was answered, None without an answer. ``began``, ``sent``: httpcore says it, other transports do
-    not.
+    ``status``: of its answer, None without one. ``began``, ``sent``: known only with httpcore's transport.
     """
 
     request: Mapping[str, Any]
@@ -97,7 +96,7 @@ class _Ask:
         self.sent = self.sent or event.endswith(_SENDING)
 
     def again(self, error: Exception) -> bool | float:
-        """Whether another try is worth it; as a number the seconds before it."""
+        """Whether to try again; a number is the seconds to wait before."""
         ensure_retry_log()
         if not isinstance(error, (errors.RateLimited, errors.Unavailable)):
             return False
@@ -110,13 +109,12 @@ class _Ask:
 
 
 class ProviderClient:
-    """HTTP to one provider at ``base_url``.
+    """HTTP to one provider at ``base_url``. Raises ``ValueError`` for an invalid URL.
 
-    ``headers``: called for each request, gives those that go with it, credentials among them; what it gives is masked
-    in every log line. ``auth``: what the statuses ``unauthorized`` mean, in words that name the setting. ``rates``:
-    what the provider allows. ``proxy``: the address of one to go through. ``transport_from``: how requests travel,
-    None: as the environment says. ``transport``: an own transport, for tests.
-    Raises ``ValueError`` for an address that is none.
+    ``headers``: called for each request, returns the headers to send, also credentials; their values are masked in
+    every log line. ``auth``: what the statuses ``unauthorized`` mean, in words that name the setting. ``rates``: what
+    the provider allows. ``proxy``: the address of a proxy to use. ``transport_from``: the transport options; None:
+    those of the environment. ``transport``: a transport of its own, for tests.
     """
 
     def __init__(
@@ -164,13 +162,13 @@ class ProviderClient:
         most_bytes: int = MOST_BYTES,
         accept: Collection[int] = (),
     ) -> Answer:
-        """Send one request and read its answer whole.
+        """Send one request and read its complete answer.
 
-        ``path``: below the base address, quoted, with its leading slash. ``json`` or ``content``: the body.
-        ``bucket``: of which rate it takes a place. ``repeatable``: the same request again does no harm; None: only GET
-        and HEAD. Such a request is tried up to :data:`ATTEMPTS` times. ``deadline``: seconds for the whole answer of
-        one try, None: the transport's time-out four times. ``most_bytes``: of an answer that is read. ``accept``:
-        statuses that are an answer here, beside 200 to 299; of those bodies no more is read than a message needs.
+        ``path``: below the base URL, quoted, with its leading slash. ``json`` or ``content``: the body. ``bucket``: the
+        rate limit in which it counts. ``repeatable``: repeating the request does no harm; None: only GET and HEAD. Such
+        a request is tried up to :data:`ATTEMPTS` times. ``deadline``: seconds for the complete answer of one try; None:
+        four times the transport's time-out. ``most_bytes``: the most bytes of an answer. ``accept``: statuses that
+        count as an answer, in addition to 200 to 299; of other bodies only the beginning is read, for the message.
 
         Raises the kinds of :class:`~actors.providers.errors.ProviderError`; a request that is not repeatable and may
         have taken effect raises ``OutcomeUnknown``.
@@ -241,7 +239,7 @@ class ProviderClient:
         return body
 
     def _credentials(self) -> Mapping[str, str]:
-        """The headers of this moment. Raises :class:`errors.Auth` for one that no request could carry."""
+        """The present headers. Raises :class:`errors.Auth` for a value that no request can carry."""
         headers = self._headers()
         for value in headers.values():
             register_secret(value.rpartition(" ")[2])

@@ -1,4 +1,4 @@
-"""Where requests go: the configured address, and nothing that leads away from it."""
+"""URLs of requests: the configured one, and no path that leads away from it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def below(base: httpx.URL, path: str) -> httpx.URL:
-    """``path`` below ``base``, which begins with one slash. Raises :class:`Protocol` where it leads elsewhere."""
+    """``path`` below ``base``, which begins with one slash. Raises :class:`Protocol` if it leads elsewhere."""
     if not path.startswith("/") or path.startswith("//"):
         raise Protocol(f"{sample(path)!r} is no path")
     url = httpx.URL(str(base) + path)

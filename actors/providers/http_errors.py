@@ -1,8 +1,9 @@
-"""What an HTTP exchange that did not succeed means: the one place where status codes and broken connections become
-kinds of :class:`~actors.providers.errors.ProviderError`.
+"""The meaning of failed HTTP exchanges: the only place where status codes and broken connections become kinds of
+:class:`~actors.providers.errors.ProviderError`.
 
-What decides is whether the request may have taken effect. One that is safe to repeat never leaves a doubt; any other
-does from the moment its first byte may have been sent until a status below 500 has come back.
+The question is whether the request may have taken effect. For a request that is safe to repeat it does not matter; for
+any other the outcome is unknown from the moment its first byte may have been sent until a status below 500 has come
+back.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _KINDS: Mapping[int, type[errors.ProviderError]] = {
 
 
 def broken(who: str, error: httpx.HTTPError, *, unsent: bool, repeatable: bool) -> errors.ProviderError:
-    """What a connection that failed means. ``unsent``: it is known that nothing of the request was sent."""
+    """The error for a connection that failed. ``unsent``: it is known that nothing of the request was sent."""
     what = sample(str(error)) or type(error).__name__
     if isinstance(error, httpx.DecodingError):
         return errors.Protocol(f"{who} sent what cannot be decoded: {what}")
@@ -53,7 +54,7 @@ def broken(who: str, error: httpx.HTTPError, *, unsent: bool, repeatable: bool) 
 
 
 def late(who: str, seconds: float, *, unsent: bool, repeatable: bool) -> errors.ProviderError:
-    """What an answer means that was not complete in ``seconds``."""
+    """The error for an answer that was not complete within ``seconds``."""
     if unsent:
         return errors.Unavailable(f"{who} could not be connected to within {seconds:g} s")
     text = f"{who} did not answer whole within {seconds:g} s"
@@ -63,7 +64,7 @@ def late(who: str, seconds: float, *, unsent: bool, repeatable: bool) -> errors.
 def refused(
     who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, now: datetime
 ) -> errors.ProviderError:
-    """What an answer of another status than 2xx means. ``body`` may be cut."""
+    """The error for an answer with another status than 2xx. ``body`` may be cut."""
     said = _said(body)
     text = f"{who} answered {status}{': ' + said if said else ''}"
     if status == 429:

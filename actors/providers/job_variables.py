@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from logconf.correlation import JOB_VARIABLE
+
 JOB_ID = "GREENROOM_JOB_ID"
-CORRELATION_ID = "GREENROOM_CORRELATION_ID"
+CORRELATION_ID = JOB_VARIABLE
 OUTPUT_DIR = "GREENROOM_OUTPUT_DIR"
 PROGRESS_FILE = "GREENROOM_PROGRESS_FILE"
 RESULT_FILE = "GREENROOM_RESULT_FILE"
@@ -31,9 +33,9 @@ MEANINGS: Mapping[str, str] = {
     "CUDA_DEVICE_ORDER": "`PCI_BUS_ID`, the order in which `nvidia-smi` numbers the GPUs.",
     "RAY_JOB_STOP_WAIT_TIME_S": "Ray's: the seconds between SIGTERM and SIGKILL (`stop_wait_seconds`).",
 }
-"""What each variable holds, in words for people. A provider that sets one has it in its own list."""
+"""The meaning of each variable, for people. A provider lists those that it sets."""
 
 SHARED = frozenset(
     {JOB_ID, CORRELATION_ID, OUTPUT_DIR, PROGRESS_FILE, RESULT_FILE, ATTEMPT, PREVIOUS_OUTPUT_DIR, PARENTS}
 )
-"""Those that every provider sets which runs a command."""
+"""The variables that every provider sets which runs a command."""

@@ -1,7 +1,7 @@
-"""JSON of others, read as far as it can be: what a job printed may stand in it, and must not hide what is said of it.
+"""Lenient reading of JSON from others: text that a job printed may be in it, and must not prevent reading the rest.
 
-Bytes that are not UTF-8 and halves of surrogate pairs become U+FFFD, and numbers that are not finite null. The usual
-case costs nothing more than :mod:`orjson`.
+Bytes that are not UTF-8 and halves of surrogate pairs become U+FFFD, and numbers that are not finite become null. The
+usual case costs nothing more than :mod:`orjson`.
 """
 
 from __future__ import annotations

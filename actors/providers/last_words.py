@@ -1,6 +1,6 @@
-"""The line of a job's output that says why it failed: pure, for every provider that makes a reason from output.
+"""Finds the line of a job's output that says why it failed: pure, for every provider that makes a reason from output.
 
-The last line is often noise: a colour that is put back, a progress bar, a rule, a warning of Python's at its exit.
+The last line is often noise: a colour reset, a progress bar, a ruler line, a warning of Python at its exit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from actors.jobs.os_text import printable
 from actors.providers.json_reading import json_object
 
 REASON_LENGTH = 300
-"""Characters of a reason that are shown."""
+"""The most characters of a reason that are shown."""
 LOOKED_AT = 64 * 1024
-"""Bytes of the end of the output that are worth reading for it."""
+"""Bytes at the end of the output that are searched for it."""
 _LINES = 64
 _LONGEST_LINE = 16 * 1024  # characters; a longer line is cut at its beginning
 
@@ -42,11 +42,11 @@ _FRAME = "│┃╭╮╰╯─━═ "
 
 
 def last_words(output: bytes | str) -> str:
-    """What ``output``, or its end, says last about its failure, printable and cut; "" where it says nothing.
+    """The last statement about the failure in ``output``, or in its end, printable and cut; "" if there is none.
 
-    The last line that names an exception or an error within the last 64, else the last that is no known noise, else
-    the last; never one without a letter or a digit. Of a line that was written over, what stands there at the end; of
-    a line of structured JSON its ``message`` (:mod:`logconf`) or ``event`` (structlog).
+    It is the last line that names an exception or an error within the last 64 lines, else the last line that is not
+    known noise, else the last line; always one with a letter or a digit. For a line that was overwritten, it is its
+    final content; for a line of structured JSON, its ``message`` (:mod:`logconf`) or ``event`` (structlog).
     """
     lines = [_plain(_said(line)) for line in _ends(output)]
     said = [
@@ -66,7 +66,7 @@ def last_words(output: bytes | str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """``text`` without what terminals obey; its lines stay lines."""
+    """``text`` without control sequences for terminals; lines stay lines."""
     return "\n".join(_plain(line).rstrip() for line in text.replace("\r\n", "\n").split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""A job's output: cursors that are byte offsets, and lines of ours in the middle of it for its reader."""
+"""A job's output: cursors that are byte offsets, and notices of ours in the middle of it for its reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from actors.providers.base import LogChunk
 from actors.providers.errors import Invalid
 
 CHUNK = 64 * 1024
-"""Bytes in one piece, at the most."""
+"""The most bytes of one chunk."""
 
 
 class LogNotice(bytes):
@@ -18,7 +18,7 @@ class LogNotice(bytes):
 
     @property
     def text(self) -> str:
-        """What is said, without the brackets and line ends that set it off from the output."""
+        """The text of the notice, without the brackets and line ends around it."""
         return self.decode(errors="replace").strip().strip("[]")
 
 
@@ -37,7 +37,7 @@ def offset_of(cursor: str | None) -> int:
 
 
 def chunks(data: bytes, offset: int) -> Iterator[LogChunk]:
-    """What of ``data``, an output from its beginning, lies behind ``offset``."""
+    """The chunks of ``data``, an output from its beginning, after ``offset``."""
     while offset < len(data):
         piece = data[offset : offset + CHUNK]
         offset += len(piece)
@@ -45,9 +45,9 @@ def chunks(data: bytes, offset: int) -> Iterator[LogChunk]:
 
 
 def rest_of(data: bytes, offset: int, most: int | None = None) -> Iterator[LogChunk]:
-    """What of ``data``, an output from its beginning, lies behind ``offset``; a notice where it became shorter.
+    """The chunks of ``data``, an output from its beginning, after ``offset``; first a notice if it became shorter.
 
-    ``most``: no more than that many bytes of ``data`` count.
+    ``most``: only this many bytes of ``data`` count.
     """
     if (note := shortened(offset, len(data))) is not None:
         yield note
@@ -55,9 +55,10 @@ def rest_of(data: bytes, offset: int, most: int | None = None) -> Iterator[LogCh
 
 
 def shortened(offset: int, size: int) -> LogChunk | None:
-    """A notice for a reader who had read ``offset`` bytes of an output that has ``size`` now; it goes on from there.
+    """A notice for a reader who had read ``offset`` bytes of an output that has ``size`` bytes now, where reading
+    continues.
 
-    None where nothing is missing.
+    None if nothing is missing.
     """
     if size >= offset:
         return None

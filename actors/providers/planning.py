@@ -1,4 +1,4 @@
-"""All providers at one moment: what they have, what their breakers advise, and whether they answer."""
+"""All providers at one moment: their capacity, the advice of their breakers, and whether they answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actors.providers.guard import Failure, GuardedProvider
 
 
 def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
-    """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
+    """The capacity of each provider; one that cannot say is left out, and gets no jobs."""
     asked = {name: provider.capacity() for name, provider in providers.items()}
     return {
         name: _limited(capacity, apart=providers[name].capabilities.separate_limits)
@@ -29,7 +29,7 @@ def _limited(capacity: Capacity, *, apart: bool) -> Capacity:
 
 
 def reserve_policy(options: QueueOptions, providers: Mapping[str, GuardedProvider]) -> ReservePolicy:
-    """For which jobs resources are kept, and by when a provider has surely ended a job that ran for too long."""
+    """For which jobs resources are kept, and when a provider has certainly ended a job that ran for too long."""
     grace = {name: one.capabilities.deadline_grace for name, one in providers.items()}
     known = {name: seconds for name, seconds in grace.items() if seconds is not None}
     return ReservePolicy(options.reserve_after, known)
@@ -41,7 +41,7 @@ def breaker_advice(providers: Mapping[str, GuardedProvider]) -> dict[str, Breake
 
 
 async def check_all(providers: Mapping[str, GuardedProvider]) -> dict[str, str | None]:
-    """What is wrong with each provider, in one line without secrets; None: nothing is."""
+    """What is wrong with each provider, in one line without secrets; None: nothing is wrong."""
     from actors.providers.http_errors import sample  # loads httpx, which only some providers need otherwise
 
     faults: dict[str, str | None] = dict.fromkeys(providers)

@@ -1,4 +1,4 @@
-"""What a job is to run, out of its request: a command, or an entry point of the configuration (B21)."""
+"""The program of a job, from its request: a command, or an entry point of the configuration (B21)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actors.providers.entry_points import EntryPoint, find_entry_point
 
 @attrs.frozen
 class Program:
-    """An argv, where it runs and what is added to its environment. ``entry``: the entry point it came from, if any."""
+    """An argv, its working directory, and additions to its environment. ``entry``: its entry point, if it has one."""
 
     argv: tuple[str, ...]
     cwd: str | None
@@ -37,9 +37,9 @@ def program_of(request: JobRequest, entry_points: Mapping[str, EntryPoint], faul
 
 
 def resource_faults(request: JobRequest, capacity: Capacity, there_is: str) -> list[str]:
-    """What of the resources that ``request`` asks for is never there, as texts that name the field.
+    """The resources of ``request`` that can never be had, as texts that name the field.
 
-    ``there_is``: who has the capacity, for the text: "this machine has".
+    ``there_is``: the owner of the capacity, for the text: "this machine has".
     """
     faults = []
     for name in ("cpus", "gpus", "memory"):

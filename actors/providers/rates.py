@@ -1,4 +1,4 @@
-"""What a provider allows, kept by waiting: a token bucket for each kind of request, on trio's clock."""
+"""A provider's rate limits, kept by waiting: a token bucket for each kind of request, on trio's clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import trio
 
 @attrs.frozen
 class Rate:
-    """What a provider allows: at most ``calls`` requests of this ``bucket`` in ``period`` seconds."""
+    """A rate limit: at most ``calls`` requests of this ``bucket`` in ``period`` seconds."""
 
     bucket: str
     calls: int
@@ -16,7 +16,9 @@ class Rate:
 
 
 class Bucket:
-    """Lets at most ``rate.calls`` through in any ``rate.period``, a tenth of them at once, in the order they came."""
+    """Allows at most ``rate.calls`` in any ``rate.period``, a tenth of them at once, in the order in which they
+    came.
+    """
 
     def __init__(self, rate: Rate) -> None:
         self._burst = max(1.0, rate.calls // 10)
@@ -26,7 +28,7 @@ class Bucket:
         self._turn = trio.Lock()
 
     async def take(self) -> None:
-        """Wait for a place. A caller who is cancelled while waiting takes none."""
+        """Wait until a request is allowed. A caller that is cancelled while waiting uses nothing."""
         async with self._turn:
             self._refill()
             if (missing := 1 - self._tokens) > 0:

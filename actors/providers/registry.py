@@ -1,7 +1,7 @@
-"""Which kinds of provider there are: built in, and installed under the entry point group ``greenroom.providers``.
+"""The kinds of provider: built in, and installed under the entry point group ``greenroom.providers``.
 
-An entry point names a :class:`ProviderFactory`; its own name is the kind, as written in the configuration. The built-in
-kinds are imported when they are used, and cannot be replaced.
+An entry point names a :class:`ProviderFactory`; its own name is the kind in the configuration. The built-in kinds are
+imported when they are used, and cannot be replaced.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Now = Callable[[], datetime]
 
 
 class UnknownProvider(LookupError):
-    """No provider of that kind is there; the message has a guess."""
+    """There is no provider of this kind; the message has a suggestion."""
 
 
 class BrokenProvider(Exception):
@@ -33,10 +33,10 @@ class BrokenProvider(Exception):
 
 @attrs.frozen
 class ProviderFactory:
-    """How providers of one kind are made: their options' attrs class, and ``create(name, options, root, now)``.
+    """Makes providers of one kind: their options' attrs class, and ``create(name, options, root, now)``.
 
     ``root`` is a directory that belongs to that provider alone; it need not exist. ``now`` gives the time in UTC.
-    ``breaker``: when nobody asks it for a while, where the configuration does not say.
+    ``breaker``: the circuit breaker's options if the configuration has none.
     """
 
     options_class: type[Any]

@@ -1,4 +1,4 @@
-"""Places for what jobs leave, in a directory that this machine and every node have under the same path."""
+"""Directories for the files of jobs, below a directory that this machine and every node have under the same path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from actors.providers.local.shim.files import open_folder, write_plain
 class SharedOutputs:
     """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine.
 
-    ``setting``: what the configuration calls that directory, for messages.
+    ``setting``: the name of that directory in the configuration, for messages.
     """
 
     root: Path | None
@@ -31,14 +31,14 @@ class SharedOutputs:
     _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
 
     def directory(self, job_id: str) -> JobDirectory:
-        """The job's directory; of a ``root`` alone."""
+        """The job's directory; only with a ``root``."""
         assert self.root is not None
         return JobDirectory.of(self.root, job_id)
 
     async def variables(self, job_id: str, context: Mapping[str, str]) -> dict[str, str]:
-        """Make the job's directory; what a job is told of itself in its environment. Raises :class:`Unavailable`.
+        """Create the job's directory and return the job's environment variables. Raises :class:`Unavailable`.
 
-        ``context``: of its submission. Without a ``root`` no variable names a path.
+        ``context``: that of its submission. Without a ``root`` no variable has a path.
         """
         told = {
             job_variables.ATTEMPT: context.get("attempt", "1"),
@@ -62,7 +62,9 @@ class SharedOutputs:
         return told
 
     async def left(self, jobs: Mapping[str, bool]) -> Mapping[str, dict[str, Any]]:
-        """What these jobs left so far, as fields of an observation; by job id, whether it has ended."""
+        """What these jobs have written so far, as fields of an observation. The argument says for each job id
+        whether it has ended.
+        """
         if self.root is None:
             return {}
         directories = [JobDirectory.of(self.root, job_id) for job_id in jobs]
@@ -73,7 +75,7 @@ class SharedOutputs:
         return await self._threads.run(last_line, self.directory(job_id))
 
     async def remove(self, job_id: str) -> None:
-        """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""
+        """Remove the job's directory, if there is one. Raises :class:`ProviderError`."""
         if self.root is None:
             return
         directory = JobDirectory.of(self.root, job_id)

@@ -1,12 +1,12 @@
-"""Settings: a file, the environment and defaults, checked, into each module's own options.
+"""Settings: a file, the environment and defaults, checked, as the options of each module.
 
     settings = Settings.load()                      # file, environment, defaults; SettingsError: every fault
-    settings.log_notes()                            # once logging is configured: what was skipped, what changes nothing
+    settings.log_notes()                            # once logging is configured: what was skipped, what has no effect
     settings = Settings.default(state_dir=path)     # for an embedding program: no file is looked for
 
 The file is ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``; ``locating`` says where it is looked for,
-``sections`` what it may hold, ``variables`` which environment variables count. Names are loaded when they are first
-used: a command that finds its supervisor by ``places`` reads no YAML.
+``sections`` what it may contain, ``variables`` which environment variables are read. Names are loaded when they are
+first used: a command that finds its supervisor by ``places`` reads no YAML.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The effective settings as rows for people: what holds, where it came from, secrets masked."""
+"""The settings in effect as rows for people: key, value with secrets masked, and source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from actors.validation.units import as_written
 from logconf.masking import MASK, key_names_secret, mask_text
 
 _NOT_SHOWN = ("rule_id", "queue_processing")
-"""Fields that nobody sets, and a section that changes nothing."""
+"""Fields that nobody sets, and a section that has no effect."""
 
 _TARGETS = "notify.targets."
 
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
 
 def effective(settings: Settings, environ: Mapping[str, str] | None = None) -> list[Row]:
-    """Every setting that holds, in the order of the file; those of logging come from the environment alone."""
+    """Every setting in effect, in the order of the file; those of logging come from the environment only."""
     environ = os.environ if environ is None else environ
     rows = [Row(path, _masked(path, value), _source(settings, path)) for path, value, _ in _leaves(settings)]
     for variable, default in LOG_DEFAULTS.items():

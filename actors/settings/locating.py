@@ -1,11 +1,11 @@
-"""Which file is read: the first of these places that has one.
+"""Which configuration file is read: the first of these places that has one.
 
 1. ``--config FILE``  2. ``$SIMPLETUNER_ENTERPRISE_CONFIG``  3. the working directory  4. ``~/.config/simpletuner/``
 5. ``/etc/simpletuner/``
 
-A directory holds ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``, never both. In the working directory a file
-counts only if it is this user's and nobody else may write to it: a shared folder must not decide which programs run.
-In the other places, which a person has named or made for it, such a file is read, with a WARNING.
+A directory has ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``, never both. In the working directory a file is
+read only if it belongs to this user and nobody else may write to it, because a shared folder must not decide which
+programs run. In the other places, which a person has named or made for it, such a file is read, with a WARNING.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Where settings and state are, for commands that must not wait until a file of settings is read.
 
-What is imported here is imported by every command. A state directory is known without reading YAML where
-``GREENROOM_HOME`` names it, where no file of settings exists, or where a supervisor or a command that read it has
-left a note: a file in ``$XDG_CACHE_HOME/greenroom`` that holds the path of the file of settings, its identity and times
-of change, the state directory that follows from it, and the variables that jobs inherit by it. A note that is damaged,
-or of a file that was changed since, counts for nothing. The cost of a wrong one is bounded: commands send nothing to a
-server that is not trusted (D7).
+Every command imports what is imported here. A state directory is known without reading YAML if ``GREENROOM_HOME`` names
+it, if no file of settings exists, or if a supervisor or a command that read the file has left a note: a file in
+``$XDG_CACHE_HOME/greenroom`` with the path of the file of settings, its identity and times of change, the state
+directory that it names, and the variables that jobs inherit by it. A note that is damaged, or about a file that was
+changed since, is ignored. A wrong note does little harm: commands send nothing to a server that is not trusted (D7).
 """
 
 from __future__ import annotations

@@ -29,10 +29,10 @@ _SHORTEST_MISSPELT = 5
 
 @attrs.frozen(kw_only=True)
 class Settings(Sections):
-    """Everything that can be set, checked: the sections of the file, with environment and defaults.
+    """All settings, checked: the sections of the file, with environment and defaults.
 
-    ``state_dir``: where rows, jobs and the lock live. ``config_file``: the file that was read, None without one.
-    ``sources``: where each value that is no default came from. ``notes``: what to log once logging is configured.
+    ``state_dir``: the directory of rows, jobs and the lock. ``config_file``: the file that was read, None without one.
+    ``sources``: where each value that is not a default came from. ``notes``: what to log once logging is configured.
     """
 
     state_dir: Path
@@ -53,9 +53,9 @@ class Settings(Sections):
     ) -> Settings:
         """The settings of this machine: file, environment, defaults. Raises :class:`SettingsError`, logs nothing.
 
-        ``config``: this file and no other. ``environ``, ``cwd`` and ``home``: None means the process's own.
-        ``working_directory``: whether a file in the working directory counts, where no other was named. ``system``:
-        where a machine's own file lies.
+        ``config``: read this file and no other. ``environ``, ``cwd`` and ``home``: None means the process's own.
+        ``working_directory``: whether a file in the working directory is read if no other was named. ``system``: the
+        directory of the machine's own file.
         """
         environ, home = os.environ if environ is None else environ, home or _home()
         notes: list[Note] = []
@@ -70,7 +70,9 @@ class Settings(Sections):
 
     @classmethod
     def default(cls, state_dir: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-        """Defaults and environment, no file: for an embedding program that sets the rest with ``attrs.evolve``."""
+        """Defaults and environment, without a file: for an embedding program that sets the rest with
+        ``attrs.evolve``.
+        """
         settings = _put_together(Sections(), None, {}, os.environ if environ is None else environ, _home(), [])
         if state_dir is None:
             return settings
@@ -86,7 +88,7 @@ class Settings(Sections):
         return {name: getattr(one.options, "entry_points", {}) for name, one in self.providers.items()}
 
     def log_notes(self, logger: logging.Logger | None = None) -> None:
-        """Log what was noticed while loading."""
+        """Log what was noted while loading."""
         logger = logger or get_logger("actors.settings")
         for note in self.notes:
             logger.log(note.level, note.message, extra=dict(note.extra))
@@ -197,7 +199,7 @@ def _cwd() -> Path | None:
 
 @attrs.frozen
 class EnterpriseConfig:
-    """``job_polling_enabled``: only where the file sets it itself. ``job_polling_interval``: in seconds."""
+    """``job_polling_enabled``: true only if the file says so. ``job_polling_interval``: in seconds."""
 
     job_polling_enabled: bool
     job_polling_interval: float
@@ -206,8 +208,8 @@ class EnterpriseConfig:
 def get_enterprise_config(*, working_directory: bool = True) -> EnterpriseConfig:
     """The configuration of this machine, read anew. Raises :class:`SettingsError`.
 
-    ``working_directory``: whether a file there counts, as for the command line. ``start_background_tasks()`` does not
-    look there by default; give both the same.
+    ``working_directory``: whether a file there is read, as on the command line. ``start_background_tasks()`` does not
+    look there by default; give both the same value.
     """
     poller = Settings.load(working_directory=working_directory).background.job_status_polling
     interval = poller.interval_seconds

@@ -15,7 +15,7 @@ from logconf.setup import LEVELS
 
 
 class SettingsError(CheckedError):
-    """The settings are wrong; ``faults`` and the message hold everything that is, with places."""
+    """The settings are wrong; ``faults`` and the message have every fault, with its place."""
 
 
 @attrs.frozen

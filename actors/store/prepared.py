@@ -146,7 +146,7 @@ class _Compiled:
     def prepare(self, values: Mapping[str, Any]) -> tuple[_Shape, Any]:
         """The SQL text and the driver's parameters. Raises one of :data:`_UNFIT` for a value that cannot be one."""
         if not self._lists:
-            shape = self.shape(())
+            shape = self._shapes.get(()) or self.shape(())
             return shape, _arguments(self, shape, values)
         lists = {name: _padded(values[name]) for name in self._lists}
         shape = self.shape(tuple(map(len, lists.values())))
@@ -204,7 +204,7 @@ def _padded(values: Iterable[Any]) -> list[Any]:
 
 def _arguments(compiled: _Compiled, shape: _Shape, values: Mapping[str, Any]) -> Any:
     given = {**compiled.defaults, **values} if compiled.defaults else values
-    row = _converted(shape.pick(given), shape.converters)
+    row = _converted(shape.pick(given), shape.converters) if shape.converters else shape.pick(given)
     return tuple(row) if shape.positional else dict(zip(shape.order, row, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,9 +38,13 @@ class UTCDateTime(TypeDecorator[datetime]):
         """Refuses naive datetimes with ``TypeError``: they mean nothing in a table."""
         return None if value is None else microseconds(value)
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """The instant, aware, in UTC."""
-        return None if value is None else instant(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], datetime | None]:
+        """What makes an instant, aware, in UTC, of a stored number: directly, for each row has several."""
+        return _instant_or_none
+
+
+def _instant_or_none(value: int | None) -> datetime | None:
+    return None if value is None else instant(value)
 
 
 class Damaged:
@@ -70,9 +75,14 @@ class JSONText(TypeDecorator[Any]):
             return None
         return value.text if type(value) is EncodedJSON else to_json(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """The object or list; :class:`Damaged` for what is no JSON: an error here would lose all rows of a query."""
-        try:
-            return None if value is None else orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return Damaged()
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:
+        """What makes an object or a list of a stored text."""
+        return _from_json
+
+
+def _from_json(value: str | None) -> Any:
+    """The object or list; :class:`Damaged` for what is no JSON: an error here would lose all rows of a query."""
+    try:
+        return None if value is None else orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return Damaged()

@@ -1,5 +1,7 @@
 """Helpers for tests of programs that embed Greenroom; our own tests use nothing else.
 
+    from actors.testing import ScriptedProvider, ScriptedRemote, VirtualClock, request, running_runtime
+
     async def test_a_job_is_run(autojump_clock):
         clock = VirtualClock()
         provider = ScriptedProvider(remote=ScriptedRemote(clock.now))
@@ -16,6 +18,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from actors.kernel import VirtualClock
+    from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
     from actors.testing.conformance import Harness, provider_conformance
     from actors.testing.runtime import request, running_runtime, seeded_sources, virtual_settings
     from supervision import FaultPlan
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = [
     "FaultPlan",
     "Harness",
+    "ScriptedOptions",
+    "ScriptedProvider",
+    "ScriptedRemote",
+    "VirtualClock",
     "provider_conformance",
     "request",
     "running_runtime",
@@ -33,6 +41,8 @@ __all__ = [
 _HOMES = {
     "FaultPlan": "supervision",
     "Harness": "actors.testing.conformance",
+    **dict.fromkeys(("ScriptedOptions", "ScriptedProvider", "ScriptedRemote"), "actors.providers.scripted"),
+    "VirtualClock": "actors.kernel",
     "provider_conformance": "actors.testing.conformance",
 }
 

@@ -1,8 +1,8 @@
 """YAML text into marked values, from the parser's events.
 
-Built on events rather than on a composed tree: they tell whether a tag was written or guessed, every key is seen twice
-if it stands there twice, and depth and size are known before anything is followed, so that a thousand brackets or a
-bomb of aliases are a problem like any other.
+It uses events rather than a composed tree, because they show whether a tag was written or guessed, a repeated key is
+seen twice, and depth and size are known before anything is followed. So a thousand brackets, or aliases that expand
+without bound, are a problem like any other.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _OPEN = object()
 
 
 class _Hopeless(Exception):
-    """What follows cannot be understood; the problem has been noted."""
+    """The rest cannot be understood; the problem has been noted."""
 
 
 def compose(text: str, name: str, problems: Problems, max_nodes: int = MAX_NODES) -> Any:
-    """The document in ``text``; None where nothing can be made of it or there is nothing. Never raises."""
+    """The document in ``text``; None if it is empty or cannot be understood. Never raises."""
     try:
         return _Composer(text, name, problems, max_nodes).document()
     except _Hopeless:

@@ -43,10 +43,10 @@ _MAKE: Mapping[Any, Callable[[list[Any]], Any]] = {tuple: tuple, list: list, fro
 class Shape:
     """How a class is written where that differs from its fields.
 
-    ``names``: other keys for fields. ``hidden``: fields that cannot be written. ``also``: keys that stand there too and
-    are read elsewhere. ``types``: what a field is read as instead of its own type. ``validators``: by field, beside the
-    class's own validators and the maxima of :mod:`actors.jobs.maxima`. ``whole``: raises :class:`Wrong` for an
-    instance of which every field is good.
+    ``names``: other keys for fields. ``hidden``: fields that cannot be written. ``also``: keys that are allowed too and
+    are read elsewhere. ``types``: the type as which a field is read, instead of its own. ``validators``: by field, in
+    addition to the class's own validators and the maxima of :mod:`actors.jobs.maxima`. ``whole``: called with an
+    instance whose fields are all valid; raises :class:`Wrong`.
     """
 
     names: Mapping[str, str] = attrs.field(factory=dict)

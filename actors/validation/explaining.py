@@ -1,7 +1,7 @@
-"""The errors of cattrs as problems: where the value stands, its path, and what is wrong with it.
+"""The errors of cattrs as problems: the place of the value, its path, and what is wrong with it.
 
-cattrs notes on each error through which field or item it came. Walking down those notes and the data side by side
-gives the path, and the line where the data knows it.
+cattrs notes on each error through which field or item it came. Following those notes and the data side by side gives
+the path, and the line if the data knows it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ Keys = Callable[[type[Any], Any], tuple[dict[str, str], AbstractSet[str]]]
 """Of a class and data: its fields, each with the key that it has there; and further keys that may stand there."""
 
 _MOST_GUESSES = 100
-"""Guesses of one document: a guess costs more than the problem that it ends, and nobody reads so many."""
+"""The most suggestions for one document: a suggestion costs more than the rest of its problem, and nobody reads so
+many.
+"""
 _COMPARED = re.compile(r"'\w+' must be (>=|>|<=|<) (\S+): (.*)", re.DOTALL)
 _COMPARISONS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 

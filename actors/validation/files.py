@@ -1,4 +1,4 @@
-"""Files and texts into documents: size, encoding and control characters are looked at before YAML is."""
+"""Files and texts into documents. Size, encoding and control characters are checked before YAML is."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def document(
     max_nodes: int = MAX_NODES,
     may_be_empty: bool = False,
 ) -> MappingNode:
-    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every problem that is visible here.
+    """The mapping in ``content``. Raises :class:`CheckedError` with every problem that is visible here.
 
-    ``problems``: takes those that do not keep the rest from being read, so that they can be reported with the others.
+    ``problems``: receives those that do not prevent reading the rest, so that they can be reported with the others.
     ``may_be_empty``: no content, or comments alone, is an empty mapping.
     """
     from actors.validation.composing import compose  # loads yaml; a program without a file does not wait for it

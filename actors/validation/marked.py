@@ -64,7 +64,7 @@ UNREAD = object()
 
 
 def as_written(data: Any) -> Any:
-    """``data`` with each of its scalars as the text that stands in the document; what is absent stays None."""
+    """``data`` with each of its scalars as it is written in the document; what is absent stays None."""
     if isinstance(data, Mapping | list):
         texts = getattr(data, "texts", None) or {}
         parts = data.items() if isinstance(data, Mapping) else enumerate(data)
@@ -76,7 +76,9 @@ def as_written(data: Any) -> Any:
 
 
 def child(data: Any, key: str | int, place: Place | None) -> tuple[Any, Place | None]:
-    """What stands under ``key`` and where; ``place`` (its parent's) where that is not known, None where nothing is."""
+    """The value under ``key`` and its place; ``place`` (the parent's) if that is not known, None if there is no
+    value.
+    """
     try:
         places: Any = getattr(data, "places", None)
         return data[key], place if places is None else places[key]
@@ -96,7 +98,7 @@ def all_places(data: Any, path: str = "") -> Iterator[tuple[str, Place]]:
 
 
 def shown(value: Any) -> str:
-    """A value as a message repeats it: short, on one line, texts in quotes."""
+    """A value as messages show it: short, on one line, texts in quotes."""
     match value:
         case None:
             return "nothing"
@@ -147,7 +149,7 @@ _LONGEST = 400  # characters of a number; the longest exact double has some 770,
 
 
 def plain_value(text: str) -> Any:
-    """The value that ``text``, written without quotes, stands for."""
+    """The value of ``text`` in YAML if it is written without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) > _LONGEST:

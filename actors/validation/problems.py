@@ -1,4 +1,4 @@
-"""What is wrong with a document: problems with their places, collected and raised together."""
+"""Problems of a document, with their places; they are collected and raised together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Place:
 
 @attrs.frozen
 class Problem:
-    """One thing to mend. ``place`` is None for data that came from no file; ``path`` is empty for the whole of it."""
+    """One problem. ``place`` is None for data that came from no file; ``path`` is empty for the document as a whole."""
 
     place: Place | None
     path: str
@@ -34,7 +34,7 @@ class Problem:
 
 
 class CheckedError(Exception):
-    """The document is refused: ``faults`` holds all that is wrong with it, in order; ``str()`` has a line for each."""
+    """The document is refused: ``faults`` has all its problems, in order; ``str()`` has a line for each."""
 
     def __init__(self, faults: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -45,7 +45,7 @@ class CheckedError(Exception):
 
 
 class Problems:
-    """Collects problems. One place has each complaint once: what many share through an alias is reported once."""
+    """Collects problems. A problem of a value that several aliases share is reported once."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Problem] = {}
@@ -59,7 +59,7 @@ class Problems:
         self._found.setdefault(key, Problem(place, path, message))
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Note what another reading found."""
+        """Add the problems of another reading."""
         for one in problems:
             self.add(one.place, one.path, one.message)
 

@@ -1,6 +1,6 @@
-"""Simple values, held to their type strictly: nothing is coerced. What is wrong is raised as :class:`Wrong`.
+"""Simple values, whose types are checked strictly: nothing is converted. What is wrong is raised as :class:`Wrong`.
 
-The validators are for attrs; their words follow a field's path, and None is no value and passes.
+The validators are for attrs; their messages follow a field's path, and None means that there is no value and passes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OLDEST, _NEWEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo
 
 
 class Wrong(ValueError):
-    """What is wrong with a value, in words that follow its path. ``at``: keys down to the part that is meant."""
+    """What is wrong with a value, in words that follow its path. ``at``: the keys down to the part that is wrong."""
 
     def __init__(self, message: str, *at: str | int) -> None:
         super().__init__(message)
@@ -42,12 +42,12 @@ class Format:
 
 
 def expected(words: str, value: Any, hint: str = "") -> Wrong:
-    """The problem that ``value`` is of another type than ``words`` say."""
+    """The problem that ``value`` has another type than ``words`` say."""
     return Wrong(f"must be {words}, not {shown(value)}{hint}")
 
 
 def text_fault(text: str) -> str | None:
-    """What no text of ours may hold: it would end a C string, or could not be written as UTF-8."""
+    """What no text may contain: it would end a C string, or could not be written as UTF-8."""
     if "\0" in text:
         return "must not hold a NUL character"
     if not is_utf8(text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,13 +21,37 @@ OPTIONS = (
     "-o", "tmp_path_retention_policy=none",
 )  # fmt: skip
 """Of pytest, so that a trial is the same each time."""
+_RESTORED = (
+    "tests/backup/test_look_ups.py",
+    "tests/backup/test_look_ups_in_doubt.py",
+    "tests/backup/test_restoring.py",
+)
+_SELECTED = ("tests/api/test_selections.py",)
+_DELIVERED = ("tests/api/test_webhooks.py",)
 TESTS = {
     "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
     "actors/expiry.py": ("tests/ledger/test_approvals.py",),
+    "actors/jobs/deliveries.py": _DELIVERED,
+    "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),
+    "actors/jobs/selections.py": _SELECTED,
+    "actors/ledger/deliveries.py": _DELIVERED,
+    "actors/ledger/doubts.py": _RESTORED,
+    "actors/ledger/listing.py": ("tests/api/test_lists.py",),
+    "actors/ledger/look_ups.py": _RESTORED,
+    "actors/ledger/notifications.py": ("tests/actors/test_notifier.py", "tests/api/test_notifications.py"),
+    "actors/ledger/provider_views.py": ("tests/api/test_provider_usage.py",),
+    "actors/ledger/prune.py": ("tests/actors/test_pruning.py", "tests/control/test_removing.py"),
+    "actors/ledger/restoring.py": _RESTORED,
+    "actors/ledger/rules.py": ("tests/api/test_routes_approvals.py",),
+    "actors/ledger/selections.py": _SELECTED,
+    "actors/ledger/series.py": ("tests/poller/test_series.py",),
+    "actors/poller/look_ups.py": _RESTORED,
 }
-"""Unit tests of what has none of its own name, where nothing is recorded."""
+"""Unit tests of other names."""
+ELSEWHERE = tuple(sorted({one for some in TESTS.values() for one in some if not one.startswith(FOLDERS)}))
+"""Those of them that do not lie in the folders."""
 SECONDS_OF_TESTS = 10.0
-"""Of processor time, as recorded: what the tests of one mutant take together at most, its own and the fastest first."""
+"""Of processor time, as recorded: what the tests of a mutant take at most, its own first, then of each file."""
 
 
 def digest(file: Path | str) -> str:
@@ -35,13 +60,11 @@ def digest(file: Path | str) -> str:
 
 
 def unit_tests(file: str) -> list[str]:
-    """The tests of a module: of its name, else those of its package."""
-    if file in TESTS:
-        return list(TESTS[file])
+    """The tests of a module: of its name, and what is listed here; else those of its package."""
     path = Path(file)
-    folder = ROOT / "tests" / path.parent.name
-    own = sorted(folder.glob(f"test_{path.stem}*.py"))
-    return [one.relative_to(ROOT).as_posix() for one in own or [folder]]
+    named = sorted(one for folder in FOLDERS for one in (ROOT / folder).glob(f"test_{path.stem}*.py"))
+    own = [one.relative_to(ROOT).as_posix() for one in named]
+    return list(dict.fromkeys([*own, *TESTS.get(file, ())])) or [f"tests/{path.parent.name}"]
 
 
 @attrs.frozen
@@ -70,16 +93,25 @@ class Record:
         return whole if whole.parts else None
 
     def executing(self, mutant: Mutant) -> list[tuple[str, float]] | None:
-        """Which parts execute what is changed; None where that is not known, since the file is another one today.
+        """Which parts execute what is changed; None where nothing is known of its file.
 
-        What is executed at the import concerns whatever executes anything of the file.
+        What is executed at the import concerns whatever executes anything of the file, and so does a change of a file
+        that was recorded with another content.
         """
         lines = self.files.get((mutant.file, digest(mutant.file)))
-        if lines is None:
-            return None
-        here = [str(line) for line in range(mutant.line, mutant.last + 1)] if mutant.in_function else list(lines)
-        found = {part for line in here for number in lines.get(line, ()) for part in self.sets[number]}
-        return [self.parts[number] for number in sorted(found)]
+        if lines is not None and mutant.in_function:
+            here = [one for line in range(mutant.line, mutant.last + 1) for one in lines.get(str(line), ())]
+        else:
+            here = [
+                one
+                for (file, _), all_ in self.files.items()
+                if file == mutant.file
+                for some in all_.values()
+                for one in some
+            ]
+            if not here:
+                return None
+        return [self.parts[number] for number in sorted({part for number in set(here) for part in self.sets[number]})]
 
 
 def tests_of(mutant: Mutant, record: Record | None, seconds: float) -> list[str]:
@@ -87,10 +119,22 @@ def tests_of(mutant: Mutant, record: Record | None, seconds: float) -> list[str]
     known = None if record is None else record.executing(mutant)
     if record is None or known is None:
         return unit_tests(mutant.file)
-    own = [path for path in unit_tests(mutant.file) if path.endswith(".py")]
     recorded = {name.partition("::")[0] for name, _ in record.parts}
-    ordered = sorted(known, key=lambda part: (part[0].partition("::")[0] not in own, part[1]))
-    return [*(path for path in own if path not in recorded), *_affordable(ordered, seconds)]
+    own = [path for path in unit_tests(mutant.file) if path.endswith(".py")]
+    ordered = sorted(_by_turns(known), key=lambda name_seconds: name_seconds[0].partition("::")[0] not in own)
+    new = [path for path in own if path not in recorded and path not in ELSEWHERE]
+    return [*new, *_affordable(ordered, seconds), *own]  # at last those of its own that were not there yet
+
+
+def _by_turns(parts: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """The fastest test of each file, then the second ones, and so on."""
+    turns: Counter[str] = Counter()
+    placed = []
+    for name, seconds in sorted(parts, key=lambda part: part[1]):
+        file = name.partition("::")[0]
+        placed.append((turns[file], seconds, name))
+        turns[file] += 1
+    return [(name, seconds) for _, seconds, name in sorted(placed)]
 
 
 def _affordable(parts: Iterable[tuple[str, float]], left: float) -> Iterable[str]:

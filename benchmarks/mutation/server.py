@@ -1,5 +1,7 @@
 """Tries one mutant after another, each in a fork of a process that has imported everything and collected all tests.
 
+``server.py worlds`` collects none, for requests of worlds alone.
+
 A request is a line of JSON on standard input: ``file``, ``number``, ``seconds`` and ``tests`` or ``worlds``; the answer
 a line on standard output: ``{"how": who noticed, or null}``, ``{"undecided": why}``, or ``{"import": true}`` where the
 mutant needs a process of its own. A test that fails is run once more without the change: if it fails then too, it says
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 import pytest  # noqa: E402 - the path is set above
 from patch import CannotPatch, Functions, Imports  # noqa: E402
-from places import FOLDERS, OPTIONS, ROOT  # noqa: E402
+from places import ELSEWHERE, FOLDERS, OPTIONS, ROOT  # noqa: E402
 from trial import Finder, limit, selected, violated  # noqa: E402
 
 from tests import left_processes  # noqa: E402
@@ -54,23 +56,27 @@ class Server:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Answer with the tests that were collected."""
+        self.serve(session.items)
+        return True
+
+    def serve(self, items: Sequence[pytest.Item]) -> None:
         """Answer until there are no more requests."""
         functions = self._imports.over(ROOT / "actors")
         for line in self._requests:
-            print(json.dumps(self._answer(session, functions, json.loads(line))), file=self._answers, flush=True)
-        return True
+            print(json.dumps(self._answer(items, functions, json.loads(line))), file=self._answers, flush=True)
 
-    def _answer(self, session: pytest.Session, functions: Functions, request: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, items: Sequence[pytest.Item], functions: Functions, request: dict[str, Any]) -> dict[str, Any]:
         seconds = request["seconds"]
         while True:
             fit = {**request, "tests": [one for one in request.get("tests", ()) if one not in self._unfit]}
-            answer = forked(functools.partial(self._tried, session, functions, fit), seconds)
+            answer = forked(functools.partial(self._tried, items, functions, fit), seconds)
             test = answer.get("test")
-            if test is None or forked(functools.partial(self._ran, session, [test]), seconds) == {"how": None}:
+            if test is None or forked(functools.partial(self._ran, items, [test]), seconds) == {"how": None}:
                 return answer
             self._unfit.add(test)
 
-    def _tried(self, session: pytest.Session, functions: Functions, request: dict[str, Any]) -> dict[str, Any]:
+    def _tried(self, items: Sequence[pytest.Item], functions: Functions, request: dict[str, Any]) -> dict[str, Any]:
         module = Finder(request["file"], request["number"])
         try:
             if module.name in sys.modules:
@@ -81,13 +87,13 @@ class Server:
             return {"import": True}
         if "worlds" in request:
             return {"how": violated(request["worlds"])}
-        return self._ran(session, request["tests"])
+        return self._ran(items, request["tests"])
 
-    def _ran(self, session: pytest.Session, tests: list[str]) -> dict[str, Any]:
+    def _ran(self, items: Sequence[pytest.Item], tests: list[str]) -> dict[str, Any]:
         """Run these tests until one fails."""
         mark = os.environ[MARK] = uuid.uuid4().hex
-        items = selected(session.items, tests)
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        chosen = selected(items, tests)
+        for item, following in zip(chosen, [*chosen[1:], None], strict=True):
             limit()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self._failed:
@@ -150,5 +156,8 @@ if __name__ == "__main__":
     imports = Imports()
     import actors.simulation  # noqa: F401 - so that no fork imports it
 
+    if sys.argv[1:] == ["worlds"]:
+        Server(imports).serve(())
+        sys.exit()
     with tempfile.TemporaryDirectory() as folder:  # pytest's own is removed when others start often
-        pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *FOLDERS], plugins=[Server(imports)])
+        pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *FOLDERS, *ELSEWHERE], plugins=[Server(imports)])

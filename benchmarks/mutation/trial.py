@@ -24,7 +24,7 @@ import pytest  # noqa: E402 - the path is set above
 from generator import mutated  # noqa: E402
 from places import OPTIONS, ROOT  # noqa: E402
 
-CPU_SECONDS = 15
+CPU_SECONDS = 8
 """Of the processor, for one test or world: many times what any takes. What does not end is noticed by that."""
 
 
@@ -64,15 +64,15 @@ class Finder(importlib.abc.MetaPathFinder):
 
 
 def selected(items: Sequence[pytest.Item], tests: Sequence[str]) -> list[pytest.Item]:
-    """The items of these ids, files and folders, in this order."""
+    """The items of these ids, files and folders, each once, in this order."""
     known = {item.nodeid: item for item in items}
-    found = []
+    found: dict[str, pytest.Item] = {}
     for test in tests:
         if "::" in test:
-            found += [known[test]] if test in known else []
+            found |= {test: known[test]} if test in known else {}
         else:
-            found += [item for name, item in known.items() if name.startswith((f"{test}/", f"{test}::"))]
-    return found
+            found |= {name: item for name, item in known.items() if name.startswith((f"{test}/", f"{test}::"))}
+    return list(found.values())
 
 
 class _Selection:

@@ -96,15 +96,13 @@ class RunLog:
 
     def __init__(self) -> None:
         self._logger = None
-        correlation_id = os.environ.get("GREENROOM_CORRELATION_ID")
-        if not correlation_id:
+        if not os.environ.get("GREENROOM_CORRELATION_ID"):
             return
         try:
-            from logconf import get_logger, init_from_env, set_correlation_id
+            from logconf import get_logger, init_from_env
         except ImportError:  # an interpreter without Greenroom: plain lines still go to the job's log
             return
         init_from_env()
-        set_correlation_id(correlation_id)
         self._logger = get_logger("examples.train")
 
     def info(self, message: str, **fields: Any) -> None:

@@ -99,7 +99,7 @@ def run_epoch(network: Network, data: Digits, arguments: argparse.Namespace, epo
     loss = total / len(order)
     if not loss < DIVERGED:  # also true of NaN
         raise TrainingError(
-            f"diverged in epoch {epoch}: mean loss {loss:.3g} (guessing: {math.log(CLASSES):.2f}); "
+            f"diverged in epoch {epoch}: mean loss {loss:.3g} (random guesses: {math.log(CLASSES):.2f}); "
             f"--lr {arguments.lr:g} is too large"
         )
     return loss

@@ -1,7 +1,7 @@
-"""Finding the lines of one piece of work: many files, rotated and gzipped ones, of any size, in bounded memory.
+"""Finding the lines of one piece of work in many files, also rotated and gzipped ones, of any size, in bounded memory.
 
-A file and its rotated siblings are one stream, oldest first; streams are merged by timestamp, each being in order by
-itself. A line is parsed only if the ID occurs in its bytes.
+A file and its rotated siblings are one stream, oldest first; streams are merged by timestamp, because each is in order.
+A line is parsed only if the ID occurs in its bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import IO, Any, cast
 import orjson
 
 LONGEST_LINE = 1024 * 1024
-"""Bytes; 16 times what logconf writes. A longer line is broken: it is skipped and never held in memory."""
+"""Bytes, 16 times as many as logconf writes. A longer line counts as broken: it is skipped and never held in memory."""
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 _ROTATED = re.compile(r"[.\-](?P<stamp>\d+)(?:\.gz)?")
@@ -40,7 +40,7 @@ class TraceLine:
 
 @dataclass(slots=True)
 class Search:
-    """What is looked for, and what was met on the way."""
+    """What is searched for, and what was found broken or unreadable on the way."""
 
     correlation_id: str | None = None
     job_id: str | None = None
@@ -156,10 +156,10 @@ def bounded_lines(file: IO[bytes], search: Search) -> Iterator[bytes]:
 def follow_file(
     search: Search, path: Path, wait: Callable[[], object] = lambda: time.sleep(0.25)
 ) -> Iterator[TraceLine]:
-    """The rotated files' lines, the file's, and what is appended to it from then on, for ever: `tail -F`.
+    """The lines of the rotated files and of the file, and those that are appended from then on, for ever: `tail -F`.
 
-    A file that is rotated or truncated meanwhile is read from its new start. `wait` is called where there is nothing
-    new; what it raises ends the following.
+    A file that is rotated or truncated meanwhile is read from its new start. `wait` is called when there is nothing
+    new; an exception from it ends the following.
     """
     yield from _chained(search, with_rotated(path)[:-1])
     yield from _matches(search, _tail(path, wait))

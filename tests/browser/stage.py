@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,11 @@ class Stage:
         """A real training of the example, of a process of its own."""
         command = ["python", "train.py", *words]
         return self.submit(name, provider="local", spec=None, command=command, cwd=str(ROOT / "examples/train"))
+
+    def cancel_all(self) -> None:
+        """Cancel what has not ended, whatever test left it."""
+        with suppress(httpx.HTTPStatusError):  # there is nothing
+            self.ask("POST", "/api/jobs/cancel", json={"status": ["pending", "uploading", "queued", "running"]})
 
     def ended(self, job_id: str) -> None:
         """Wait until the job has ended: the stream of its output ends then."""

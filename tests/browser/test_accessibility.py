@@ -58,7 +58,7 @@ def places(stage: Stage, served: Served) -> Iterator[dict[str, str]]:
         "group": "group/sweep?user=ana", "approvals": "approvals", "events": "events", "actors": "actors",
         "health": "health", "signed out": "", "reference": "/api/reference",
     }  # fmt: skip
-    stage.ask("POST", "/api/jobs/cancel", json={"status": ["pending", "uploading", "queued", "running"]})
+    stage.cancel_all()
 
 
 @pytest.fixture(params=["light", "dark"])

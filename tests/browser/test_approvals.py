@@ -29,7 +29,7 @@ def waiting(stage: Stage, served: Served) -> Iterator[dict[str, str]]:
         stage.submit("third", requires_approval="to see"),
     ]
     yield {one["config_name"]: one["job_id"] for one in made}
-    stage.ask("POST", "/api/jobs/cancel", json={"status": ["pending", "uploading", "queued", "running"]})
+    stage.cancel_all()
     switch_off(stage, rule["rule_id"])
 
 

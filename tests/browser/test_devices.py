@@ -32,6 +32,7 @@ def end(stage: Stage, jobs: list[str]) -> None:
 @pytest.fixture
 def holding(stage: Stage, served: Served) -> Iterator[Callable[..., str]]:
     """Submits such jobs to the supervisor of all tests, and ends them."""
+    stage.cancel_all()
     made: list[str] = []
 
     def hold(name: str, **resources: int) -> str:

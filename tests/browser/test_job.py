@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.api.supervised import Served
-from tests.browser.stage import Browser, Page, Stage, at, expect, inked, marks, page_of
+from tests.browser.stage import Browser, Page, Route, Stage, at, expect, inked, marks, page_of
 
 pytestmark = marks
 PRINTS = r"""
@@ -111,6 +111,32 @@ def test_states_attempts_and_what_was_asked_are_told(stage: Stage, page: Page, s
     expect(main).not_to_contain_text("hidden-7361")
     correlation = stage.ask("GET", f"/api/jobs/{job}")["correlation_id"]
     expect(main).to_contain_text(f"python -m logconf trace {correlation} FILE")
+
+
+def test_when_it_presumably_ends_and_what_its_notifications_became_is_told(
+    stage: Stage, page: Page, served: Served
+) -> None:
+    """As the server's document of the job has both."""
+    job = stage.submit("estimated", spec={"duration": 3600})["job_id"]
+    sent = {
+        "notification_id": 1, "type": "job_completed", "target": "chat", "state": "given_up", "tries": 5,
+        "created_at": "2026-01-31T12:00:00Z", "finished_at": None, "next_try_at": None, "merged_into": None,
+        "last_error": "HTTP 410 <b>gone</b>",
+    }  # fmt: skip
+
+    def with_both(route: Route) -> None:
+        span = {"earliest": "2036-01-31T12:00:00Z", "latest": "2036-01-31T12:30:00Z"}
+        route.fulfill(json={**route.fetch().json(), "estimated_end": span, "notifications": [sent]})
+
+    page.route(f"**/api/jobs/{job}", with_both)
+    page.goto(at(served, f"jobs/{job}"))
+    ends = page.get_by_role("definition").filter(has_text="Jan 31, 2036")
+    expect(ends).to_have_text(re.compile(r"^Jan 31, 2036, \d\d:00:00 to Jan 31, 2036, \d\d:30:00 \(in [\d.]+ d\)$"))
+    notified = page.get_by_role("table", name="Notifications").get_by_role("row").last
+    for told in ("job completed", "chat", "given up", "5", "HTTP 410 <b>gone</b>"):
+        expect(notified).to_contain_text(told)
+    page.unroute(f"**/api/jobs/{job}")
+    stage.ask("POST", f"/api/jobs/{job}/cancel")
 
 
 def test_curves_come_while_a_job_runs_whatever_colours_there_are(

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -96,6 +96,9 @@ def test_the_first_view_of_100_000_jobs_asks_for_100_rows_in_four_requests(full:
         expect(full.get_by_text(re.compile(r"^\d+ now\.$")).first).to_be_visible()
     assert len(paths) <= 4, paths
     assert rows_asked_for(paths) <= 100, paths
+    files = full.evaluate("performance.getEntriesByType('resource').filter((one) => one.name.includes('/static/'))")
+    assert len(files) > 40
+    assert {one["name"]: one["transferSize"] for one in files if one["transferSize"]} == {}  # the browser kept them
 
 
 def test_100_000_jobs_are_scrolled_with_few_rows_at_once(full: Page) -> None:
@@ -128,6 +131,31 @@ def test_an_order_and_a_filter_stand_in_the_address_and_are_asked_of_the_server(
     expect(full.get_by_label("Name, such as")).to_have_value("copy-0999*")
     expect(full.get_by_label("State")).to_have_value("completed")
     expect(full.get_by_role("link", name="the-newest", exact=True)).to_have_count(0)
+
+
+def test_every_filter_stands_in_the_address(full: Page) -> None:
+    """Who opens it has it in the fields, and the server is asked for just that."""
+    wanted = {
+        "state": "completed", "q": "copy", "name": "copy-*", "user": "ana", "group": "g", "provider": "there",
+        "since": "2024-01-31T10:00:00.000Z", "until": "2034-01-31T10:00:00.000Z", "sort": "ended", "order": "asc",
+    }  # fmt: skip
+    with asked(full) as paths:
+        full.goto(f"{full.url.split('#')[0]}#/jobs?{urlencode(wanted)}")
+        expect(full.get_by_role("main").get_by_role("status").filter(has_text="0 jobs")).to_be_visible()
+    [query] = [parse_qs(urlsplit(path).query) for path in paths if path.startswith("/api/jobs?")]
+    named = {"state": "status", "user": "user_id"}
+    assert {name: one for name, [one] in query.items() if name != "limit"} == {
+        named.get(name, name): value for name, value in wanted.items()
+    }
+    for label, value in (("State", "completed"), ("User", "ana"), ("Group", "g"), ("Provider", "there")):
+        expect(full.get_by_label(label, exact=True)).to_have_value(value)
+    expect(full.get_by_label("Submitted from")).to_have_value(re.compile("^2024-01-31T"))
+    full.get_by_label("Group", exact=True).fill("")
+    full.get_by_label("Name, user, id or error").fill("")  # no index has the texts of copies,
+    full.get_by_label("Submitted from").fill("")  # and their ids no time
+    expect(full.get_by_role("link", name="copy-099999", exact=True)).to_be_visible()  # none has an end
+    assert "group" not in full.url
+    assert "provider=there" in full.url
 
 
 def test_many_events_cost_few_requests(stage_of_its_own: Stage, browser: Browser) -> None:

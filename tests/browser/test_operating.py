@@ -73,6 +73,7 @@ def test_an_address_with_a_name_leads_to_the_newest_job_of_that_name(stage: Stag
 
 def test_requests_are_approved_and_rejected_with_a_reason(stage: Stage, page: Page, served: Served) -> None:
     """A rejection without a reason is not sent; who asked is told the reason, and nothing waits afterwards."""
+    stage.cancel_all()
     for name in ("wanted", "unwanted"):
         stage.submit(name, requires_approval=f"{name} by somebody")
     page.get_by_role("link", name="Approvals").click()
@@ -104,6 +105,7 @@ def test_the_queue_is_paused_and_resumed(stage: Stage, page: Page, served: Serve
 
 def test_everything_is_done_by_keyboard(stage: Stage, page: Page, served: Served) -> None:
     """Tab reaches Approve with a visible focus, Enter uses it; an event in between does not take the focus away."""
+    stage.cancel_all()
     stage.submit("by-key", requires_approval="to be approved by keyboard")
     page.goto(at(served, "approvals"))
     expect(page.get_by_role("main")).to_be_focused()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,26 @@ def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
     """End it in order and give the rest of what it printed."""
     if process.poll() is None:
         process.send_signal(number)
+    return rest_of(process)
+
+
+def rest_of(process: subprocess.Popen[str]) -> str:
+    """What it prints until it ends, the lines included that were read ahead with one before, as by :func:`until`.
+
+    ``communicate`` would lose those. Raises AssertionError when it does not end.
+    """
+    assert process.stdout is not None
+    limit = threading.Timer(MOST_SECONDS, process.kill)
+    limit.start()
     try:
-        return process.communicate(timeout=MOST_SECONDS)[0]
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
+        rest = "" if process.stdout.closed else process.stdout.read()
+        process.wait()
+    finally:
+        ended = limit.is_alive()
+        limit.cancel()
+        process.stdout.close()
+    assert ended, f"it has not ended after {MOST_SECONDS} s: {rest}"
+    return rest
 
 
 @pytest.fixture

@@ -60,3 +60,11 @@ def test_limits_and_providers_are_told_without_a_job() -> None:
     assert describe({"type": "provider_paused", "job_id": None, "provider": "ray", "reason": "moving"}) == (
         "provider ray is paused: moving"
     )
+
+
+def test_a_run_suggests_commands_as_they_are_typed_in_another_terminal() -> None:
+    """GREENROOM_HOME may be set for the run alone."""
+    event = {"type": "approval_requested", "job_id": "j", "approval_id": "0" * 14 + "abcdefghjkmn", "reason": "dear"}
+    words = "small waits for an approval: dear; to approve it: GREENROOM_HOME=here greenroom approve abcdefghjkmn"
+    assert describe(event, "small", lambda *typed: " ".join(("GREENROOM_HOME=here greenroom", *typed))) == words
+    assert describe(event, "small").endswith("; to approve it: greenroom approve abcdefghjkmn")

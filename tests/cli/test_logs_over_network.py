@@ -61,18 +61,29 @@ def test_it_continues_where_the_connection_was_lost(token_file: Path, pauses: li
     assert "was lost before the answer was whole; going on in 1 s" in done.stderr
 
 
+def test_output_that_was_not_followed_to_its_end_is_a_failure(token_file: Path) -> None:
+    answers = [JOB, greenroom(200, b""), stream(output(2, b"a\n"), (3, "goodbye", {}))]
+    done, _ = followed(answers, token_file)
+    words = "the supervisor has stopped; the output was not followed to its end"
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "a\n", f"greenroom: {words}\n")
+
+
 @pytest.mark.parametrize(
-    ("event", "words"),
+    ("now", "status", "words"),
     [
-        ("goodbye", "the supervisor has stopped; the output was not followed to its end"),
-        ("unreadable", "the output cannot be read any further: gone"),
+        (JOB, 1, "greenroom: the output could not be followed to its end; the job is running\n"),
+        (ENDED, 0, ""),
     ],
 )
-def test_output_that_was_not_followed_to_its_end_is_a_failure(token_file: Path, event: str, words: str) -> None:
+def test_output_that_becomes_unreadable_ends_as_on_the_socket(
+    token_file: Path, now: Answer, status: int, words: str
+) -> None:
+    """F1: the same output and the same exit status: a line says so, and it is a failure if the job goes on."""
     detail = {"detail": "the output cannot be read any further: gone"}
-    answers = [JOB, greenroom(200, b""), stream(output(2, b"a\n"), (3, event, detail))]
+    answers = [JOB, greenroom(200, b""), stream(output(2, b"a\n"), (3, "unreadable", detail)), now]
     done, _ = followed(answers, token_file)
-    assert (done.exit_code, done.stdout, done.stderr) == (1, "a\n", f"greenroom: {words}\n")
+    shown = "a\n\n[the output cannot be read any further: gone]\n"
+    assert (done.exit_code, done.stdout, done.stderr) == (status, shown, words)
 
 
 def test_an_ended_job_without_output_since_then_is_not_followed(token_file: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import stop, until
+from tests.cli.conftest import rest_of, stop, until
 
 pytestmark = pytest.mark.parts
 
@@ -54,7 +54,7 @@ def test_an_output_that_becomes_unreadable_while_it_is_followed_says_so(terminal
     (log,) = terminal.home.glob("providers/local/jobs/*/log")
     log.unlink()
     os.mkfifo(log)
-    rest, _ = following.communicate(timeout=60)
+    rest = rest_of(following)
     assert "[the output cannot be read any further: " in rest
     assert "the job is running" in rest
     assert following.returncode == 1
@@ -90,7 +90,7 @@ def hanging(terminal: Any) -> Iterator[subprocess.Popen[str]]:
     yield process
     if process.poll() is None:
         process.kill()
-    process.communicate()
+    rest_of(process)
 
 
 def test_a_provider_that_hangs_is_named_in_health_and_keeps_nobody_from_stopping(terminal: Any, hanging: Any) -> None:

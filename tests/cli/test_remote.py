@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.cli.conftest import MOST_SECONDS, ROOT, Terminal, stop, until
+from tests.cli.conftest import ROOT, Terminal, rest_of, stop, until
 from tests.cli.remote_fixtures import Remote, serving
 
 pytestmark = pytest.mark.parts
@@ -147,7 +147,7 @@ def test_a_wait_and_a_watch_outlive_a_supervisor_that_is_killed(terminal: Termin
             until(second, "Supervisor is ready")
             (remote.here.cwd / "open").touch()
             assert "g: completed" in until(waiting, "g: completed")[-1]
-            waiting.communicate(timeout=MOST_SECONDS)
+            rest_of(waiting)
             assert waiting.returncode == 0
             lines = until(watching, '"status":"completed"')
             assert lines.count("Connected; Ctrl-C ends this.\n") == 1

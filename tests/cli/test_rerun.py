@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import MOST_SECONDS, until
+from tests.cli.conftest import rest_of, until
 
 # The first attempt is interrupted as by a shutdown of the machine, the second one asks to be run again, the third ends.
 SCRIPT = """
@@ -55,10 +55,8 @@ def test_the_output_of_all_attempts_is_followed(terminal: Any, supervisor: Any) 
     for attempt in (1, 2, 3):
         followed += until(following, f"attempt {attempt} begins")
         (terminal.cwd / f"gate-{attempt}").write_text("")
-    followed += following.stdout
-    following.wait(MOST_SECONDS)
-    following.stdout.close()
-    assert re.findall(r"attempt \d begins|of \d$|attempt \d follows", "".join(followed), re.MULTILINE) == [
+    text = "".join(followed) + rest_of(following)
+    assert re.findall(r"attempt \d begins|of \d$|attempt \d follows", text, re.MULTILINE) == [
         "attempt 1 begins", "attempt 2 follows", "attempt 2 begins", "of 1",
         "attempt 3 follows", "attempt 3 begins", "of 2",
     ]  # fmt: skip

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import rest_of
+
 pytestmark = pytest.mark.parts
 
 THREE = """
@@ -54,11 +56,27 @@ def test_a_port_that_is_taken_is_said_where_the_run_begins(terminal: Any, job_fi
         name = job_file("jobs:\n - {command: ['true']}\n")
         done = terminal.type("run", "--file", name, "--until-idle", "--config", str(config))
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Greenroom runs on ")
+    assert lines[0].startswith("Greenroom is running. Its state is in ")
     assert lines[1] == (
         f"HTTP is not served: cannot listen on 127.0.0.1:{port}: Address already in use. "
         "Change it in section http and start again"
     )
+
+
+def test_a_queue_that_was_paused_before_is_said_where_the_run_begins(terminal: Any, supervisor: Any) -> None:
+    """Without that, a run that goes on until it is idle would wait without a word."""
+    terminal.json("queue", "pause", "--all", "--json")
+    terminal.json("submit", "--json", "--", "true")
+    supervisor.terminate()
+    supervisor.wait(60)
+    running = terminal.start("run", "--until-idle")
+    lines = [running.stdout.readline() for _ in range(3)]
+    (paused,) = [line for line in lines if "queue is paused" in line]
+    assert paused.startswith("The queue is paused: ")
+    assert paused.endswith("queue resume --all)\n")
+    terminal.type("queue", "resume", "--all")
+    running.communicate(timeout=60)
+    assert running.returncode == 0
 
 
 def test_running_it_again_runs_nothing_twice(terminal: Any, job_file: Any) -> None:
@@ -118,7 +136,7 @@ def test_ctrl_c_says_what_goes_on_and_the_next_run_continues(terminal: Any, job_
         if "slow" in line and "is running" in line:
             break
     process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=60)[0]
+    rest = rest_of(process)
     assert process.returncode == 0
     assert "These jobs go on running: slow" in rest
     assert " cancel " in rest

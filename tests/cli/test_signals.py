@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 from actors.cli.signals import SAME_SIGNAL_SECONDS, StopSignals
-from tests.cli.conftest import stop, until
+from tests.cli.conftest import rest_of, stop, until
 
 ONE_BURST = """
 from actors import cli
@@ -36,7 +36,7 @@ def test_signals_without_a_pause_until_it_has_ended_stop_it_once_and_in_order(te
     while process.poll() is None and sent < 100_000:
         process.send_signal(number)
         sent += 1
-    rest = process.communicate(timeout=60)[0].splitlines()
+    rest = rest_of(process).splitlines()
     lines = [
         json.loads(line) for line in rest if line.startswith("{")
     ]  # the interpreter may remark on trio's closed pipe

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import rest_of
+
 pytestmark = pytest.mark.parts
 
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -96,7 +98,7 @@ def test_watch_prints_changes_as_they_happen_until_the_supervisor_stops(terminal
     event = json.loads(watching.stdout.readline())
     assert (event["type"], event["job_id"]) == ("job_queued", job["job_id"])
     supervisor.send_signal(signal.SIGTERM)
-    rest, _ = watching.communicate(timeout=60)
+    rest = rest_of(watching)
     assert "the supervisor has stopped" in rest
     assert watching.returncode == 1
 
@@ -133,7 +135,7 @@ def test_a_signal_ends_it_in_order(terminal: Any, number: int) -> None:
         if "Supervisor is ready" in line:
             break
     process.send_signal(number)
-    lines += process.communicate(timeout=60)[0].splitlines()
+    lines += rest_of(process).splitlines()
     assert process.returncode == 0
     messages = [json.loads(line)["message"] for line in lines if line.strip()]
     assert "Queue scheduler started" in messages

@@ -143,7 +143,7 @@ def test_run_continues_a_file_and_runs_what_is_asked_for_again(terminal: Any, jo
     assert "bad failed" in first.stdout
     Path(name).with_name("mended").touch()
     title, head, *rows = first.stdout.splitlines()[-5:]
-    assert title.startswith("Group rates, also by: ")
+    assert title.startswith("Group rates; this table again: ")
     assert title.endswith(f" compare rates --user {ME}")
     assert head.split() == ["JOB", "NAME", "STATUS", "lr", "loss", "loss.best"]
     assert [row.split()[1:] for row in rows] == [

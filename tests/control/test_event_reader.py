@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -139,3 +140,37 @@ async def test_who_resumes_is_not_told_of_what_was_removed(world, autojump_clock
             seen.append(await anext(events))
         assert seen[:-1] == list(left)
         assert seen[-1].job_id == changed.job_id
+
+
+async def test_events_can_be_read_without_a_block_and_end_with_their_reader(world, autojump_clock):
+    """``async for event in runtime.events(...)``: left by a break, nothing of it stays on the bus."""
+    async with world.open() as runtime:
+        job = await runtime.submit(request())
+        on_bus = runtime.event_reader.bus._subscriptions
+        before, subscribers = list(on_bus), runtime.tallies.subscribers
+        async for event in runtime.events(after=0, job_id=job.job_id):
+            assert event.job_id == job.job_id
+            assert len(on_bus) == len(before) + 1
+            if event.data.get("status") == "completed":
+                break
+        gc.collect()
+        assert (list(on_bus), runtime.tallies.subscribers) == (before, subscribers)
+
+
+async def test_a_wait_that_is_cancelled_loses_no_event_and_a_left_block_ends_its_events(world, autojump_clock):
+    async with world.open() as runtime:
+        async with runtime.events() as events:
+            for _ in range(3):
+                with trio.move_on_after(1):
+                    await anext(events)
+            job = await world.submit()
+            await runtime.wait(job.job_id)
+            for _ in range(2):
+                with trio.CancelScope() as scope:
+                    scope.cancel()
+                    await anext(events)
+            seen = [await anext(events) for _ in await world.events()]
+            assert seen == await world.events()
+            await world.submit()
+        with pytest.raises(StopAsyncIteration):
+            await anext(events)

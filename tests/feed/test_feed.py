@@ -29,7 +29,7 @@ async def test_resuming_loses_and_doubles_nothing(
     runtime: RunningRuntime, connect: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From rows to recent events and back: more happened than these hold, and more happens meanwhile."""
-    monkeypatch.setattr(runtime.event_reader, "_recent", event_reader.RecentEvents(most=3))
+    monkeypatch.setattr(runtime.event_reader, "recent", event_reader.RecentEvents(most=3))
     for _ in range(10):
         await runtime.queue.set_limit("total", 5)
     async with connect() as client, trio.open_nursery() as nursery:

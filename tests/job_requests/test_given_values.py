@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -77,3 +79,13 @@ def test_a_spec_is_an_object_of_plain_data() -> None:
     assert load_spec(b"lr: 0.1\nnames: [a, 2024-01-01]\n", "spec.yaml") == {"lr": 0.1, "names": ["a", "2024-01-01"]}
     with pytest.raises(CheckedError, match=r"^spec\.yaml:1:1: a: no can be read in two ways"):
         load_spec(b"a: no\n", "spec.yaml")
+
+
+def test_the_types_of_fields_are_known_whoever_read_a_request_first() -> None:
+    """A converter puts the types themselves in the place of their names, for the whole process."""
+    code = (
+        "import attrs; from actors.jobs.records import JobRequest; attrs.resolve_types(JobRequest); "
+        "from actors.job_requests.field_types import type_fault; print(type_fault(JobRequest(provider=3)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "provider" in done.stdout

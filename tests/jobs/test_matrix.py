@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from itertools import combinations as combinations_of
 from itertools import product
 from typing import Any
 
@@ -122,6 +123,15 @@ def test_what_exclude_leaves_is_what_counts() -> None:
     data: dict[str, Any] = {"a": list(range(100)), "b": list(range(101)), "exclude": [{"b": 100}]}
     assert len(made(data)) == 10_000
     assert refused({**data, "include": [{"a": 0, "b": 100}]})[1].startswith("makes 10001 jobs")
+
+
+def test_more_looks_than_a_matrix_may_take_are_refused_before_the_first() -> None:
+    values: dict[str, Any] = {name: {"from": 1, "to": 10} for name in "abcde"}
+    exclude = [dict.fromkeys(pair, 1) for pair in combinations_of("abcde", 2)]  # of ten kinds
+    assert "jobs, and one matrix makes at most" in refused({**values, "exclude": exclude})[1]
+    at, message = refused({**values, "exclude": [*exclude, {"a": 1}]})
+    assert at == ("exclude",)
+    assert message == "has too many kinds of combinations for 100000 combinations; use fewer"
 
 
 def test_a_hostile_matrix_takes_no_time() -> None:

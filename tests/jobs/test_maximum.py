@@ -42,6 +42,27 @@ def test_a_value_of_another_type_is_left_to_others(maximum):
     assert maximum.fault(12) is None
 
 
+@pytest.mark.parametrize(
+    ("maximum", "schema"),
+    [
+        (Text(3), {"maxLength": 3}),
+        (Bytes(3), {"maxLength": 3, "description": "At most 3 bytes as UTF-8"}),
+        (Items(2), {"maxItems": 2}),
+        (Items(2, Text(3), 9), {"maxItems": 2, "items": {"maxLength": 3}, "description": "At most 9 bytes in all"}),
+        (
+            Pairs(1, Text(2), Text(3), 9),
+            {
+                "maxProperties": 1, "propertyNames": {"maxLength": 2}, "additionalProperties": {"maxLength": 3},
+                "description": "At most 9 bytes in all",
+            },
+        ),
+        (Tree(7), {"description": "At most 7 bytes as JSON"}),
+    ],
+)  # fmt: skip
+def test_a_bound_is_told_in_the_words_of_json_schema(maximum, schema):
+    assert maximum.schema() == schema
+
+
 def test_what_json_cannot_hold_has_no_size_and_is_refused():
     assert json_size({1, 2}) is None
     assert Tree(99).fault({1, 2}) == "must be plain data, as JSON can hold it"

@@ -33,6 +33,13 @@ def test_what_is_no_cursor_is_refused(cursor):
         Cursors("jobs").read(cursor, str)
 
 
+def test_a_cursor_with_something_between_its_letters_is_refused():
+    cursor = Cursors("jobs").write(("abc",))
+    for changed in (cursor[:4] + "*" + cursor[4:], cursor + "\n"):
+        with pytest.raises(Refused, match="begin without it"):
+            Cursors("jobs").read(changed, str)
+
+
 def test_only_a_page_with_more_behind_it_has_a_next_one():
     assert Page(["a", "b"], more=True).next == "b"
     assert Page(["a", "b"]).next is None

@@ -21,7 +21,6 @@ def main(path: str, user: str, *more: str) -> None:
         import logconf
 
         logconf.init_from_env()
-        logconf.set_correlation_id(os.environ["GREENROOM_CORRELATION_ID"])
         logconf.get_logger("short_job").info("Trained", extra={"job_id": os.environ["GREENROOM_JOB_ID"]})
         logconf.flush()
     else:

@@ -8,7 +8,7 @@ import attrs
 import pytest
 import trio
 
-from actors.jobs.options import ApprovalOptions, Limits
+from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.testing import request
@@ -112,6 +112,8 @@ async def test_retry_is_a_new_job_of_the_same_content_and_trail(autojump_clock, 
         assert again.retry_of == job.job_id
         assert again.request == job.request
         assert again.correlation_id == job.correlation_id
+        first, second = [(await world.events(one.job_id))[0] for one in (job, again)]
+        assert (first.data.get("retry_of"), second.data["retry_of"]) == (None, job.job_id)
         with pytest.raises(Refused, match="has not ended"):
             await runtime.jobs.retry(again.job_id)
 
@@ -157,3 +159,14 @@ async def test_a_few_characters_are_no_end_of_an_id(autojump_clock, world, lengt
             with pytest.raises(Refused, match=too_short):
                 await asked
         assert (await runtime.jobs.get(job.job_id[-6:])).job == job
+
+
+async def test_a_user_has_so_many_jobs_waiting_and_not_one_more(autojump_clock, world):
+    async with world.open(limits=Limits(total=0), queue=QueueOptions(max_waiting_per_user=2)) as runtime:
+        await runtime.jobs.submit_many([request(), request()])
+        with pytest.raises(Refused, match=r"user ana would have 3 waiting jobs, and at most 2 may wait"):
+            await world.submit()
+        await world.submit(user_id="bo")
+        with pytest.raises(Refused, match=r"user bo would have 3 waiting jobs"):
+            await runtime.jobs.submit_many([request(user_id="bo"), request(user_id="bo")])
+        assert sorted(view.job.request.user_id for view in await runtime.jobs.page()) == ["ana", "ana", "bo"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+import attrs
 import pytest
 import trio
 
 from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus, QueueStatus
-from actors.providers.base import Listing, Push
+from actors.providers.base import Idempotency, Listing, Push
 from actors.providers.scripted import ScriptedOptions
 from actors.providers.scripted.faults import Fault, FaultKind
 
@@ -115,6 +116,21 @@ async def test_a_cancel_waits_for_an_open_breaker_and_is_sent_when_it_may(autoju
         ended = await runtime.wait(job.job_id)
         assert ended.status is JobStatus.CANCELLED
         assert ended.completed_at - healed <= timedelta(seconds=95)  # an opening and a beat
+
+
+async def test_a_search_that_fails_keeps_no_other_job_waiting(autojump_clock, world):
+    """Where a token is searched for, the search asks about all jobs: its failures are the provider's."""
+    async with world.open(options=attrs.evolve(SILENT, idempotency=Idempotency.TOKEN_SEARCH)) as runtime:
+        job = await world.submit(duration=100_000)
+        await trio.sleep(1)
+        world.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",), times=1))
+        down(world, "find")
+        await world.submit(duration=500)
+        await trio.sleep(600)
+        await runtime.cancel(job.job_id)
+        with trio.fail_after(120):  # the breaker may be open for a minute, and a beat follows
+            assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
+        assert world.remote.calls_of("find")
 
 
 async def test_a_nudge_during_an_outage_is_followed_when_calls_pass(autojump_clock, world):

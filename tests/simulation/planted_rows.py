@@ -59,7 +59,7 @@ def count_of_a_lane(patch: pytest.MonkeyPatch) -> None:
 
     def stays(connection, lane_id, job_ids):
         leave(connection, lane_id, job_ids)
-        connection.exec_driver_sql("UPDATE lanes SET number = number + 1 WHERE lane_id = ?", (lane_id,))
+        connection.exec_driver_sql("UPDATE lanes SET count = count + 1 WHERE lane_id = ?", (lane_id,))
 
     patch.setattr(lanes, "leave", stays)
 

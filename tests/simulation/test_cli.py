@@ -43,7 +43,7 @@ def test_several_workers_say_the_same_as_one():
     def printed(workers):
         # A process of its own: the workers' resource tracker lives as long as the process that started them.
         command = (sys.executable, "-m", "actors.simulation", "--seeds", "1-3", "--hours", "0.1", "--workers", workers)
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
         return [line for line in done.stdout.splitlines() if "times as fast" not in line]
 
     assert printed("2") == printed("1")

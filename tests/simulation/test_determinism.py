@@ -17,7 +17,7 @@ def traced(seed, hash_seed):
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=True,
     )
     return [

@@ -112,8 +112,11 @@ async def test_a_control_group_ends_what_runs_whatever_was_forged(stage: Stage, 
 @pytest.mark.parametrize("move", ["rm -rf $D", "mv $D $D-elsewhere"])
 @pytest.mark.parametrize("code", [0, 3])
 async def test_a_job_that_takes_its_directory_away_has_its_end_all_the_same(stage: Stage, move: str, code: int) -> None:
-    script = f'D=$(dirname "$GREENROOM_OUTPUT_DIR"); cd /; {move}; exit {code}'
+    go = stage.root.parent / "go"  # until it is handed over: before that nobody would know whether it was
+    wait = f"until [ -e {go} ]; do sleep 0.02; done"
+    script = f'D=$(dirname "$GREENROOM_OUTPUT_DIR"); cd /; {wait}; {move}; exit {code}'
     key = await stage.shell(script, resources=ONE)
+    go.touch()
     seen = await stage.ended(key)
     assert (seen.phase, seen.exit_code, seen.proven_dead) == (
         Phase.FAILED if code else Phase.SUCCEEDED,

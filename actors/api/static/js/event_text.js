@@ -4,13 +4,12 @@ import { el } from "./dom.js";
 import { clock, measures, moment } from "./format.js";
 
 const ABOUT = new Set(["seq", "time", "type", "job_id", "correlation_id", "cycle_id", "status", "user_id"]);
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(Z|\+00:00)$/;
 const WORDS = { job_queued: "job submitted" };
 
 export function details(event) {
   const more = Object.entries(event)
     .filter(([name, value]) => !ABOUT.has(name) && value !== null && typeof value !== "object")
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${TIME.test(value) ? moment(value) : value}`);
+    .map(([name, value]) => `${name.replaceAll("_", " ")} ${name.endsWith("_at") ? moment(value) : value}`);
   return [measures(event.progress), ...more].filter(Boolean).join(" · ");
 }
 

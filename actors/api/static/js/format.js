@@ -97,7 +97,7 @@ export function fraction(progress) {
   return null;
 }
 
-export function measures(object) {
+export function measures(object, most = 6) {
   if (!object) return "";
   const rest = { ...object };
   const parts = [];
@@ -111,5 +111,5 @@ export function measures(object) {
     if (typeof value === "number") parts.push(`${name} ${Number.isInteger(value) ? value : Number(value.toPrecision(4))}`);
     else if (typeof value === "string" && value.length < 40) parts.push(`${name} ${value}`);
   }
-  return parts.slice(0, 6).map((one) => one.replaceAll("_", " ")).join(" · ");
+  return parts.slice(0, most).map((one) => one.replaceAll("_", " ")).join(" · ");
 }

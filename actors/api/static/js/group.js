@@ -112,7 +112,7 @@ export function groupView(model, name, asked) {
   }
 
   const byList = select("Sort by", "group-sort", () => sortInto(columns.find((one) => one.label === byList.value)?.key ?? "job", sort.order));
-  const order = select("Order", "group-order", () => sortInto(sort.key, order.value === "least first" ? "asc" : "desc"));
+  const order = select("Order", "group-order", () => sortInto(sort.key, order.value === "ascending" ? "asc" : "desc"));
 
   async function read() {
     const rows = [];
@@ -148,7 +148,7 @@ export function groupView(model, name, asked) {
     if (!found) return;
     table.show(shownJobs(), columns, sort, jobs);
     byList.show(columns.map((one) => one.label), columns.find((one) => one.key === sort.key)?.label);
-    order.show(["least first", "greatest first"], sort.order === "asc" ? "least first" : "greatest first");
+    order.show(["ascending", "descending"], sort.order === "asc" ? "ascending" : "descending");
     metric.show(metrics(), picked.curve, metric.value, Object.keys(goals)[0]);
     up.show(metrics(), picked.y, up.value, Object.keys(goals)[0]);
     across.show(columns.filter((one) => one.kind === "parameter").map((one) => one.name), picked.x, across.value);

@@ -20,7 +20,7 @@ function spread(found) {
 
 const pairs = (object) => Object.entries(object ?? {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
 // A GPU is known by its UUID, or by a number alone.
-const named = (devices) => devices?.map((one) => (/^\d+$/.test(one) ? `GPU ${one}` : one)).join(", ");
+const named = (devices) => devices?.map((one) => (Number.isInteger(Number(one)) ? `GPU ${one}` : one)).join(", ");
 const code = (text) => (text ? el("code", {}, text) : "");
 
 export function estimatesOf(job) {

@@ -75,7 +75,7 @@ export function filterForm(filter, changed) {
 
   const more = LESS_OFTEN.filter((field) => field !== "user" || may("lead"));
   const details = el("details", { class: "more" }, el("summary", {}, "More filters"), el("div", { class: "filters" }, more.map(text)));
-  const orders = { desc: "newest or greatest first", asc: "oldest or least first" };
+  const orders = { desc: "descending", asc: "ascending" };
   const node = el("form", { role: "search", "aria-label": "Jobs", onsubmit: (event) => event.preventDefault() }, el("div", { class: "filters" },
     choice("state", "State", { "": "all", ...Object.fromEntries(Object.keys(STATES).map((name) => [name, name])) }), text("q"),
     choice("sort", "Sort by", SORTS), choice("order", "Order", orders)), details);

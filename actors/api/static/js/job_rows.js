@@ -3,6 +3,8 @@
 import { cell, el, gauge, state } from "./dom.js";
 import { ended, fraction, groupPath, jobName, jobPath, jobState, measures, moment, owner, shortly, took } from "./format.js";
 
+const IN_ROW = 4; // measures of a result; the job's page has more
+
 export function progressOf(job) {
   if (ended(job) || !job.progress) return "";
   const part = fraction(job.progress);
@@ -26,5 +28,5 @@ export function jobRow({ job, chosen }, choose) {
     cell("Group", job.group ? el("a", { href: groupPath(job.group, job.user_id) }, job.group) : "", "user", job.group), at("Submitted", job.created_at),
     at("Started", job.started_at, job.started_at ? ["after ", took(job.queued_at, job.started_at)] : ""),
     at("Ended", job.completed_at, job.started_at && job.completed_at ? ["ran ", took(job.started_at, job.completed_at)] : ""),
-    cell("", [progressOf(job), job.error_message || job.reason || measures(job.result)], "wide"));
+    cell("", [progressOf(job), job.error_message || job.reason || measures(job.result, IN_ROW)], "wide"));
 }

@@ -1,0 +1,84 @@
+"""Approval rules that are changed while the runtime runs: ids are never used again, and there is a maximum."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from actors.jobs import maxima
+from actors.jobs.options import ApprovalOptions
+from actors.jobs.records import ApprovalRule
+from actors.jobs.refusal import RefusalKind, Refused
+
+CONFIGURED = ApprovalRule("costly", "cost_exceeds", 5.0, priority=10, rule_id=1)
+ADDED = ApprovalRule("more than costly", "cost_exceeds", 9.0, priority=20)
+APPROVALS = ApprovalOptions(default_rules=False, rules=(CONFIGURED,))
+
+
+async def shown(runtime):
+    return [(view.rule.rule_id, view.rule.name, view.source, view.changed_by) for view in await runtime.rules.all()]
+
+
+async def test_a_rule_that_was_added_is_tried_by_its_priority_and_its_id_is_never_anothers(autojump_clock, world):
+    async with world.open(approvals=APPROVALS) as runtime:
+        added = await runtime.rules.add(ADDED, by="ana")
+        assert (added.rule.rule_id, added.source, added.changed_by) == (1001, "stored", "ana")
+        assert await shown(runtime) == [
+            (1001, "more than costly", "stored", "ana"),
+            (1, "costly", "configured", None),
+        ]
+        await runtime.rules.remove(1001, by="ana")
+        assert [one[0] for one in await shown(runtime)] == [1]
+        assert (await runtime.rules.add(ADDED, by="ana")).rule.rule_id == 1002
+        events = [(one.data["rule_id"], one.data["change"]) for one in await world.events()]
+        assert events == [(1001, "added"), (1001, "removed"), (1002, "added")]
+
+
+async def test_a_configured_rule_that_was_removed_comes_back_when_it_is_replaced(autojump_clock, world):
+    async with world.open(approvals=APPROVALS) as runtime:
+        await runtime.rules.remove(1, by="ana")
+        assert await shown(runtime) == []
+        await runtime.rules.replace(attrs.evolve(CONFIGURED, name="other"), by="bo")
+        assert await shown(runtime) == [(1, "other", "stored", "bo")]
+
+
+@pytest.mark.parametrize("rule_id", [2, 1001])
+async def test_a_rule_that_is_not_there_is_neither_replaced_nor_removed(autojump_clock, world, rule_id):
+    async with world.open(approvals=APPROVALS) as runtime:
+        for change in (
+            runtime.rules.replace(attrs.evolve(ADDED, rule_id=rule_id), by="ana"),
+            runtime.rules.remove(rule_id, by="ana"),
+        ):
+            with pytest.raises(Refused, match=f"there is no approval rule {rule_id}") as refused:
+                await change
+            assert refused.value.kind is RefusalKind.NOT_FOUND
+        assert await world.events() == []
+
+
+async def test_there_are_never_more_rules_than_each_job_can_be_tried_by(autojump_clock, world, monkeypatch):
+    monkeypatch.setattr(maxima, "RULES", 2)
+    async with world.open(approvals=APPROVALS) as runtime:
+        await runtime.rules.add(ADDED, by="ana")
+        with pytest.raises(Refused, match="there are 2 approval rules already"):
+            await runtime.rules.add(ADDED, by="ana")
+        await runtime.rules.replace(attrs.evolve(CONFIGURED, value=7.0), by="ana")
+        assert len(await shown(runtime)) == 2
+
+
+async def test_a_rule_that_makes_no_sense_is_refused_by_its_field(autojump_clock, world):
+    async with world.open(approvals=APPROVALS) as runtime:
+        for change in (runtime.rules.add, runtime.rules.replace, runtime.rules.dry_run):
+            with pytest.raises(Refused) as refused:
+                await change(attrs.evolve(CONFIGURED, value=-1.0))
+            assert (refused.value.kind, refused.value.field) == (RefusalKind.INVALID, "value")
+
+
+async def test_a_dry_run_judges_each_job_by_what_was_known_when_it_was_submitted(autojump_clock, world):
+    first, many = ApprovalRule("first", "first_job"), ApprovalRule("many", "daily_jobs_exceed", 1.0)
+    async with world.open(approvals=attrs.evolve(APPROVALS, rules=())) as runtime:
+        jobs = [(await world.submit(estimated_cost=cost)).job_id for cost in (1.0, 6.0, None)]
+        for rule, caught in ((CONFIGURED, jobs[1:2]), (first, jobs[:1]), (many, jobs[1:])):
+            result = await runtime.rules.dry_run(attrs.evolve(rule, is_active=False))
+            assert result.looked_at == 3
+            assert sorted(one.job_id for one in result.caught) == sorted(caught), rule
+        assert (await runtime.rules.dry_run(CONFIGURED, last=1)).looked_at == 1
