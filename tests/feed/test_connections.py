@@ -129,6 +129,7 @@ async def test_a_token_that_is_revoked_ends_its_connection(
     assert (closed.value.reason.code, closed.value.reason.reason) == (1008, "the token has ended")
 
 
+@pytest.mark.parametrize("grace", [60.0])
 async def test_a_stop_says_goodbye_with_a_close_frame(
     runtime: RunningRuntime, connect: Client, supervisor: Supervisor
 ) -> None:
