@@ -41,9 +41,7 @@ WRITE_BEFORE, WRITE_AFTER = "notify.write.before", "notify.write.after"
 
 
 class Notifier(TickingActor):
-    """Works at start, every minute, when something was written to the outbox, and when a wait between two tries is
-    over.
-    """
+    """Works at start, every minute, when something was written to the outbox, and when a wait between tries ends."""
 
     concurrent = True
     interval = 60.0

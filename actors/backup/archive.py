@@ -111,9 +111,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 class Archive:
-    """An archive that was opened: its manifest has been checked, and it has exactly the members that the manifest
-    lists.
-    """
+    """An archive that was opened. Its manifest has been checked, and it has exactly the members that this lists."""
 
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         self._name = name

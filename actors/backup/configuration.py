@@ -71,9 +71,7 @@ def _value_at(node: Any, path: Sequence[str]) -> Any:
 
 
 def _added(root: Any, key: str, value: str) -> tuple[int, int, str]:
-    """Return where to insert a key, and the text to insert: as the first key of the mapping, in the style of the
-    mapping.
-    """
+    """Return where to insert a key, and the text: it becomes the first key, in the style of the mapping."""
     new = f"{key}: {_quoted(value)}"
     if not root.value:  # {}
         place = root.start_mark.index + 1

@@ -1,5 +1,4 @@
-"""Writes the file of a backup so that it is complete under its name or not there at all, even if this process is
-killed.
+"""Writes the file of a backup so that it is either complete or not there, even if this process is killed.
 
 Everything is written first into a folder of its own beside the file. The folder is locked for as long as its process
 lives. A folder that nobody locks was left by a process that was killed, and the next backup there removes it.
@@ -70,8 +69,9 @@ def _remove_left(parent: Path) -> None:
 
 
 def place(made: Path, file: Path, *, force: bool) -> None:
-    """Move the complete file at ``made`` to the name ``file``, in one step. Raises :class:`BackupError` and
-    ``OSError``.
+    """Move the complete file at ``made`` to the name ``file``, in one step.
+
+    Raises :class:`BackupError` and ``OSError``.
     """
     check_target(file, force=force)  # it took a while to write
     if force:

@@ -93,7 +93,7 @@ def _take(settings: Settings, database: Path, file: Path, folder: Path, began_at
 
 
 def _key_files(settings: Settings) -> tuple[Mapping[str, tuple[str, bytes]], list[str]]:
-    """Return the key files by the name of their member, each with its setting, and a note for each that cannot be
+    """Return the key files by the name of their member, each with its setting, and notes on those that cannot be
     read.
     """
     found: dict[str, tuple[str, bytes]] = {}

@@ -60,8 +60,9 @@ def _outcome(status: int | None, errors: bytes) -> Outcome:
 
 
 async def _talk(process: trio.Process, content: bytes, errors: bytearray) -> None:
-    """Write the input and read standard error until the command ends. What the command started may keep the pipes
-    open longer.
+    """Write the input and read standard error until the command ends.
+
+    What the command started may keep the pipes open longer.
     """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_feed, process, content)

@@ -1,5 +1,6 @@
-"""Makes one try to deliver one notification, in the way of its target. A failure is returned as an outcome, never
-raised.
+"""Makes one try to deliver one notification, in the way of its target.
+
+A failure is returned as an outcome, never raised.
 
 The HTTP client is imported when it is first needed, because most runtimes have no target.
 """
@@ -62,8 +63,9 @@ class _Sender:
 
 
 def sender(now: Callable[[], datetime]) -> OpenSender:
-    """Open a sender that uses the network and starts commands. ``now`` is the wall clock, for the time in a
-    signature.
+    """Open a sender that uses the network and starts commands.
+
+    ``now`` is the wall clock, for the time in a signature.
     """
 
     @asynccontextmanager

@@ -63,8 +63,9 @@ async def post(
 
 
 def signed(secrets: Sequence[bytes], message_id: str, content: bytes, now: datetime) -> dict[str, str]:
-    """Return the headers of Standard Webhooks, with one signature for each secret, so that a new secret can be
-    introduced.
+    """Return the headers of Standard Webhooks.
+
+    They have one signature for each secret, so that a new secret can be introduced.
     """
     seconds = str(int(now.timestamp()))
     headers = {"webhook-id": message_id, "webhook-timestamp": seconds}

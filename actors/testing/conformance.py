@@ -36,8 +36,9 @@ MakeHarness = Callable[[], AbstractAsyncContextManager[Harness]]
 
 @attrs.frozen
 class NamedCheck:
-    """One promise together with a provider. Call it to run the check, with a fresh harness each time; ``str`` gives
-    its name.
+    """One promise together with a provider.
+
+    Call it to run the check, with a fresh harness each time; ``str`` gives its name.
     """
 
     promise: Promise

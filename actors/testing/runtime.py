@@ -46,8 +46,9 @@ def virtual_settings(
 
 
 def request(provider: str = "scripted", user_id: str = "ana", *, cpus: int = 1, **fields: Any) -> JobRequest:
-    """Return a request for a simulated job. An argument that is no field of a request goes into its script
-    (``duration=60``).
+    """Return a request for a simulated job.
+
+    An argument that is no field of a request goes into its script (``duration=60``).
     """
     known = {field.name for field in attrs.fields(JobRequest)}
     script = {name: value for name, value in fields.items() if name not in known}
