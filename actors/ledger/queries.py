@@ -178,7 +178,7 @@ class Around:
     def view(self, job: Job, entry: QueueEntry) -> JobView:
         """One job with its context."""
         approval, submission = self._asked.get(job.job_id), self._handed.get(job.job_id)
-        reason, setting = self._why_it_waits(entry, approval, submission)
+        reason, setting = self._why_it_waits(job, entry, approval, submission)
         if reason is None and job.status is JobStatus.QUEUED and job.waiting_reason is not None:
             reason = f"waits at {job.provider}: {job.waiting_reason}"
         status, now = entry.status, self._now
@@ -187,16 +187,17 @@ class Around:
         return JobView(job, entry, status, approval, submission, reason, setting, ends=end_of(job, now))
 
     def _why_it_waits(
-        self, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None
+        self, job: Job, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None
     ) -> tuple[str | None, str | None]:
-        """The reason in words, and the setting that changes it (C7)."""
+        """The reason in words, and the setting that changes it (C7). A job that is uncertain has its own reason."""
         if entry.restored is Restored.LOOK_UP:
             reason = "restored from a backup: its provider is asked whether it has run since"
             return reason, f"greenroom settle {entry.job_id}"
         if entry.status is QueueStatus.BLOCKED and approval is not None:
             return f"waits for an approval: {approval.reason}", f"greenroom approve {approval.approval_id}"
         if entry.status is QueueStatus.RUNNING and submission and submission.state is SubmissionState.UNKNOWN:
-            return "its provider is being asked whether it was accepted", None
+            being_asked = "its provider is being asked whether it was accepted"
+            return (being_asked if job.uncertain_since is None else None), None
         if entry.status is not QueueStatus.PENDING or self._decision is None:
             return None, None
         if entry.is_held:
