@@ -72,9 +72,7 @@ class Pruner(TickingActor):
         self._first = self._reviewed + FIRST_LOOK
 
     def next_tick(self) -> float:
-        """Return when to look next: at the regular time or, during a hold, earlier; never before the first look is
-        due.
-        """
+        """Return when to look next: at the regular time, or earlier during a hold; never before the first look."""
         return max(min(super().next_tick(), self._again), self._first)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:

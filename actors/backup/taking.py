@@ -93,9 +93,7 @@ def _take(settings: Settings, database: Path, file: Path, folder: Path, began_at
 
 
 def _key_files(settings: Settings) -> tuple[Mapping[str, tuple[str, bytes]], list[str]]:
-    """Return the key files by the name of their member, each with its setting, and notes on those that cannot be
-    read.
-    """
+    """Return the key files by the name of their member, each with its setting, and notes on unreadable ones."""
     found: dict[str, tuple[str, bytes]] = {}
     notes: list[str] = []
     for number, (path, file) in enumerate(key_files(settings), 1):

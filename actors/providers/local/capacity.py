@@ -28,9 +28,7 @@ FIRST_FREE_FD = 200  # leases are opened above the descriptors under which the s
 
 @attrs.frozen
 class Lease:
-    """GPUs that are reserved for one job: their names, and the descriptors of the locked files for the shim to
-    inherit.
-    """
+    """GPUs that are reserved for one job: their names, and descriptors of the locked files for the shim."""
 
     devices: tuple[str, ...]
     fds: tuple[int, ...]
@@ -68,9 +66,7 @@ def memory_here(proc: Path = Path("/proc"), group: Path | None = None) -> int | 
 
 
 def machine_devices(options: LocalOptions) -> FoundGpus:
-    """Return the names of the GPUs for ``CUDA_VISIBLE_DEVICES``: their UUIDs, which never change, where they are
-    known.
-    """
+    """Return the names of the GPUs for ``CUDA_VISIBLE_DEVICES``: UUIDs, which never change, where they are known."""
     if isinstance(options.gpus, tuple):
         return FoundGpus(options.gpus)
     if isinstance(options.gpus, int):

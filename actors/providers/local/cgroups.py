@@ -89,9 +89,7 @@ def own_cgroup() -> Path | None:
 
 
 def _recorded(record: object, directory: JobDirectory) -> Path | None:
-    """Return the group's folder where it surely is the one that the shim recorded: same name space, same file
-    system.
-    """
+    """Return the group's folder where it surely is the recorded one: same name space, same file system."""
     if not isinstance(record, Mapping):
         return None
     path, device, space = (record.get(name) for name in ("path", "device", "space"))

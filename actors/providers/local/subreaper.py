@@ -132,9 +132,7 @@ def _processes() -> Mapping[int, Process]:
 
 
 def _has_come(pid: int, seen: Mapping[int, Process]) -> bool:
-    """Return whether it descends from an orphan of ours, not from a shim that lives or from anything else we
-    started.
-    """
+    """Return whether it descends from an orphan of ours, not from a living shim or from anything else we started."""
     me, session = os.getpid(), os.getsid(0)
     while (one := seen.get(pid)) is not None:
         if ours.shims.get(pid) == one.ticks:
