@@ -1,6 +1,7 @@
-"""Which revision of the schema a database has, and bringing it to the newest.
+"""The revision of a database's schema, and migration to the newest one.
 
-The table in which the revision stands is called as Alembic calls it, which 0.1.0 used.
+Alembic is imported only if an older schema must be migrated, because it takes longer to load than the rest of the
+store.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,11 +47,11 @@ TESTS = {
     "actors/ledger/series.py": ("tests/poller/test_series.py",),
     "actors/poller/look_ups.py": _RESTORED,
 }
-"""Unit tests of what has none of its own name."""
+"""Unit tests of other names."""
 ELSEWHERE = tuple(sorted({one for some in TESTS.values() for one in some if not one.startswith(FOLDERS)}))
 """Those of them that do not lie in the folders."""
 SECONDS_OF_TESTS = 10.0
-"""Of processor time, as recorded: what the tests of one mutant take together at most, its own and the fastest first."""
+"""Of processor time, as recorded: what the tests of a mutant take at most, its own first, then of each file."""
 
 
 def digest(file: Path | str) -> str:
@@ -59,13 +60,11 @@ def digest(file: Path | str) -> str:
 
 
 def unit_tests(file: str) -> list[str]:
-    """The tests of a module: of its name, else those of its package."""
-    if file in TESTS:
-        return list(TESTS[file])
+    """The tests of a module: of its name, and what is listed here; else those of its package."""
     path = Path(file)
-    folder = ROOT / "tests" / path.parent.name
-    own = sorted(folder.glob(f"test_{path.stem}*.py"))
-    return [one.relative_to(ROOT).as_posix() for one in own or [folder]]
+    named = sorted(one for folder in FOLDERS for one in (ROOT / folder).glob(f"test_{path.stem}*.py"))
+    own = [one.relative_to(ROOT).as_posix() for one in named]
+    return list(dict.fromkeys([*own, *TESTS.get(file, ())])) or [f"tests/{path.parent.name}"]
 
 
 @attrs.frozen
@@ -122,10 +121,20 @@ def tests_of(mutant: Mutant, record: Record | None, seconds: float) -> list[str]
         return unit_tests(mutant.file)
     recorded = {name.partition("::")[0] for name, _ in record.parts}
     own = [path for path in unit_tests(mutant.file) if path.endswith(".py")]
-    new = [path for path in own if path not in recorded]
-    ordered = sorted(known, key=lambda part: (part[0].partition("::")[0] not in own, part[1]))
-    slow = [path for path in new if path in ELSEWHERE]
-    return [*(path for path in new if path not in slow), *_affordable(ordered, seconds), *slow]
+    ordered = sorted(_by_turns(known), key=lambda name_seconds: name_seconds[0].partition("::")[0] not in own)
+    new = [path for path in own if path not in recorded and path not in ELSEWHERE]
+    return [*new, *_affordable(ordered, seconds), *own]  # at last those of its own that were not there yet
+
+
+def _by_turns(parts: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """The fastest test of each file, then the second ones, and so on."""
+    turns: Counter[str] = Counter()
+    placed = []
+    for name, seconds in sorted(parts, key=lambda part: part[1]):
+        file = name.partition("::")[0]
+        placed.append((turns[file], seconds, name))
+        turns[file] += 1
+    return [(name, seconds) for _, seconds, name in sorted(placed)]
 
 
 def _affordable(parts: Iterable[tuple[str, float]], left: float) -> Iterable[str]:

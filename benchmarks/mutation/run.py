@@ -83,22 +83,23 @@ class Kept:
 
     def __init__(self, path: Path, *, forget: bool = False) -> None:
         self._path = path
-        text = path.read_text() if path.is_file() else ""
-        found: dict[str, dict[str, str | None]] = json.loads(text or "{}")
-        self._found = {key: one for key, one in found.items() if one["how"] is not None or not forget}
+        self._found = {key: one for key, one in self._read().items() if one["how"] is not None or not forget}
+
+    def _read(self) -> dict[str, dict[str, str | None]]:
+        return json.loads((self._path.read_text() if self._path.is_file() else "") or "{}")  # type: ignore[no-any-return]
 
     def get(self, mutant: Mutant, what: str) -> dict[str, str | None] | None:
         """What is known."""
         return self._found.get(f"{mutant.key} {what}")
 
     def put(self, mutant: Mutant, what: str, how: str | None) -> None:
-        """Keep one more: how it was noticed, or None."""
-        text = f"{mutant.file}:{mutant.line} {mutant.text}"
-        self._found[f"{mutant.key} {what}"] = {"how": how, "mutant": text}
+        """Keep one more, beside what other runs have kept meanwhile: how it was noticed, or None."""
+        key = f"{mutant.key} {what}"
+        self._found[key] = {"how": how, "mutant": f"{mutant.file}:{mutant.line} {mutant.text}"}
         if self._path != Path("/dev/null"):
             self._path.parent.mkdir(exist_ok=True)
             new = self._path.with_suffix(".new")
-            new.write_text(json.dumps(self._found, indent=1))
+            new.write_text(json.dumps({**self._read(), key: self._found[key]}, indent=1))
             new.replace(self._path)
 
 

@@ -64,15 +64,15 @@ class Finder(importlib.abc.MetaPathFinder):
 
 
 def selected(items: Sequence[pytest.Item], tests: Sequence[str]) -> list[pytest.Item]:
-    """The items of these ids, files and folders, in this order."""
+    """The items of these ids, files and folders, each once, in this order."""
     known = {item.nodeid: item for item in items}
-    found = []
+    found: dict[str, pytest.Item] = {}
     for test in tests:
         if "::" in test:
-            found += [known[test]] if test in known else []
+            found |= {test: known[test]} if test in known else {}
         else:
-            found += [item for name, item in known.items() if name.startswith((f"{test}/", f"{test}::"))]
-    return found
+            found |= {name: item for name, item in known.items() if name.startswith((f"{test}/", f"{test}::"))}
+    return list(found.values())
 
 
 class _Selection:

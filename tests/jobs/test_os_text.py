@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.codec import fingerprint, request_bytes, request_to_json
-from actors.jobs.os_text import from_bytes, from_plain, kept, shown, to_bytes, to_plain
+from actors.jobs.os_text import from_bytes, from_plain, kept, readable, shown, to_bytes, to_plain
 from actors.jobs.records import JobRequest, Rerun, Resources
 from actors.jobs.request_texts import text_fault
 from actors.store.rows import read
@@ -119,3 +119,8 @@ def test_a_value_of_the_system_may_be_any_bytes_but_nul(name: str) -> None:
         assert fault is not None
         assert text_fault(request(bad), request_bytes(request(bad))) == fault
         assert fault[0].startswith(name)
+
+
+def test_a_document_is_readable_in_all_its_texts_and_names() -> None:
+    document = {"a\0": [from_bytes(b"\xff"), ("x", HALF), 3, None], 4: {"b": True}}
+    assert readable(document) == {"a\ufffd": ["\\xff", ["x", "\ufffd"], 3, None], "4": {"b": True}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -11,6 +13,7 @@ from actors.kernel import VirtualClock
 from actors.providers.abilities import Remark
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
+from actors.store import StoreError
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 
 TEXT = "its results were not copied: replicate.delivery answered 404 for a result"
@@ -45,3 +48,29 @@ async def test_a_remark_is_shown_at_its_job(
         ]
         assert [(event.type, event.data["reason"]) for event in events] == [("job_results_not_copied", TEXT)]
         assert dict(runtime.tallies.ended) == ended
+
+
+async def test_a_remark_that_cannot_be_kept_is_told_in_the_log_and_the_next_one_is_kept(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock = VirtualClock()
+    send, receive = trio.open_memory_channel[Remark](10)
+    provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(clock.now))
+    provider.remarks = receive  # type: ignore[attr-defined]
+    parts = Parts(clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
+    async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
+        job = await runtime.wait((await runtime.submit(request(duration=5))).job_id)
+
+        async def fails(*_: object) -> None:
+            raise StoreError("the disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runtime.ledger, "write", fails)
+            send.send_nowait(Remark(f"{job.job_id}-1", "lost"))
+            await trio.sleep(0.1)
+        told = [one for one in caplog.records if one.message == "A remark about a job was not kept: the disk is full"]
+        assert [one.submission for one in told] == [f"{job.job_id}-1"]  # type: ignore[attr-defined]
+        send.send_nowait(Remark(f"{job.job_id}-1", TEXT))
+        await trio.sleep(0.1)
+        assert (await runtime.jobs.get(job.job_id)).job.error_message == TEXT

@@ -130,22 +130,21 @@ def mutant(module, text):
 
 def test_a_mutant_is_tried_by_the_tests_that_execute_its_line_its_own_first(module, record):
     guard = mutant(module, "left out: if not jobs")
-    assert places.tests_of(guard, record, 10.0) == ["tests/test_module.py::b", "tests/test_other.py::a"]
-    assert places.tests_of(mutant(module, "len(jobs) < most -> len(jobs) <= most"), record, 10.0) == [
-        "tests/test_module.py::b"
-    ]
-    assert places.tests_of(mutant(module, "None for jobs[:most]"), record, 10.0) == []
+    own = "tests/test_module.py"  # at last: tests may have come since
+    assert places.tests_of(guard, record, 10.0) == [f"{own}::b", "tests/test_other.py::a", own]
+    assert places.tests_of(mutant(module, "len(jobs) < most -> len(jobs) <= most"), record, 10.0) == [f"{own}::b", own]
+    assert places.tests_of(mutant(module, "None for jobs[:most]"), record, 10.0) == [own]
 
 
 def test_new_tests_of_its_own_come_before_what_is_recorded(module, record, monkeypatch):
     monkeypatch.setattr(places, "unit_tests", lambda file: ["tests/test_module.py", "tests/test_module_more.py"])
     found = places.tests_of(mutant(module, "len(jobs) < most -> len(jobs) <= most"), record, 10.0)
-    assert found == ["tests/test_module_more.py", "tests/test_module.py::b"]
+    assert found[:2] == ["tests/test_module_more.py", "tests/test_module.py::b"]
 
 
 def test_what_is_executed_at_the_import_is_tried_by_all_tests_of_its_module(module, record):
     for text in ("3 -> 4", "5 -> 6", "True -> False"):
-        assert len(places.tests_of(mutant(module, text), record, 10.0)) == 2
+        assert len(places.tests_of(mutant(module, text), record, 10.0)) == 3
 
 
 def test_without_a_record_the_tests_are_those_of_its_name_with_another_content_all_that_execute_its_file(
@@ -154,7 +153,7 @@ def test_without_a_record_the_tests_are_those_of_its_name_with_another_content_a
     guard = mutant(module, "left out: if not jobs")
     assert places.tests_of(guard, None, 10.0) == ["tests/test_module.py"]
     module.write_text(SOURCE.replace("LIMIT = 3", "LIMIT = 7"))
-    assert len(places.tests_of(mutant(module, "None for jobs[:most]"), record, 10.0)) == 2
+    assert len(places.tests_of(mutant(module, "None for jobs[:most]"), record, 10.0)) == 3
 
 
 def test_what_several_runs_recorded_is_used_together(module, record, tmp_path):
