@@ -17,11 +17,9 @@ def moment(text: str | None, option: str, now: datetime | None = None) -> str | 
     """
     if text is None:
         return None
-    from actors.jobs.quantities import seconds_of
-
     now = now or datetime.now(UTC)
     try:
-        found = _last(text, now) or _instant(text) or now - timedelta(seconds=seconds_of(text))
+        found = _last(text, now) or _instant(text) or now - _age(text)
         return found.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         example = "2026-11-29T22:00, 22:00, or an age such as 2h"
@@ -45,3 +43,9 @@ def _instant(text: str) -> datetime | None:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
         return None
+
+
+def _age(text: str) -> timedelta:
+    from actors.jobs.quantities import seconds_of  # which the other forms do without
+
+    return timedelta(seconds=seconds_of(text))
