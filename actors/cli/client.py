@@ -145,7 +145,9 @@ class Client:
 
 
 def address(path: tuple[str, ...]) -> str:
-    """``("api", "jobs", id)`` as a path, each part quoted."""
+    """``("api", "jobs", id)`` as a path, each part quoted. Raises :class:`BadInput` for an id that is empty."""
+    if "" in path:
+        raise BadInput("an id or a name must not be empty")
     return "/" + "/".join(quote(part, safe="") for part in path)
 
 
