@@ -26,6 +26,13 @@ def moment(text: str | None, option: str, now: datetime | None = None) -> str | 
         raise BadInput(f"{option}: must be a time such as {example}, not {text!r:.80}") from None
 
 
+def _age(text: str) -> timedelta:
+    """How long ago ``text`` means. Raises ValueError."""
+    from actors.jobs.quantities import seconds_of  # which loads attrs: only where it is needed
+
+    return timedelta(seconds=seconds_of(text))
+
+
 def _last(text: str, now: datetime) -> datetime | None:
     """The last time at which this computer's clock showed ``text``."""
     if (found := _OF_DAY.fullmatch(text)) is None:
