@@ -50,9 +50,3 @@ def _instant(text: str) -> datetime | None:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
         return None
-
-
-def _age(text: str) -> timedelta:
-    from actors.jobs.quantities import seconds_of  # which the other forms do without
-
-    return timedelta(seconds=seconds_of(text))
