@@ -58,7 +58,7 @@ def remote() -> ScriptedRemote:
 
 @pytest.fixture
 async def runtime(remote: ScriptedRemote) -> AsyncIterator[RunningRuntime]:
-    """A runtime in memory in which jobs of config ``dear`` need an approval, and none ends by itself unless asked to."""
+    """A runtime in memory in which jobs of config ``dear`` need an approval; none ends unless its spec says so."""
     parts = Parts(
         in_memory=True, sources=seeded_sources(1), providers=[ScriptedProvider(ScriptedOptions(duration=3600), remote)]
     )
