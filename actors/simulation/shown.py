@@ -49,15 +49,20 @@ class Row:
     name: str | None
     group: str | None
     retry_of: str | None
+    error: str | None
     uncertain: bool
     started_at: int | None
     completed_at: int | None
     waits_there: bool
 
+    def holds(self, text: str) -> bool:
+        """Whether a search for ``text`` finds it: its id, user, name and error are looked through."""
+        return any(text in (one or "").lower() for one in (self.job_id, self.user_id, self.name, self.error))
+
 
 _QUERY = (
     "SELECT j.job_id, j.status, q.status, j.user_id, q.org_id, j.provider, j.config_name, j.group_name, j.retry_of,"
-    " j.uncertain_since IS NOT NULL, j.started_at, j.completed_at, j.waiting_reason IS NOT NULL"
+    " j.error_message, j.uncertain_since IS NOT NULL, j.started_at, j.completed_at, j.waiting_reason IS NOT NULL"
     " FROM jobs j JOIN queue_entries q ON q.job_id = j.job_id ORDER BY j.job_id DESC"
 )
 
@@ -145,7 +150,7 @@ class _Shown:
             yield {"statuses": (JobStatus(one.status),)}, lambda row: row.status == one.status
             yield {"user_id": one.user_id}, lambda row: row.user_id == one.user_id
             yield {"provider": one.provider}, lambda row: row.provider == one.provider
-            yield {"text": one.job_id[-8:]}, lambda row: one.job_id[-8:] in row.job_id
+            yield {"text": one.job_id[-8:]}, lambda row: row.holds(one.job_id[-8:])
             yield {"name": one.name}, lambda row: one.name in (None, row.name)
         yield {"org_id": "lab"}, lambda row: row.org_id == "lab"
         yield {"group": "night"}, lambda row: row.group == "night"

@@ -34,6 +34,7 @@ TESTS = {
     "actors/jobs/deliveries.py": _DELIVERED,
     "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),
     "actors/jobs/selections.py": _SELECTED,
+    "actors/ledger/base.py": ("tests/ledger", *_RESTORED),
     "actors/ledger/deliveries.py": _DELIVERED,
     "actors/ledger/doubts.py": _RESTORED,
     "actors/ledger/listing.py": ("tests/api/test_lists.py",),

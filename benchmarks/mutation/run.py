@@ -115,6 +115,12 @@ class Trier:
         self.tries: queue.Queue[Tries] = queue.Queue()
         self._seconds = seconds
 
+    def files(self, mutants: Sequence[Mutant]) -> list[str]:
+        """The files and folders of all tests by which these are to be tried."""
+        untried = [one for one in mutants if self._kept.get(one, "tests") is None and reason_of(one) is None]
+        tests = {test.partition("::")[0] for one in untried for test in tests_of(one, self._tests, self._test_seconds)}
+        return sorted(one for one in tests if (ROOT / one).exists())
+
     def result(self, mutant: Mutant, *, simulation_only: bool) -> Result | None:
         """None where there was no time left to try it."""
         if (reason := reason_of(mutant)) is not None:
@@ -180,7 +186,8 @@ def main(
     def one(mutant: Mutant) -> tuple[Mutant, Result | None]:
         return mutant, trier.result(mutant, simulation_only=simulation_only)
 
-    servers = [Tries(*(["worlds"] if simulation_only else [])) for _ in range(workers)]
+    files = [] if simulation_only else trier.files(mutants)
+    servers = [Tries(*files) for _ in range(workers)]
     for server in servers:
         trier.tries.put(server)
     with ThreadPoolExecutor(workers) as pool:

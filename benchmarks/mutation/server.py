@@ -1,6 +1,6 @@
-"""Tries one mutant after another, each in a fork of a process that has imported everything and collected all tests.
+"""Tries one mutant after another, each in a fork of a process that has imported everything and collected the tests.
 
-``server.py worlds`` collects none, for requests of worlds alone.
+``server.py PATH...``: of these files and folders; without any, for requests of worlds alone.
 
 A request is a line of JSON on standard input: ``file``, ``number``, ``seconds`` and ``tests`` or ``worlds``; the answer
 a line on standard output: ``{"how": who noticed, or null}``, ``{"undecided": why}``, or ``{"import": true}`` where the
@@ -27,7 +27,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 import pytest  # noqa: E402 - the path is set above
 from patch import CannotPatch, Functions, Imports  # noqa: E402
-from places import ELSEWHERE, FOLDERS, OPTIONS, ROOT  # noqa: E402
+from places import OPTIONS, ROOT  # noqa: E402
 from trial import Finder, limit, selected, violated  # noqa: E402
 
 from tests import left_processes  # noqa: E402
@@ -156,8 +156,8 @@ if __name__ == "__main__":
     imports = Imports()
     import actors.simulation  # noqa: F401 - so that no fork imports it
 
-    if sys.argv[1:] == ["worlds"]:
+    if not sys.argv[1:]:
         Server(imports).serve(())
         sys.exit()
     with tempfile.TemporaryDirectory() as folder:  # pytest's own is removed when others start often
-        pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *FOLDERS, *ELSEWHERE], plugins=[Server(imports)])
+        pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *sys.argv[1:]], plugins=[Server(imports)])

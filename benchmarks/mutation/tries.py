@@ -15,10 +15,10 @@ HERE = Path(__file__).resolve().parent
 
 
 class Tries:
-    """The server starts with the first mutant, and once more where it has ended. ``what``: its arguments."""
+    """The server starts with the first mutant, and once more where it has ended. ``files``: of tests."""
 
-    def __init__(self, *what: str) -> None:
-        self._what = what
+    def __init__(self, *files: str) -> None:
+        self._files = files
         self._server: subprocess.Popen[str] | None = None
 
     def noticed(self, mutant: Mutant, request: dict[str, Any], seconds: float) -> str | None:
@@ -35,7 +35,7 @@ class Tries:
     def _asked(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._server is None or self._server.poll() is not None:
             self._server = subprocess.Popen(
-                [sys.executable, str(HERE / "server.py"), *self._what],
+                [sys.executable, str(HERE / "server.py"), *self._files],
                 cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
         assert self._server.stdin is not None

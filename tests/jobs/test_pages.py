@@ -35,7 +35,7 @@ def test_what_is_no_cursor_is_refused(cursor):
 
 def test_a_cursor_with_something_between_its_letters_is_refused():
     cursor = Cursors("jobs").write(("abc",))
-    for changed in (cursor[:4] + "*" + cursor[4:], cursor + "\n"):
+    for changed in (cursor[:4] + "*" + cursor[4:], cursor[:4] + "****" + cursor[4:], cursor + 4 * "\n"):
         with pytest.raises(Refused, match="begin without it"):
             Cursors("jobs").read(changed, str)
 
