@@ -1,4 +1,4 @@
-"""The expiry actor: ends approval requests that are past their deadline, all of them, at the deadline itself."""
+"""The expiry actor: ends every approval request that is past its deadline, at the deadline itself."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _logger = get_logger("actors.expiry")
 _WAKES = concerning(Concern.DEADLINE)
 
 _AGAIN = timedelta(seconds=5)
-"""From a sweep that failed to the next: what is due is not left open until the next beat, nor tried without a pause."""
+"""Seconds from a failed sweep to the next: what is due must not wait for the interval, nor be tried without a pause."""
 
 
 QUIET = 600.0
-"""Seconds without a sweep after the wall clock leapt forward: time to correct a clock that was set wrongly."""
+"""Seconds without a sweep after the wall clock leapt forward, so that a wrong clock can be corrected."""
 
 
 def wakes(event: Event) -> bool:
-    """Whether ``event`` may have brought the next deadline nearer."""
+    """Whether ``event`` may have made the next deadline earlier."""
     return event.type in _WAKES
 
 
 class Expiry(TickingActor):
-    """Sweeps at start, on its beat, and when the wall clock reaches the next deadline."""
+    """Sweeps at the start, at its interval, and when the wall clock reaches the next deadline."""
 
     fault_limit = 5
     fault_message = "Error in approval expiry"
@@ -47,7 +47,9 @@ class Expiry(TickingActor):
         self._deadline: datetime | None = None
 
     def next_tick(self) -> float:
-        """The beat or the next deadline; a far one is looked at again now and then, since the wall clock may step."""
+        """The end of the interval or the next deadline. A distant one is checked again meanwhile, because the wall
+        clock may step.
+        """
         beat = super().next_tick()
         due = beat if self._deadline is None else min(beat, self._clock.look_again(self._deadline))
         return max(due, self._quiet_until)
@@ -67,7 +69,7 @@ class Expiry(TickingActor):
         self._deadline = now + _AGAIN if overdue else following
 
     def _is_quiet(self) -> bool:
-        """Whether the wall clock leapt forward a moment ago; what leaps in that time begins no other wait."""
+        """Whether the wall clock leapt forward a moment ago; a leap during that time does not start another wait."""
         if self._steps is None:
             return False
         left = QUIET - self._steps.since_leap()

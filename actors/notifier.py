@@ -1,7 +1,8 @@
-"""The notifier: delivers what waits in the outbox, each target beside the others, and records what came of each try.
+"""The notifier: delivers the notifications that wait in the outbox and records the outcome of each try.
 
-What is decided is in :mod:`actors.jobs.notifications`, the rows are :mod:`actors.ledger.notifications`' subject.
-Stopped or killed between an acknowledgement and its record, it sends the same again, under the same id.
+It serves all targets at the same time. What to send and when is decided in :mod:`actors.jobs.notifications`; the rows
+are read and written by :mod:`actors.ledger.notifications`. If it is stopped or killed after a delivery and before its
+record, it sends the same notification again, under the same id.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ WRITE_BEFORE, WRITE_AFTER = "notify.write.before", "notify.write.after"
 
 
 class Notifier(TickingActor):
-    """Looks at start, every minute, when something was written to the outbox, and when a wait ends."""
+    """Works at start, every minute, when something was written to the outbox, and when a wait between tries ends."""
 
     concurrent = True
     interval = 60.0
@@ -63,19 +64,19 @@ class Notifier(TickingActor):
         self._send: Send
 
     async def on_start(self) -> None:
-        """Open what sends."""
+        """Open the sender."""
         self._send = await self._opened.enter_async_context(self._open_sender())
 
     async def on_stop(self) -> None:
-        """Close it."""
+        """Close the sender."""
         await self._opened.aclose()
 
     def next_tick(self) -> float:
-        """The beat, or the end of a wait."""
+        """Return when to work next: at the regular time, or earlier when a wait between two tries is over."""
         return min(super().next_tick(), self._next)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
-        """Record what came of tries, then send what is due."""
+        """Record the outcomes of the tries, then send what is due."""
         outbox = self._ledger.outbox
         self._next = trio.current_time() + AGAIN
         outbox.has_news = False
@@ -106,7 +107,7 @@ class Notifier(TickingActor):
         return await self._ledger.read(look, self._clock.now(), full)
 
     async def _serve_target(self, waiting: Waiting) -> float:
-        """Send to one target what may be sent now; when to look again (trio's time)."""
+        """Send to one target what may be sent now. Return when to look again (trio's time)."""
         now, sent = trio.current_time(), self._sent[waiting.target]
         while sent and sent[0] + MINUTE <= now:
             sent.popleft()
@@ -132,7 +133,7 @@ class Notifier(TickingActor):
             self.nursery.start_soon(self._deliver, one, disabled.get(one.target), name=f"notify {one.target}")
 
     async def _deliver(self, one: Notification, disabled: str | None) -> None:
-        """One try; the next cycle records it."""
+        """Make one try; the next cycle records its outcome."""
         if faults.active is not None:
             await faults.async_point(NOTIFY_BEFORE, one.target)
         outcome = await self._outcome(one, disabled)
@@ -166,7 +167,7 @@ class Notifier(TickingActor):
 
 
 def _log(found: RecordedTry) -> None:
-    """One line for each try: given up is a WARNING, delivered DEBUG."""
+    """Write one log line for a try: WARNING where the notification was given up, DEBUG where it was delivered."""
     one = found.notification
     extra: dict[str, object] = {"target": one.target, "type": one.type.value, "notification_id": one.notification_id}
     if one.job_id is not None:

@@ -1,4 +1,4 @@
-"""The pruner: removes jobs that ended longer ago than they are kept, at their providers and then here."""
+"""The pruner: removes jobs that ended longer ago than they are to be kept, first at their providers and then here."""
 
 from __future__ import annotations
 
@@ -22,34 +22,36 @@ from logconf import get_logger
 _logger = get_logger("actors.pruner")
 
 FIRST_LOOK = 60.0
-"""Seconds after the start before the first look: a start has better things to do."""
+"""Seconds from the start to the first look, so that the start itself is not slowed down."""
 
 BATCH = 25
-"""Jobs in one transaction: with their events some milliseconds of the writer's time."""
+"""How many jobs one transaction removes. With their events this takes some milliseconds of the writer's time."""
 
 MERGE_AFTER = 4
-"""Batches after which a piece of the index of texts is merged, about as much as they leave to merge, and the
-write-ahead log is moved into the database: both by themselves, for in a batch they would make it ten times as long.
+"""After so many batches a part of the text index is merged, and the write-ahead log is moved into the database.
+
+One part is about as much as these batches leave to merge. Both are done outside the batches, because inside one they
+would make it ten times as long.
 """
 
 READ = 40 * BATCH
-"""Jobs that are read at once."""
+"""How many jobs are read at once."""
 
 KEYS = 1_000
-"""Idempotency keys in one transaction."""
+"""How many idempotency keys one transaction removes."""
 
 HELD_AGAIN = 300.0
-"""Seconds between two looks during a hold: what of its running time a restart may lose."""
+"""Seconds between two looks during a hold. A restart loses at most so much of the running time that ends the hold."""
 
 PAUSE = 0.002
-"""Seconds between two transactions, for those who wait for the writer."""
+"""Seconds between two transactions, in which others that wait for the writer get their turn."""
 
 _ABOUT_ONE_JOB = frozenset({FailureKind.INVALID, FailureKind.OTHER})
-"""Failures that concern one job; after any other the provider is asked no more for this time."""
+"""Failures that concern one job only. After any other failure the provider is not asked again during this pruning."""
 
 
 class Pruner(TickingActor):
-    """Looks a minute after the start and then every hour. ``days``: how long ended jobs are kept, 0 for ever."""
+    """Looks one minute after the start and then every hour. ``days`` is how long ended jobs are kept (0: for ever)."""
 
     interval = 3600.0
     fault_limit = 5
@@ -65,16 +67,16 @@ class Pruner(TickingActor):
         self._again = math.inf
 
     async def on_start(self) -> None:
-        """Put the first look off."""
+        """Set the time of the first look."""
         self._reviewed = trio.current_time()
         self._first = self._reviewed + FIRST_LOOK
 
     def next_tick(self) -> float:
-        """The beat, or sooner during a hold, but not before the first look is due."""
+        """Return when to look next: at the regular time, or earlier during a hold; never before the first look."""
         return max(min(super().next_tick(), self._again), self._first)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
-        """Remove what was kept long enough, old idempotency keys, then jobs, unless the clock may be wrong."""
+        """Remove idempotency keys and then jobs that were kept long enough, unless the clock may be wrong."""
         before = kept_since(self._clock.now(), self._days)
         now = trio.current_time()
         hold = await held(self._ledger, before, now - self._reviewed)
@@ -87,9 +89,9 @@ class Pruner(TickingActor):
 
 
 async def held(ledger: Ledger, before: datetime | None, ran: float = 0.0) -> Hold | None:
-    """What forbids to remove anything now; the first time that it keeps something there is a WARNING.
+    """Return why nothing may be removed now, if so. The first hold that keeps something logs a WARNING.
 
-    ``ran``: seconds run since this was last asked.
+    ``ran`` is how many seconds the supervisor has run since the last call.
     """
     old, kept = (0, 0) if before is None else await ledger.read(retention.share, before)
     found = await ledger.write(review, old, kept, ran=ran)
@@ -100,7 +102,7 @@ async def held(ledger: Ledger, before: datetime | None, ran: float = 0.0) -> Hol
 
 
 async def prune_keys(ledger: Ledger) -> None:
-    """Remove idempotency keys that no longer bind, a batch at a time."""
+    """Remove the idempotency keys that are too old to count, one batch at a time."""
     while await ledger.write(drop_keys, KEYS) == KEYS:  # noqa: ASYNC110 - a pause for those who wait for the writer
         await trio.sleep(PAUSE)
 
@@ -113,13 +115,13 @@ async def prune(
     after: str = "",
     seconds: float = math.inf,
 ) -> PruneResult:
-    """Remove every job that ended ``before`` (None: none), a batch at a time.
+    """Remove every job that ended before the time ``before`` (None: none), one batch at a time.
 
-    ``after``: only jobs whose ids are greater. ``seconds``: stop after the batch in which they are over; ``next`` of
-    the result says where to go on.
+    ``after`` limits it to jobs with greater ids. ``seconds`` is the time after which it stops, at the end of a batch;
+    ``next`` of the result says where to continue.
 
-    Each job's provider forgets it first; one that cannot keeps its job here too, until the next time. A provider that
-    is no longer configured cannot be asked: the rows go, what it holds stays with it.
+    The provider of each job is asked first to forget it. If that fails, the job stays here too, until the next time. A
+    provider that is no longer configured cannot be asked: the rows are removed, and what it stores stays there.
     """
     if before is None:
         return PruneResult(None)
@@ -149,7 +151,7 @@ async def prune(
 async def _remove(
     ledger: Ledger, forgetting: Forgetting, result: PruneResult, before: datetime, batch: Sequence[Ended]
 ) -> PruneResult:
-    """``result`` with those jobs of ``batch`` that went."""
+    """Return ``result`` with the jobs of ``batch`` added that were removed."""
     gone = await forgetting.of(batch)
     removed = await ledger.write(remove, before, gone) if gone else Removed(0, 0)
     oldest = min(one.completed_at for one in batch)
@@ -163,7 +165,7 @@ async def _remove(
 
 
 class Forgetting:
-    """Asks providers to forget jobs during one pruning, and remembers what they answered."""
+    """Asks providers to forget jobs during one pruning, and remembers their answers."""
 
     def __init__(self, providers: Mapping[str, GuardedProvider]) -> None:
         self._providers = providers
@@ -173,7 +175,7 @@ class Forgetting:
         self._left: Counter[str] = Counter()
 
     async def of(self, batch: Sequence[Ended]) -> list[str]:
-        """The ids of those in ``batch`` of which no provider keeps anything that it could forget."""
+        """Return the ids of the jobs in ``batch`` for which no provider stores anything that it could still forget."""
         return [job.job_id for job in batch if await self._forgotten(job)]
 
     async def _forgotten(self, job: Ended) -> bool:
@@ -192,7 +194,7 @@ class Forgetting:
         return True
 
     def log_left(self) -> None:
-        """One line for each provider with which something was left."""
+        """Write one log line for each provider that could not forget some jobs."""
         for name, number in self._kept.items():
             extra = {"provider": name, "jobs": number, "error": self._failures[name].message}
             _logger.warning("%d old jobs are kept: %s could not forget them", number, name, extra=extra)

@@ -1,15 +1,15 @@
-"""The scheduler: takes from the queue what may run now and hands it to its provider, once for each attempt.
+"""The scheduler: takes jobs from the queue that may run now and submits them to their providers, once for each attempt.
 
-**A look** is one transaction: it records what providers answered since the last look, then claims what may run now,
-in slots that those answers freed, too. Each claimed job has a task of its own, which calls the provider and leaves the
-answer in ``_answers`` for the next look. So a commit serves all jobs that begin and end at the same time. An event of
-whose change a look took account causes no further one (``Ledger.last_seen``).
+**A look** is one transaction: it records the providers' answers since the last look, then claims what may run now, also
+in slots that those answers freed. Each claimed job has a task of its own, which calls the provider and leaves the
+answer in ``_answers`` for the next look. So a commit serves all jobs that begin and end at the same time. An event that
+a look took into account causes no further one (``Ledger.last_seen``).
 
-**In flight** is a submission from its claim until its answer is recorded. Where no look follows (the scheduler is
+**In flight** is a submission from its claim until its answer is recorded. If no look follows (the scheduler is
 suspended, or no longer claims), the task records its answer itself.
 
 **What can happen between two lines.** The store cannot keep an answer: it waits for the next look. The scheduler fails
-or is restarted between a claim and the record of its answer: the intent is one that nobody here is handing over, the
+or is restarted between a claim and the record of its answer: no task is making the call of the intent any more; the
 next look marks it, and the poller asks the provider (:mod:`actors.ledger.dispatch`).
 """
 
@@ -39,24 +39,25 @@ from logconf import bind_correlation_id, get_logger
 _logger = get_logger("actors.scheduler")
 
 INTERVAL = LOOK_SECONDS
-"""Seconds between two looks at the queue at the most; fixed (B8)."""
+"""The most seconds between two looks at the queue; fixed (B8)."""
 
 _TURNS = 4
-"""Turns of the event loop in which a quick provider answers a call that was just begun."""
+"""Turns of the event loop in which a fast provider answers a call that was just begun."""
 _WAKES = concerning(Concern.RUNNABLE)
 
 
 def wakes(event: Event) -> bool:
-    """Whether ``event`` may have made something runnable: a new entry, a freed slot, a wider limit."""
+    """Whether ``event`` may have made a job runnable: a new entry, a freed slot, a wider limit."""
     return event.is_end or event.type in _WAKES
 
 
 class Quiesce:
-    """The message before a shutdown: claim no more. The reply comes when no hand-over is in flight."""
+    """The message before a shutdown: claim no more. The reply comes when no submission is in flight."""
 
 
 class Scheduler(TickingActor):
-    """Looks at least every 5 s and at once after an event; hands over beside the mailbox, a few for each provider.
+    """Looks at least every 5 s and at once after an event; submits in tasks beside the mailbox, a few for each
+    provider.
 
     ``home``: the state directory, for jobs on this machine; None: there is none.
     """
@@ -97,11 +98,11 @@ class Scheduler(TickingActor):
         return None
 
     def next_tick(self) -> float:
-        """The beat, or sooner when a back-off or a closed provider opens."""
+        """The end of the interval, or earlier when a back-off ends or a closed provider opens."""
         return min(super().next_tick(), self._opens_at)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
-        """One look at the queue: claim what may run, start handing it over."""
+        """One look at the queue: claim what may run, and start submitting it."""
         if not self._accepting:
             return
         if self._unsure:  # an intent that nobody here is handing over is the poller's to ask about (B13)
@@ -170,7 +171,7 @@ class Scheduler(TickingActor):
                 self.wake()
 
     def _note(self, answers: Sequence[Answer]) -> None:
-        """Those that were recorded are no longer in flight; what the store could not keep waits for the next look."""
+        """The recorded ones are no longer in flight; what the store could not keep waits for the next look."""
         for one in answers:
             match one.outcome:
                 case None | Error(error=StoreError()):

@@ -6,12 +6,14 @@ Entry: HTTP on TCP, a session of the operator; jobs as :mod:`bench_history` inse
 the navigation until its fifty rows are there; the bare page is the same table as plain HTML, without a script or a
 request. The longest task is what the browser reports of tasks of 50 ms and more (``longtask``): while the page is
 opened, while ten pages are scrolled through, and during 10,000 events of jobs that are submitted at once. Such a task
-is timed by the clock, so what else the machine does is in it. The heap is what a collection leaves after 100,000 events
-of a stream of the benchmark's own, compared with what it leaves after 10,000; the page lists them meanwhile.
+is timed by the clock, so what else the machine does is in it; how long it kept a CPU busy stands beside it. The heap is
+what a collection leaves after 100,000 events of a stream of the benchmark's own, compared with what it leaves after
+10,000; the page lists them meanwhile.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -127,6 +129,17 @@ def longest(page: Any) -> float:
     return float(max(found, default=0.0))
 
 
+def longest_on_cpu(trace: bytes) -> float:
+    """Milliseconds that the longest task of a page's main thread kept a CPU busy."""
+    events = json.loads(trace)["traceEvents"]
+    names = {(one["pid"], one["tid"]): one["args"]["name"] for one in events if one["name"] == "thread_name"}
+    return max(
+        one.get("tdur", 0) / 1e3
+        for one in events
+        if one["ph"] == "X" and names.get((one["pid"], one["tid"])) == "CrRendererMain"
+    )
+
+
 def heap_after(page: Any, devtools: Any, first: int, last: int) -> int:
     """Bytes that the page holds after these events."""
     for seq in range(first, last, BATCH):
@@ -175,16 +188,20 @@ def figures(rounds: int, number: int, folder: Path) -> list[Figure]:
         view = sorted(taken["ours"])[rounds // 2] * 1e3
         found = [Figure("first view", view, "ms", "a bare page of 50 rows", ratio(taken["ours"], taken["bare"]))]
         found.append(below(Figure("longest task, opening", longest(page), "ms", note="0: none of 50 ms"), LONGEST))
+        browser.start_tracing(page=page, categories=["toplevel"])
         for count in range(1, 11):
             page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
             page.locator(f"tbody[data-page='{count}'] tr").nth(ROWS - 1).wait_for(state="attached")
-        found.append(below(Figure("longest task, ten pages scrolled", longest(page), "ms"), LONGEST))
+        note = f"on the CPU {longest_on_cpu(browser.stop_tracing()):.0f} ms"
+        found.append(below(Figure("longest task, ten pages scrolled", longest(page), "ms", note=note), LONGEST))
         page.evaluate("scrollTo(0, 0)")
         page.locator("tbody[data-page='0'] tr").first.wait_for(state="attached")
         longest(page)
+        browser.start_tracing(page=page, categories=["toplevel"])
         client.post("/api/jobs", json=[{"provider": "there", "start_after": "+2h"}] * EVENTS).raise_for_status()
         page.get_by_text(f"{EVENTS} now.").wait_for()
-        found.append(below(Figure(f"longest task, {EVENTS:,} events", longest(page), "ms"), LONGEST))
+        note = f"on the CPU {longest_on_cpu(browser.stop_tracing()):.0f} ms"
+        found.append(below(Figure(f"longest task, {EVENTS:,} events", longest(page), "ms", note=note), LONGEST))
         found.append(heap(page))
         return found
 

@@ -58,8 +58,10 @@ def remote() -> ScriptedRemote:
 
 @pytest.fixture
 async def runtime(remote: ScriptedRemote) -> AsyncIterator[RunningRuntime]:
-    """A runtime in memory in which jobs of config ``dear`` need an approval."""
-    parts = Parts(in_memory=True, sources=seeded_sources(1), providers=[ScriptedProvider(ScriptedOptions(), remote)])
+    """A runtime in memory in which jobs of config ``dear`` need an approval; none ends unless its spec says so."""
+    parts = Parts(
+        in_memory=True, sources=seeded_sources(1), providers=[ScriptedProvider(ScriptedOptions(duration=3600), remote)]
+    )
     rule = ApprovalRule("Dear", "config_pattern", "dear", rule_id=1)
     settings = virtual_settings(approvals=ApprovalOptions(rules=(rule,)))
     async with running_runtime(settings=settings, parts=parts) as running:

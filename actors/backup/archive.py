@@ -43,12 +43,15 @@ _UNREADABLE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, RuntimeError,
     OverflowError,
 )  # fmt: skip
-"""What reading an archive may raise that is none, or was damaged."""
+"""The exceptions that reading may raise where the file is not an archive, or is damaged."""
 
 
 @attrs.frozen
 class Member:
-    """One member: its ``size`` in bytes and its ``sha256`` in hex. ``setting``: the one that named a key file."""
+    """One member of the archive: its ``size`` in bytes and its ``sha256`` in hex.
+
+    ``setting`` is the configuration setting that named the file; only key files have one.
+    """
 
     size: int
     sha256: str
@@ -57,10 +60,11 @@ class Member:
 
 @attrs.frozen
 class Manifest:
-    """What a backup is of. ``began_at``: every job that was committed then is in it. ``revision``: of the schema.
+    """What the backup was made of, and when.
 
-    ``state_dir``, ``machine``: where the original lies; ``config_file``: which configuration it was. ``instance_id``
-    and ``machine`` may be unknown. ``left_out``: what the backup does not have, in words.
+    Every job that was committed before ``began_at`` is in the backup. ``revision`` is that of the database schema.
+    ``state_dir`` and ``machine`` say where the original is, ``config_file`` which configuration file it used.
+    ``instance_id`` and ``machine`` may be unknown. ``left_out`` says in words what the backup does not contain.
     """
 
     format: str
@@ -77,7 +81,7 @@ class Manifest:
 
 
 class ArchiveWriter:
-    """Writes an archive into an open file; :meth:`finish` makes it whole."""
+    """Writes an archive into an open file. The archive is complete only after :meth:`finish`."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
@@ -107,7 +111,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 class Archive:
-    """An archive that was opened: its manifest is checked, its members are listed and stored."""
+    """An archive that was opened. Its manifest has been checked, and it has exactly the members that this lists."""
 
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         self._name = name
@@ -148,7 +152,10 @@ class Archive:
             raise BackupError(f"{self._name} is damaged: its manifest says nonsense ({error})") from None
 
     def copy(self, name: str, into: IO[bytes]) -> None:
-        """Copy one member into an open file. Raises :class:`BackupError` where it is damaged, and ``OSError``."""
+        """Copy one member into an open file.
+
+        Raises :class:`BackupError` where the member is damaged, and ``OSError`` where the disk fails.
+        """
         wanted, digest, size = self.manifest.members[name], hashlib.sha256(), 0
         try:
             with self._zip.open(self._entries[name]) as member:
@@ -176,7 +183,10 @@ def _check_format(name: str, found: Any) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """The archive in the file ``path``. Raises :class:`BackupError` where there is none, or one of somebody else."""
+    """Open the archive in the file ``path``.
+
+    Raises :class:`BackupError` where there is no such file, or where it is not a backup of Greenroom.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The key files that a configuration names, and the configuration of a restored runtime, which names its own."""
+"""Finds the key files that a configuration names, and writes the configuration of a restored runtime with new paths."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Path_ = tuple[str, ...]
 
 
 FIRST_TOKEN = "token"  # noqa: S105 - the name of a file
-"""In place of a setting: the file of this name in the state directory, the token of the first start."""
+"""Stands in place of a setting for the file of this name in the state directory: the token of the first start."""
 
 
 def key_files(settings: Settings) -> Iterator[tuple[Path_, Path]]:
-    """Each setting that names a key file, by its path in the configuration, and that file."""
+    """Return each setting that names a key file, as its path in the configuration, with the file that it names."""
     if (token := settings.state_dir / FIRST_TOKEN).exists():
         yield (FIRST_TOKEN,), token
     for name in ("tls_certificate", "tls_key"):
@@ -34,9 +34,10 @@ def key_files(settings: Settings) -> Iterator[tuple[Path_, Path]]:
 
 
 def rewritten(content: bytes, changes: Mapping[Path_, str]) -> bytes:
-    """The YAML mapping in ``content`` with other texts as the values of some paths; everything else as it was.
+    """Return the YAML mapping in ``content`` with new values at some paths; everything else stays as it was written.
 
-    A path of one key that is not there is added. Raises :class:`BackupError` for what is no such mapping.
+    A path of one key that is not in the mapping is added; a longer one is left out. Raises :class:`BackupError` where
+    ``content`` is not a YAML mapping.
     """
     text = content.decode("utf-8-sig")
     try:
@@ -70,7 +71,7 @@ def _value_at(node: Any, path: Sequence[str]) -> Any:
 
 
 def _added(root: Any, key: str, value: str) -> tuple[int, int, str]:
-    """Where a key is added: as the first one of the mapping, in its style."""
+    """Return where to insert a key, and the text: it becomes the first key, in the style of the mapping."""
     new = f"{key}: {_quoted(value)}"
     if not root.value:  # {}
         place = root.start_mark.index + 1
@@ -80,5 +81,5 @@ def _added(root: Any, key: str, value: str) -> tuple[int, int, str]:
 
 
 def _quoted(value: str) -> str:
-    """As a YAML scalar in double quotes, which is JSON's."""
+    """Return the text as a YAML scalar in double quotes, which is written as in JSON."""
     return json.dumps(value, ensure_ascii=False)

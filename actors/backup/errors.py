@@ -1,7 +1,7 @@
-"""Why a backup or a restore was refused, or failed."""
+"""The error that says why a backup or a restore was refused, or why it failed."""
 
 from __future__ import annotations
 
 
 class BackupError(Exception):
-    """It was not done, and nothing is left of it; the message says why and what to do."""
+    """The backup or restore was not made, and nothing of it is left. The message says why, and what to do."""

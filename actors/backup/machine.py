@@ -1,4 +1,4 @@
-"""Which machine this is, so that a restore knows whether a path means the same place."""
+"""Identifies this machine, so that a restore knows whether a path means the same place as it did for the backup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FILE = Path("/etc/machine-id")
 
 
 def machine() -> str | None:
-    """A name of this machine, the same after each start; None: it has none."""
+    """Return a name of this machine that is the same after each start, or None where the machine has none."""
     try:
         content = _FILE.read_bytes()[:64].strip()
     except OSError:

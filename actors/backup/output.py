@@ -1,7 +1,7 @@
-"""The file that a backup is written to: whole under its name or not there at all, whenever this process is killed.
+"""Writes the file of a backup so that it is either complete or not there, even if this process is killed.
 
-What is written first lies in a folder of its own beside the file. The folder is locked for as long as its process
-lives; one that nobody locks was left by a process that was killed, and is removed by the next backup there.
+Everything is written first into a folder of its own beside the file. The folder is locked for as long as its process
+lives. A folder that nobody locks was left by a process that was killed, and the next backup there removes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFLNK: "a 
 
 
 def check_target(file: Path, *, force: bool) -> None:
-    """Raises :class:`BackupError` where no backup may be written to ``file``."""
+    """Raise :class:`BackupError` where no backup may be written to ``file``."""
     try:
         found = file.lstat()
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def check_target(file: Path, *, force: bool) -> None:
 
 @contextmanager
 def working_folder(file: Path) -> Iterator[Path]:
-    """A private folder beside ``file``, removed at the end. Raises ``OSError``."""
+    """Make a private folder beside ``file``, and remove it when the block ends. Raises ``OSError``."""
     _remove_left(file.parent)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=file.parent))
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -69,7 +69,10 @@ def _remove_left(parent: Path) -> None:
 
 
 def place(made: Path, file: Path, *, force: bool) -> None:
-    """Give what lies whole at ``made`` the name ``file``, in one step. Raises :class:`BackupError`, ``OSError``."""
+    """Move the complete file at ``made`` to the name ``file``, in one step.
+
+    Raises :class:`BackupError` and ``OSError``.
+    """
     check_target(file, force=force)  # it took a while to write
     if force:
         made.replace(file)
@@ -86,7 +89,7 @@ def place(made: Path, file: Path, *, force: bool) -> None:
 
 
 def sync(directory: Path) -> None:
-    """Let the names in ``directory`` be safe on the disk. Raises ``OSError``."""
+    """Write the names in ``directory`` to the disk, so that a power cut does not lose them. Raises ``OSError``."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -96,7 +99,7 @@ def sync(directory: Path) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new private file, open for writing; safe on the disk when the block ends. Raises ``OSError``."""
+    """Open a new private file for writing. Its content is safe on the disk when the block ends. Raises ``OSError``."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
         yield file

@@ -41,10 +41,11 @@ _INSTANCE_BYTES = 16
 
 @attrs.frozen
 class RestoredDirectory:
-    """A state directory that was made of a backup. ``instance_id``: of the new runtime; ``begun``: what became of rows.
+    """A state directory that was made from a backup.
 
-    ``configuration``: the file to start it with. ``original_providers``: where the original keeps the directories of
-    its jobs, if that can be reached and is not in the new directory.
+    ``instance_id`` is that of the new runtime. ``begun`` says what was changed in the rows of the jobs.
+    ``configuration`` is the file to start the runtime with. ``original_providers`` is where the original keeps the
+    directories of its jobs; None where that cannot be reached, or is inside the new directory.
     """
 
     directory: Path
@@ -59,11 +60,11 @@ class RestoredDirectory:
 def restore(
     file: Path, into: Path, *, original_stopped: bool = False, now: datetime | None = None
 ) -> RestoredDirectory:
-    """Make the state directory ``into`` of the backup in ``file``. Not to be called inside a run of trio.
+    """Make the state directory ``into`` from the backup in ``file``. Must not be called inside a run of trio.
 
-    ``original_stopped``: a person says that no supervisor runs where the backup was made, which is believed where that
-    place cannot be reached. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then ``into`` has no
-    database.
+    ``original_stopped`` means that a person says that no supervisor runs where the backup was made; this is believed
+    where that place cannot be reached. ``now`` is the time (None: the machine's clock). Raises :class:`BackupError`;
+    ``into`` has no database then.
     """
     into = into.resolve()
     with ExitStack() as stack:
@@ -90,7 +91,7 @@ def restore(
 
 
 def _check_empty(into: Path) -> None:
-    """Raises :class:`BackupError` where a database would be replaced."""
+    """Raise :class:`BackupError` where a database would be replaced."""
     for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"):
         if os.path.lexists(into / name):
             raise BackupError(f"{into} has a database already: move {name} away, or give another directory")
@@ -111,7 +112,7 @@ def _hold_original(stack: ExitStack, manifest: Manifest, into: Path, *, original
 
 
 def _is_original(directory: Path, manifest: Manifest) -> bool:
-    """Whether this is the directory that the backup was made of, and not another one of the same name."""
+    """Return whether this is the directory that the backup was made from, and not another one at the same path."""
     try:
         if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
             return False
@@ -149,7 +150,7 @@ def _restore(archive: Archive, into: Path, now: datetime) -> RestoredDirectory:
 
 
 def _copy_keys(archive: Archive, folder: Path, into: Path) -> dict[str, Path]:
-    """Copy the key files into ``folder``; where each will lie, by its setting."""
+    """Copy the key files into ``folder``. Return, for each setting, the path that its file will have in the end."""
     found = {}
     for name, member in archive.manifest.members.items():
         if name.startswith(KEYS) and member.setting is not None:
@@ -174,7 +175,7 @@ def _configuration(archive: Archive, folder: Path, keys: dict[str, Path]) -> byt
 
 
 def _path(setting: str) -> tuple[str, ...]:
-    """The keys of a setting; a target's name may have dots."""
+    """Split the name of a setting into its keys; the name of a notification target may contain dots."""
     first, *rest = setting.split(".")
     return (first, *rest) if first != "notify" else (first, rest[0], ".".join(rest[1:-1]), rest[-1])
 
@@ -185,7 +186,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _place(made: Path, path: Path) -> None:
-    """Give a file its name; one of the same content may be there, of a restore that was killed."""
+    """Move a file to its name. A file with the same content may be there already, left by a restore that was killed."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with suppress(FileNotFoundError):
         if path.is_symlink() or path.read_bytes() != made.read_bytes():
@@ -195,7 +196,7 @@ def _place(made: Path, path: Path) -> None:
 
 
 async def _make_new(database: Path, manifest: Manifest, instance_id: str, now: datetime) -> Begun:
-    """Bring the database up to date and make its rows those of a new runtime."""
+    """Bring the database up to the current schema, and change its rows into those of a new runtime."""
     store = Store(database, executor=InlineExecutor(), now=lambda: now)
     await store.open()
     try:

@@ -1,4 +1,4 @@
-"""Taking a backup: a copy of the database as it is at one moment, while jobs run, with what belongs to it."""
+"""Makes a backup: copies the database as it is at one moment, while jobs run, and the files that belong to it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ _MOST_KEY_FILE = 1 << 20
 
 @attrs.frozen
 class Taken:
-    """A backup that was written. ``jobs``: all that are in it; ``active_jobs``: those that had not ended.
+    """A backup that was written.
 
-    ``notes``: what could not be copied, ``manifest.left_out``: what never is.
+    ``jobs`` counts all jobs in it, ``active_jobs`` those that had not ended. ``notes`` says what could not be copied
+    this time; ``manifest.left_out`` says what no backup contains.
     """
 
     file: Path
@@ -49,8 +50,8 @@ class Taken:
 def take(settings: Settings, file: Path, *, force: bool = False, now: datetime | None = None) -> Taken:
     """Write a backup of the state directory of ``settings`` to ``file``, whether or not a supervisor runs.
 
-    ``force``: replace a file of that name. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then no
-    file is left, and none was replaced.
+    ``force`` allows a file of that name to be replaced. ``now`` is the time (None: the machine's clock). Raises
+    :class:`BackupError`; no file is left and none was replaced then.
     """
     file = file.absolute()
     check_target(file, force=force)
@@ -92,7 +93,7 @@ def _take(settings: Settings, database: Path, file: Path, folder: Path, began_at
 
 
 def _key_files(settings: Settings) -> tuple[Mapping[str, tuple[str, bytes]], list[str]]:
-    """The key files by the name of their member, each with its setting; and a note for each that cannot be read."""
+    """Return the key files by the name of their member, each with its setting, and notes on unreadable ones."""
     found: dict[str, tuple[str, bytes]] = {}
     notes: list[str] = []
     for number, (path, file) in enumerate(key_files(settings), 1):
@@ -117,7 +118,7 @@ def _content(file: Path) -> bytes:
 
 
 def _left_out(settings: Settings) -> tuple[str, ...]:
-    """What a backup never has, in words."""
+    """Say in words what a backup never contains."""
     found = [f"directories and output of jobs: {settings.state_dir / 'providers'}"]
     if settings.config_file is None:
         found.append("a configuration: no file was found; if the supervisor has one, name it with --config")

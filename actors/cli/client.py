@@ -30,6 +30,15 @@ _DIGITS = 6
 """The most digits of a number of seconds that is shown."""
 
 
+def _encoded(body: Any) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # a whole number of more than 64 bits: the server says for which field it is too large
+        import json
+
+        return json.dumps(body).encode()
+
+
 class Client:
     """Sends requests to one supervisor. All raise :class:`NoSupervisor`, :class:`BadInput` or :class:`Failed`.
 
@@ -48,7 +57,7 @@ class Client:
         self, method: str, *path: str, body: Any = None, params: Any = None, seconds: float = WAIT_SECONDS
     ) -> Any:
         """Send one request and return the document of the answer, which must come within ``seconds``."""
-        content = None if body is None else orjson.dumps(body)
+        content = None if body is None else _encoded(body)
         with self._answer(method, path, params, seconds, content) as answer:
             return document_of(answer.status, answer.body(), answer.header("retry-after"))
 
@@ -136,7 +145,9 @@ class Client:
 
 
 def address(path: tuple[str, ...]) -> str:
-    """``("api", "jobs", id)`` as a path, each part quoted."""
+    """``("api", "jobs", id)`` as a path, each part quoted. Raises :class:`BadInput` for an id that is empty."""
+    if "" in path:
+        raise BadInput("an id or a name must not be empty")
     return "/" + "/".join(quote(part, safe="") for part in path)
 
 

@@ -17,15 +17,20 @@ def moment(text: str | None, option: str, now: datetime | None = None) -> str | 
     """
     if text is None:
         return None
-    from actors.jobs.quantities import seconds_of
-
     now = now or datetime.now(UTC)
     try:
-        found = _last(text, now) or _instant(text) or now - timedelta(seconds=seconds_of(text))
+        found = _last(text, now) or _instant(text) or now - _age(text)
         return found.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         example = "2026-11-29T22:00, 22:00, or an age such as 2h"
         raise BadInput(f"{option}: must be a time such as {example}, not {text!r:.80}") from None
+
+
+def _age(text: str) -> timedelta:
+    """How long ago ``text`` means. Raises ValueError."""
+    from actors.jobs.quantities import seconds_of  # which loads attrs: only where it is needed
+
+    return timedelta(seconds=seconds_of(text))
 
 
 def _last(text: str, now: datetime) -> datetime | None:

@@ -116,12 +116,18 @@ class Session:
             begun: trio.Event = await nursery.start(self._pump, runtime, happened)
             await self._submit(runtime)
             if self._display is not None:
-                self._board.notes += filter(None, [runtime.access.not_served])
+                self._board.notes += filter(None, [runtime.access.not_served, await self._paused(runtime)])
                 self._display.begin(self._board)
             begun.set()
             while not (await self._look(runtime) and self._plan.until_idle):
                 await happened.wait()
             nursery.cancel_scope.cancel()
+
+    async def _paused(self, runtime: RunningRuntime) -> str | None:
+        """That the queue was paused by an earlier command, or by a restore: no job starts meanwhile."""
+        if (why := (await runtime.queue.view(limit=1)).paused) is None:
+            return None
+        return f"{why[:1].upper()}{why[1:]} ({self._plan.typed('queue', 'resume', '--all')})"
 
     async def _look(self, runtime: RunningRuntime) -> bool:
         """Approve requests and update the display. Returns whether the runtime is idle."""

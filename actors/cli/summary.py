@@ -41,9 +41,9 @@ def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) 
     if unended := _unended(plan, jobs, interrupted):
         click.echo("\n".join([*unended, ""]))
     if log is not None:
-        shown = next(iter(failed or jobs), None)
-        about = "All its lines" if shown is None else f"Its lines about {name_of(shown)}"
-        click.echo(f"The log is {log}. {about}:\n  {_jq(log, shown)}")
+        chosen = next(iter(failed or jobs), None)
+        about = "All its lines" if chosen is None else f"Its lines about {name_of(chosen)}"
+        click.echo(f"The log is {log}. {about}:\n  {_jq(log, chosen)}")
     for user, group, compared in board.comparisons:
         click.echo(f"\nGroup {plain(group)}; this table again: {plan.typed('compare', group, '--user', user)}")
         print_comparison(compared)

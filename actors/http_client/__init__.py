@@ -1,9 +1,9 @@
-"""HTTP to the outside: clients whose every request carries the correlation ID of the moment it is sent (A13).
+"""HTTP to the outside: clients whose every request carries the correlation ID of the moment at which it is sent (A13).
 
     async with get_async_client() as client:
         response = await client.get("https://api.replicate.com/v1/predictions")
 
-The correlation functions are here, too, where existing applications import them from.
+The correlation functions are here, too, because existing applications import them from here.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = [
 def get_async_client(transport_from: TransportOptions | None = None, **options: Any) -> httpx.AsyncClient:
     """A client that adds ``X-Correlation-ID`` and ``traceparent`` to each request, as they are at that moment.
 
-    ``transport_from``: how requests travel; None: as the ``SIMPLETUNER_`` variables say. ``options`` are those of
-    :class:`httpx.AsyncClient`. By default redirects are not followed and proxies of the environment are not used: a
-    credential goes where the configuration says, and nowhere else.
+    ``transport_from``: the transport options; None: those of the ``SIMPLETUNER_`` variables. ``options`` are those of
+    :class:`httpx.AsyncClient`. By default redirects are not followed and proxies of the environment are not used, so
+    that a credential is sent only where the configuration says.
     """
     hooks = {name: list(functions) for name, functions in options.pop("event_hooks", {}).items()}
     hooks.setdefault("request", []).insert(0, _stamp)
@@ -40,7 +40,9 @@ def get_async_client(transport_from: TransportOptions | None = None, **options: 
 
 
 async def _stamp(request: httpx.Request) -> None:
-    """A pooled client outlives the request that made it: so the ID is read here, never at its birth."""
+    """Add the headers. A pooled client outlives the request that made it, so the ID is read here and not when it is
+    made.
+    """
     correlation_id = get_correlation_id()
     request.headers["X-Correlation-ID"] = correlation_id
     request.headers["traceparent"] = traceparent_for(correlation_id)

@@ -1,4 +1,6 @@
-"""How requests travel: time-outs, certificates and proxies, from the environment variables that existing hosts set."""
+"""The transport of requests: time-outs, certificates and proxies, from the environment variables that existing
+hosts set.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,9 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 class TransportOptions:
     """``timeout``: seconds for connecting, and for each read and write.
 
-    ``ca_bundle``: a file of certificate authorities in place of the usual ones. ``verify``: whether certificates are
-    checked at all. ``proxy``: the address of a proxy, None for none; those of the environment are never used, because a
-    credential goes where the configuration says, and nowhere else.
+    ``ca_bundle``: a file of certificate authorities instead of the usual ones. ``verify``: whether certificates are
+    checked at all. ``proxy``: the address of a proxy, None for none; proxies of the environment are never used, so that
+    a credential is sent only where the configuration says.
     """
 
     timeout: float = 30.0
@@ -35,7 +37,7 @@ class TransportOptions:
     proxy: str | None = None
 
     def for_client(self) -> dict[str, Any]:
-        """The keyword arguments of an :class:`httpx.AsyncClient` that travels so."""
+        """The keyword arguments of an :class:`httpx.AsyncClient` with these options."""
         travel: dict[str, Any] = {"timeout": self.timeout, "follow_redirects": False, "trust_env": False}
         if not self.verify:
             travel["verify"] = False
@@ -47,7 +49,7 @@ class TransportOptions:
 
 
 def transport_options(environ: Mapping[str, str]) -> tuple[TransportOptions, tuple[str, ...]]:
-    """What the variables say, and what an operator must be warned of; a wrong value leaves the default."""
+    """The options of the variables, and the warnings for an operator; for a wrong value the default is used."""
     warnings: list[str] = []
     options = TransportOptions(
         timeout=_timeout(environ.get(TIMEOUT), warnings),

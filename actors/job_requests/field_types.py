@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import attrs
 
@@ -160,10 +160,8 @@ _RERUN = _record(
     Rerun,
     {"times": _whole(), "on": _NAMES, "exit_codes": _list("a list of whole numbers", _whole()), "delay": _number()},
 )
-_TEXTS: tuple[Any, ...] = ("str", "str | None", str, str | None)
-"""Types of fields with a text, as the class has them and as they are once a converter has resolved them."""
 _BY_FIELD: Mapping[str, Check] = {
-    **{field.name: _text for field in attrs.fields(JobRequest) if field.type in _TEXTS},
+    **{name: _text for name, kind in get_type_hints(JobRequest).items() if kind in (str, str | None)},
     "command": _WORDS,
     "params": _mapping,
     "env": _texts_by_name,

@@ -1,9 +1,9 @@
-"""How busy it was: what ended in each minute, and how many jobs waited and ran at the end of each.
+"""The activity of the last hour: what ended in each minute, and how many jobs waited and ran at the end of each.
 
-Rows say how many wait and run now, and when jobs were made, started and ended. So the numbers of the past follow from
-those of now, one minute after the other backwards: a job that was made in a minute did not wait before it, one that
-started in it did. A job that ran more than once, or that was put back, has the start of its last run only; the numbers
-of the past may then be off by such jobs.
+Rows say how many jobs wait and run now, and when jobs were made, started and ended. So the numbers of the past are
+computed from the present ones, backwards minute by minute: a job that was made in a minute did not wait before it, one
+that started in it did. A job that ran more than once, or that was requeued, has only the start of its last run; the
+numbers of the past may differ by such jobs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WIDTH = timedelta(minutes=1)
 
 @attrs.frozen
 class Changes:
-    """What happened in one minute. ``unstarted``: how many of those that ended never started."""
+    """The changes in one minute. ``unstarted``: how many of the jobs that ended never started."""
 
     made: int = 0
     started: int = 0
@@ -47,9 +47,9 @@ class Minute:
 
 @attrs.frozen
 class Activity:
-    """The last minutes, the first of which begins at ``begins_at``, and the numbers of now.
+    """The last minutes, the first of which begins at ``begins_at``, and the present numbers.
 
-    ``waiting`` counts those that wait for an approval, too; ``blocked`` says how many those are.
+    ``waiting`` includes jobs that wait for an approval; ``blocked``: how many those are.
     """
 
     begins_at: datetime
@@ -60,12 +60,12 @@ class Activity:
 
 
 def beginning(now: datetime) -> datetime:
-    """Where the minutes begin of which the last one is not over at ``now``."""
+    """The beginning of the first minute, if the last one is not over at ``now``."""
     return now.astimezone(UTC).replace(second=0, microsecond=0) + WIDTH - MINUTES * WIDTH
 
 
 def activity(begins_at: datetime, changes: Sequence[Changes], waiting: int, blocked: int, running: int) -> Activity:
-    """The activity in which these ``changes``, minute by minute, lead to the numbers of now."""
+    """The activity for which these ``changes``, minute by minute, lead to the present numbers."""
     minutes = []
     waited, ran = waiting, running
     for one in reversed(changes):

@@ -1,4 +1,4 @@
-"""What the runtime knows about approvals: the requests, and the rules that ask for them."""
+"""Records about approvals: the requests, and the rules that cause them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.jobs.statuses import ApprovalStatus
 
 @attrs.frozen
 class ApprovalRequest:
-    """A question put to a person: may this job run? Decided once, or expired at ``expires_at``."""
+    """A request that a person decides: may this job run? It is decided once, or expires at ``expires_at``."""
 
     approval_id: str
     job_id: str

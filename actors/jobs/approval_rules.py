@@ -1,4 +1,4 @@
-"""Which jobs need an approval: rules looked through by priority, the first that holds decides."""
+"""Which jobs need an approval: rules are tried by priority, and the first one that applies decides."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DEFAULT_RULES = (
 
 @attrs.frozen
 class Facts:
-    """What the rules ask about one request.
+    """What the rules need to know about one request.
 
-    ``jobs_last_24h``: how many jobs its user submitted in the 24 h before it, this one not counted. ``is_first_job``:
+    ``jobs_last_24h``: how many jobs its user submitted in the 24 h before it, without this one. ``is_first_job``:
     whether that user never submitted one before.
     """
 
@@ -35,10 +35,10 @@ class Facts:
 
 
 def first_match(rules: Iterable[ApprovalRule], facts: Facts) -> ApprovalRule | None:
-    """The rule that decides: of the active ones that apply and hold, the highest priority, then the lowest id.
+    """The rule that decides: of the active ones that apply, the one with the highest priority, then with the lowest id.
 
-    The rules must be such as :func:`check_rule` lets pass; a condition that does not exist is a ``KeyError``, since a
-    rule passed over in silence would let jobs run that were to be approved.
+    The rules must have passed :func:`check_rule`; an unknown condition is a ``KeyError``, because a rule that is
+    silently skipped would let jobs run that need an approval.
     """
     levels = frozenset(normalised(level) for level in facts.request.user_levels)
     ordered = sorted((rule for rule in rules if rule.is_active), key=lambda rule: (-rule.priority, rule.rule_id))
@@ -46,12 +46,12 @@ def first_match(rules: Iterable[ApprovalRule], facts: Facts) -> ApprovalRule | N
 
 
 def why(rule: ApprovalRule, facts: Facts) -> str:
-    """Why ``rule``, which holds, asks for an approval, in words."""
+    """Why ``rule``, which applies, requires an approval, in words."""
     return f"{rule.name}: {CONDITIONS[rule.condition].why(rule, facts)}"
 
 
 def check_rule(rule: ApprovalRule) -> None:
-    """Raises ``ValueError`` that names the field which is wrong, with a guess at what was meant."""
+    """Raises ``ValueError``, which names the wrong field and suggests what was meant."""
     if (fault := maxima.fault_of(rule)) is not None:
         raise ValueError(f"{fault[0]}: {fault[1]}")
     if not rule.name.strip():
@@ -65,7 +65,7 @@ def check_rule(rule: ApprovalRule) -> None:
 
 
 def _applies(rule: ApprovalRule, facts: Facts, levels: frozenset[str]) -> bool:
-    """Whether it is for such a job, and its condition holds."""
+    """Whether the rule is for such a job, and its condition holds."""
     if rule.applies_to_provider is not None and rule.applies_to_provider != facts.request.provider:
         return False
     if rule.applies_to_level is not None and rule.applies_to_level not in levels:
@@ -75,7 +75,7 @@ def _applies(rule: ApprovalRule, facts: Facts, levels: frozenset[str]) -> bool:
 
 @attrs.frozen
 class _Condition:
-    """One kind of condition: when it holds, the words for it, and what its value must be.
+    """One kind of condition: when it holds, its text, and what its value must be.
 
     ``meaning``, ``value``: the same in words for docs/approvals.md.
     """

@@ -1,6 +1,6 @@
-"""What stops an entry, and the words for it: limits that each user or organisation has, closed providers, room.
+"""What stops an entry, and the texts for it: limits of users and organisations, closed providers, free resources.
 
-Everything here only gets tighter during one pass of the scheduler, so a reason once found holds to its end.
+During one pass of the scheduler everything here only gets tighter, so a reason stays true until the end of the pass.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from actors.jobs.reservations import Holder, Holders, Reservation, ReservePolicy
 
 @attrs.frozen
 class WaitReason:
-    """Why an entry waits: the kind, the reason in words, the setting that changes it.
+    """Why an entry waits: the kind, the reason in words, the setting that would change it.
 
     Kinds: ``global``, ``user``, ``organisation``, ``team``, ``provider`` (limits), ``resources``, ``never`` (more than
     its provider has in all), ``closed``, ``turn`` (others come first), ``next``.
@@ -30,14 +30,16 @@ class WaitReason:
 
 @attrs.frozen
 class ProviderState:
-    """What a provider has in all. ``closed``: why nothing may be dispatched there now; None when something may."""
+    """The capacity of a provider. ``closed``: why it gets no jobs now; None if it does."""
 
     capacity: Capacity
     closed: WaitReason | None = None
 
 
 class Quota:
-    """One limit that each of many has for itself, and how many jobs of each run. ``provider``: of those there alone."""
+    """One limit that each user, organisation or team has, and how many jobs of each run. ``provider``: only those
+    there count.
+    """
 
     def __init__(self, kind: str, bound: int, provider: str | None = None) -> None:
         self._kind = kind
@@ -48,11 +50,11 @@ class Quota:
         self._stopped: dict[str, WaitReason] = {}
 
     def count(self, who: str, number: int) -> None:
-        """``number`` more of them run."""
+        """Count ``number`` more running jobs."""
         self._running[who] = self._running.get(who, 0) + number
 
     def wait(self, who: str) -> WaitReason | None:
-        """Why no more may run; None when one may."""
+        """Why no more jobs may run; None if one may."""
         number = self._running.get(who, 0)
         if number < self._bound:
             return None
@@ -65,7 +67,7 @@ class Quota:
 
 @attrs.frozen
 class Borrowing:
-    """By what it is decided who may have what is kept for another job: the policy, and what runs at a provider."""
+    """What decides who may use resources that are kept for another job: the policy, and what runs at a provider."""
 
     policy: ReservePolicy
     holders: Holders
@@ -74,7 +76,7 @@ class Borrowing:
 class ProviderPass:
     """One provider during a pass: whether it may be called, how many jobs it runs, what is free there.
 
-    ``separate``: whether its jobs are limited apart from all others; then ``users`` bounds those of each user.
+    ``separate``: whether its jobs are limited separately from all others; then ``users`` limits those of each user.
     """
 
     def __init__(self, name: str, state: ProviderState | None, limits: Limits) -> None:
@@ -103,11 +105,11 @@ class ProviderPass:
         self._short.clear()
 
     def begins(self, holder: Holder) -> None:
-        """A job was picked, which will hold this."""
+        """A job was picked, which will hold these resources."""
         self._begun.append(holder)
 
     def keep(self, job_id: str, resources: Resources) -> None:
-        """Keep what this job needs from those that come after it, as far as it is free; for one job, the first."""
+        """Keep what this job needs from later ones, as far as it is free; only for the first such job."""
         if self.reservation is not None:
             return
         short = tuple(name for name, need, free in self.room.compared(resources) if need > free)
@@ -117,7 +119,7 @@ class ProviderPass:
         self._short.clear()
 
     def may_borrow(self, lane_needs: Resources, max_runtime: float | None, now: datetime, rules: Borrowing) -> bool:
-        """Whether a job of these needs may have some of what is kept, since it surely gives that back in time."""
+        """Whether a job may use some of what is kept, because it certainly gives that back in time."""
         if self.reservation is None or max_runtime is None or not self.room.fits_with_kept(lane_needs):
             return False
         if self._before is not None:
@@ -127,14 +129,14 @@ class ProviderPass:
         return gives_back_in_time(now, max_runtime, rules.policy.grace.get(self._name), self._starts_by)
 
     def limit(self) -> WaitReason | None:
-        """Why no more jobs may run here, whatever they need; None when one may."""
+        """Why no more jobs may run here, whatever they need; None if one may."""
         if self._bound is None or self._running < self._bound:
             return None
         reason = f"{self._running} of {self._bound} jobs at provider {self._name} are running"
         return WaitReason("provider", reason, f"limits.per_provider.{self._name}")
 
     def shortage(self, resources: Resources) -> WaitReason:
-        """Why a job of these needs, which does not fit now, waits."""
+        """Why a job with these needs, which does not fit now, waits."""
         shape = (resources.cpus, resources.gpus, resources.memory)
         wait = self._short.get(shape)
         if wait is None:

@@ -1,4 +1,4 @@
-"""What a job needs against what a provider has: whether it fits, and the words for what is short."""
+"""Compares what a job needs with what a provider has: whether it fits, and the text for what is short."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SIZES = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
 def can_ever_fit(resources: Resources, capacity: Capacity) -> str | None:
-    """Why a job of these needs can never run there ("has 2 GPUs in all, the job needs 4"); None when it can."""
+    """Why a job with these needs can never run there ("has 2 GPUs in all, the job needs 4"); None if it can."""
     whole = Room.of(capacity)
     short = [
         f"has {amount(name, there)} in all, the job needs {amount(name, need)}"
@@ -24,9 +24,9 @@ def can_ever_fit(resources: Resources, capacity: Capacity) -> str | None:
 
 @attrs.define
 class Room:
-    """What is free at one provider, counted down; infinite where the resource is not counted there.
+    """What is free at one provider, counted down; infinite for a resource that is not counted there.
 
-    ``kept``: beside it, what is free too and kept for one job (:mod:`actors.jobs.reservations`); None: nothing is.
+    ``kept``: in addition, what is free but kept for one job (:mod:`actors.jobs.reservations`); None: nothing is.
     """
 
     cpus: float
@@ -36,11 +36,11 @@ class Room:
 
     @classmethod
     def of(cls, capacity: Capacity) -> Room:
-        """All that a provider has."""
+        """The whole capacity of a provider."""
         return cls(_counted(capacity.cpus), _counted(capacity.gpus), _counted(capacity.memory))
 
     def take(self, resources: Resources, count: int = 1) -> None:
-        """Take what ``count`` jobs need, or as much of it as there is: capacity may have shrunk below what runs.
+        """Take what ``count`` jobs need, or as much as there is, because the capacity may have shrunk below what runs.
 
         What is kept is taken last.
         """
@@ -76,7 +76,7 @@ class Room:
         return resources.cpus <= self.cpus and resources.gpus <= self.gpus and (resources.memory or 0) <= self.memory
 
     def fits_with_kept(self, resources: Resources) -> bool:
-        """Whether it would be, if nothing was kept."""
+        """Whether it would be free if nothing was kept."""
         return self.kept is not None and self.kept.fits(self._beyond(resources))
 
     def shortage(self, resources: Resources) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""A job request as a JSON object, and the fingerprint that differs where requests do."""
+"""A job request as a JSON object, and its fingerprint, which differs if requests do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEFAULTS = attrs.asdict(JobRequest(), recurse=False)
 
 
 def request_to_json(request: JobRequest) -> dict[str, Any]:
-    """``request`` as a JSON object; what has its default is left out.
+    """``request`` as a JSON object, without fields that have their defaults.
 
     Values that are not UTF-8 are ``{"base64": ...}``; see :mod:`actors.jobs.os_text`.
     """
@@ -44,9 +44,9 @@ def request_bytes(request: JobRequest) -> bytes | None:
 
 
 def fingerprint(request: JobRequest) -> str:
-    """64 hex digits that are equal for requests that ask for the same.
+    """64 hex digits that are equal for equal requests.
 
-    What is taken of the submitter's environment is no part of the question, nor is the key itself.
+    Values from the submitter's environment, and the key itself, are not part of it.
     """
     plain = attrs.evolve(request, idempotency_key=None, inherited_env=None, env_from=DEFAULT_ENV_FROM)
     asked = request_to_json(plain)

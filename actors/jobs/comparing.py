@@ -17,7 +17,7 @@ Goal = Literal["min", "max"]
 class Compared:
     """One job of a comparison. ``metrics``: by the name of the series, its last and its best value.
 
-    None: it has none, or the last one was not finite. ``goals``: of the series that have a best value, which one it is.
+    None: there is none, or the last one was not finite. ``goals``: for series that have a best value, which one it is.
     """
 
     job_id: str
@@ -29,9 +29,9 @@ class Compared:
 
 
 def goal_of(name: str, *rules: Mapping[str, Goal]) -> Goal | None:
-    """Which value of a series is the best, by the first of ``rules`` that names it; None: none is.
+    """Which value of a series is the best, by the first of ``rules`` that names the series; None if there is no best.
 
-    Without a rule the least is the best where the name ends in ``loss``.
+    Without a rule the least value is the best if the name ends in ``loss``.
     """
     for rule in rules:
         if (goal := rule.get(name)) is not None:

@@ -1,4 +1,4 @@
-"""When an approval runs out, in which words, and when to look for the next one."""
+"""When an approval request expires, the texts for that, and when to look for the next one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 
 EXPIRED_ENTRY = "Approval request expired (auto-rejected after timeout)"
-"""What the queue entry of an expired request says."""
+"""The message of the queue entry of an expired request."""
 
 
 def duration_in_words(seconds: float) -> str:
-    """``24 hours``, ``90 minutes``, ``1 hour``, ``4.5 seconds``: the largest unit of these that says it exactly."""
+    """``24 hours``, ``90 minutes``, ``1 hour``, ``4.5 seconds``: in the largest of these units that is exact."""
     seconds = round(seconds, 3)  # hours given as a fraction are seldom a whole number of seconds in binary
     for unit, length in (("hour", 3600), ("minute", 60)):
         if seconds >= length and seconds % length == 0:
@@ -25,7 +25,7 @@ def _counted(number: float, unit: str) -> str:
 
 
 def expired_job_message(timeout_seconds: float) -> str:
-    """What the job of an expired request says: the time-out that really was."""
+    """The message of the job of an expired request, with the actual time-out."""
     return f"Approval request expired after {duration_in_words(timeout_seconds)}"
 
 

@@ -1,4 +1,4 @@
-"""What came of a delivery from outside: values, shared by the rows, the runtime and its edges."""
+"""The outcomes of deliveries (webhooks received): values for the rows, the runtime and its servers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from enum import StrEnum
 import attrs
 
 MOST_READ = 16 << 20
-"""Bytes of a delivery that are read, and its signature checked; a longer one is refused."""
+"""The most bytes of a delivery; a longer one is refused."""
 
 REMEMBERED = timedelta(hours=24)
-"""How long a delivery's id is kept: longer than any sender repeats one, and than any signature is good for."""
+"""How long a delivery's id is kept: longer than any sender repeats a delivery, and than any signature is valid."""
 
 
 class DeliveryOutcome(StrEnum):
@@ -30,7 +30,7 @@ class DeliveryOutcome(StrEnum):
 
 
 class DeliveryNotRead(Exception):
-    """Raised where the reading of a delivery's body must stop; ``outcome`` says why."""
+    """Raised if a delivery's body must not be read any further; ``outcome`` says why."""
 
     def __init__(self, outcome: DeliveryOutcome) -> None:
         super().__init__(outcome.value)

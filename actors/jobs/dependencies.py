@@ -1,4 +1,4 @@
-"""What it means for a job to wait for others: who counts as ended well, and the words for what follows."""
+"""Jobs that wait for others: which ends count, and the texts for what follows."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MOST_NAME = 200
 
 _ENDS = {JobStatus.FAILED: "failed", JobStatus.CANCELLED: "was cancelled"}
 BAD_ENDS = tuple(_ENDS)
-"""What a parent may be so that a job of mode ``ok`` never starts."""
+"""Statuses of a parent after which a job of mode ``ok`` never starts."""
 
 
 @attrs.frozen
 class Parent:
     """A job that another one waits for. ``completed_at``: when it ended.
 
-    ``broke``: its bad end cancelled the other job.
+    ``broke``: the other job was cancelled because this one failed or was cancelled.
     """
 
     job_id: str
@@ -65,7 +65,7 @@ def reference_fault(reference: Any) -> str | None:
 
 
 def breaks(status: JobStatus, mode: str) -> bool:
-    """Whether this end of a parent means that a job of this ``after_mode`` never starts."""
+    """Whether a job of this ``after_mode`` never starts after this end of a parent."""
     return mode == "ok" and status in _ENDS
 
 
@@ -75,7 +75,7 @@ def bad_end(parent: Parent) -> str:
 
 
 def refusal_of(parent: Parent) -> str:
-    """Why no job can wait for ``parent``, which ended badly already."""
+    """Why no job can wait for ``parent``, which has already failed or was cancelled."""
     named = parent.job_id if parent.name is None else f"{parent.name} ({parent.job_id})"
     return (
         f"{named} {_ENDS.get(parent.status, 'ended')}, so this job would never start; "

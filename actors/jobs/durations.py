@@ -1,4 +1,4 @@
-"""How long something took, by times that were written down: the clock may have been put back between the two."""
+"""Durations between recorded times: the clock may have been set back between the two."""
 
 from __future__ import annotations
 

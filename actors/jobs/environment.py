@@ -1,7 +1,7 @@
-"""What a job inherits of its submitter's environment: the names it asks for, as the submitter has them.
+"""What a job inherits from its submitter's environment: the variables that it names, with the submitter's values.
 
-Values are what :mod:`actors.jobs.os_text` says. A variable whose name is not UTF-8 is never inherited: no
-configuration, command line or job file can name it, and only a pattern such as ``CUDA_*`` could match it.
+Values are as in :mod:`actors.jobs.os_text`. A variable whose name is not UTF-8 is never inherited: no configuration,
+command line or job file can name it, and only a pattern such as ``CUDA_*`` could match it.
 """
 
 from __future__ import annotations

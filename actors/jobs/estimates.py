@@ -1,8 +1,8 @@
-"""When a running job will end, by the steps that it has done; a span, since nobody knows it exactly.
+"""The estimated end of a running job, by the steps that it has done: a span, because nobody knows it exactly.
 
-The *pace* of a job is a list of pairs: a time, in seconds since 1970, and the step that was reported by then. It is
-thin: a pair every 10 s at the most, and at most :data:`MOST_PAIRS` that lie evenly over the steps. A step back begins
-it anew (a job that goes on from a checkpoint), and so does another attempt.
+The *pace* of a job is a list of pairs: a time, in seconds since 1970, and the step that was reported by then. It has at
+most one pair every 10 s, and at most :data:`MOST_PAIRS`, spread evenly over the steps. A step back (a job that
+continues from a checkpoint) begins it anew, and so does another attempt.
 """
 
 from __future__ import annotations
@@ -102,12 +102,12 @@ def estimated_end(
     max_runtime: float | None = None,
     reported_at: datetime | None = None,
 ) -> Span | None:
-    """When a running job ends; None where that is not known yet. Never before ``now``.
+    """The estimated end of a running job; None if there is no basis for it yet. Never before ``now``.
 
-    ``reported_at``: when ``progress`` was reported, where that is known; it may be newer than the pace.
+    ``reported_at``: when ``progress`` was reported, if that is known; it may be newer than the pace.
 
-    By the speed of the last half of the steps it has done. The span is as wide as the speed differed between the
-    quarters of that half; a job that has reported nothing for longer than a step takes is as slow as that.
+    The estimate uses the speed of the last half of the steps done. The span is wider the more the speed differed
+    between the quarters of that half; a job that has reported nothing for longer than a step takes counts as that slow.
     """
     steps, pairs = steps_of(progress), pairs_of(pace)
     if steps is None or started_at is None or len(pairs) < 2:

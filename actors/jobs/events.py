@@ -1,8 +1,8 @@
 """The types of events: their names, their sentences, and which actors they concern.
 
 A new type is one line of :class:`EventType` and the place that emits it. Everything else is derived from that line: the
-level and the text in the log, the sentence of the command line, which actor looks when such an event was committed, and
-the list that the page asks the server for.
+level and the text in the log, the sentence of the command line, which actor looks after such an event was committed,
+and the list that the page requests from the server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Level = Literal["DEBUG", "INFO", "WARNING"]
 
 
 class Concern(Flag):
-    """What a type of event has to do with."""
+    """Who must act on a type of event."""
 
     NOTHING = 0
     RUNNABLE = auto()

@@ -1,9 +1,9 @@
-"""When waiting jobs start and end: the scheduler's own decision, played forward over how long jobs will run.
+"""Estimates of when waiting jobs start and end: the scheduler's own decision is simulated over the expected run times.
 
-The play knows when running jobs end and how long those that start will run. Whenever one ends, it decides anew who may
-start, exactly as the scheduler would. A job of which nobody knows how long it runs keeps its place to the end of the
-play; so what starts only once that has ended gets no forecast. It is played twice, with the earliest and with the
-latest ends of what runs now, and what comes of both is the span.
+The simulation knows when running jobs end and how long those that start will run. Whenever one ends, it decides anew
+which jobs start, exactly as the scheduler would. A job with an unknown run time keeps its place until the end of the
+simulation, so jobs that can start only after it have no estimate. There are two simulations, with the earliest and with
+the latest ends of what runs now; their results are the two ends of the span.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Patterns of names, as a shell has them: ``*`` any text, ``?`` one character, ``[a-z]`` one of these, ``[!a-z]`` none.
+"""Patterns of names, as in a shell: ``*`` any text, ``?`` one character, ``[a-z]`` one of these, ``[!a-z]`` none of
+these.
 
-Capital and small letters differ. A character that means something stands for itself in brackets: ``[*]``.
+Capital and small letters differ. In brackets a special character stands for itself: ``[*]``.
 
 The database evaluates them (its GLOB). Its time for one name is at most the product of both lengths, however many stars
-there are: when the last star finds no match, those before it are not tried again.
+there are: if the last star finds no match, those before it are not tried again.
 """
 
 from __future__ import annotations

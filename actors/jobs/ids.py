@@ -27,7 +27,7 @@ class IdFactory:
         self._last = 0
 
     def new(self, now: datetime) -> str:
-        """A new identifier, greater than every earlier one of this factory, even when the clock steps back."""
+        """A new identifier, greater than every earlier one of this factory, even if the clock is set back."""
         fresh = (int(now.timestamp() * 1000) << _RANDOM_BITS) | self._getrandbits(_RANDOM_BITS)
         same_or_older = fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS
         self._last = value = self._last + 1 if same_or_older else fresh
@@ -35,7 +35,7 @@ class IdFactory:
 
 
 def earliest(moment: datetime) -> str:
-    """What every identifier made at ``moment`` or later is equal to or greater than."""
+    """The lower bound of all identifiers made at ``moment`` or later."""
     return _written(int(moment.timestamp() * 1000) << _RANDOM_BITS)
 
 
@@ -45,7 +45,7 @@ def is_id(text: str) -> bool:
 
 
 def time_of(identifier: str) -> datetime | None:
-    """When an identifier was made, which may be followed by more; None for what is none of ours."""
+    """When an identifier was made; the text may continue after it; None for any other text."""
     milliseconds = milliseconds_of(identifier)
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds is not None else None
@@ -73,9 +73,9 @@ def _written(value: int) -> str:
 
 
 def submission_key(job_id: str, attempt: int) -> str:
-    """The key under which a provider knows one attempt at a job, ``attempt`` of which failed before it.
+    """The key under which a provider knows one attempt at a job, before which ``attempt`` attempts failed.
 
-    It is the same for a try that spent no attempt.
+    A repeated try that spent no attempt has the same key.
     """
     return f"{job_id}-{attempt + 1}"
 

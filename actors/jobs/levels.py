@@ -1,4 +1,4 @@
-"""Levels and priorities: who counts how much, and how waiting adds to it."""
+"""Levels and priorities, and how waiting raises a priority."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEVELS = tuple(USER_LEVELS)
 """The levels' names, lowest first: the order in which approvals compare them."""
 
 AGEING_STEP = 10
-"""What each full hour of waiting adds."""
+"""What each full hour of waiting adds to the priority."""
 AGEING_CAP = 40
 HIGHEST_OVERRIDE = 50
 
@@ -25,14 +25,15 @@ def normalised(level: str) -> str:
 
 
 def base_priority(user_levels: Iterable[str]) -> int:
-    """The priority of somebody who has these levels: the highest wins, an unknown one and none at all are NORMAL."""
+    """The priority for these levels: the highest wins; an unknown level, and none at all, count as NORMAL."""
     return max((USER_LEVELS.get(normalised(level), NORMAL) for level in user_levels), default=NORMAL)
 
 
 def effective_priority(base: int, override: int | None, queued_at: datetime, now: datetime) -> int:
-    """The override, else the base, plus 10 for each full 60 min waited; waiting lifts to 40 at most, never lowers.
+    """The override, else the base priority, plus 10 for each full 60 min waited. Waiting raises it to at most 40, and
+    never lowers it.
 
-    Of two entries of the same start the older one never has the lower result: what lanes rely on.
+    Of two entries with the same base the older one never has the lower result; lanes rely on this.
     """
     start = base if override is None else override
     waited = now - queued_at
@@ -49,5 +50,7 @@ def check_override(override: int | None) -> None:
 
 
 def level_reaches(level: str, required: str) -> bool:
-    """Whether ``level`` is ``required`` or higher. An unknown level never is; an unknown requirement asks for admin."""
+    """Whether ``level`` is ``required`` or higher. An unknown level never is; an unknown requirement needs level
+    admin.
+    """
     return USER_LEVELS.get(normalised(level), _NOBODY) >= USER_LEVELS.get(normalised(required), USER_LEVELS["admin"])

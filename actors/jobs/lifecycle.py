@@ -1,8 +1,8 @@
-"""The one table by which a job and its queue entry change, together.
+"""The table of transitions, by which a job and its queue entry change together.
 
-A job and its entry are separate records, yet they move in one transaction. Each row below is one thing that
-can happen; it says from which pairs of states it may happen, to which pair it leads and which event reports it.
-What is in no row cannot happen: nothing leaves a terminal state, and a step back is no step.
+A job and its entry are separate records, but they change in one transaction. Each row below is one thing that can
+happen: from which pairs of states it may happen, to which pair it leads, and which event reports it. What is in no row
+cannot happen: nothing leaves a terminal state, and no step goes back.
 """
 
 from __future__ import annotations
@@ -105,5 +105,5 @@ _STEPS: dict[tuple[Job | None, Entry | None, Trigger], Step] = {
 
 
 def step(job: Job | None, entry: Entry | None, trigger: Trigger) -> Step | None:
-    """The states that follow, or None where ``trigger`` cannot happen from ``job`` and ``entry``."""
+    """The next states, or None if ``trigger`` cannot happen in ``job`` and ``entry``."""
     return _STEPS.get((job, entry, trigger))

@@ -1,8 +1,9 @@
-"""What a job has done since the backup that it was restored from: by which keys to ask, and what the answers mean (F3).
+"""What a job has done since the backup from which it was restored: by which keys to ask, and what the answers mean
+(F3).
 
-A job that waited in the backup may have been handed over since, under the key of its next attempt or of a later one;
-one that ran may have ended and run again. Two runs of one attempt must never be, so a job goes on as it was only where
-its provider surely has none of these keys. Where that is not sure, a person decides.
+A job that waited in the backup may have been submitted since, under the key of its next attempt or of a later one; a
+job that ran may have ended and run again. Two runs of one attempt must never happen, so a job continues as it was only
+if its provider certainly has none of these keys. If that is not certain, a person decides.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How much anything may hold that comes from outside: every maximum, each with its reason.
+"""The maxima of everything that comes from outside, each with its reason.
 
-A maximum holds where something comes in, never where a row is read: what was stored before stays readable.
-:data:`FIELDS` has those of classes that are records as well, and so must not check by themselves.
+A maximum applies when something comes in, never when a row is read: what was stored before stays readable.
+:data:`FIELDS` has the maxima of classes that are records as well, and so must not check by themselves.
 """
 
 from __future__ import annotations

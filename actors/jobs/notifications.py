@@ -1,9 +1,9 @@
-"""Notifications: which events make one, what it says, what follows from a try to deliver it, and what is sent now.
+"""Notifications: which events cause one, its content, what follows from a try to deliver it, and what is sent now.
 
 The actor around this is :mod:`actors.notifier`. **Order.** Of the notifications of one job to one target only the first
-that has not ended may be sent; the next follows when it was acknowledged or given up. **At least once.** A try whose
-answer is lost is made again under the same id. **Waits** are relative: a length beside an instant, which moves with the
-wall clock; when to give up is counted in seconds waited, so a step of the clock ends nothing early.
+that has not ended may be sent; the next follows when that one was acknowledged or given up. **At least once.** A try
+whose answer is lost is repeated under the same id. **Waits** are relative: a length together with an instant, which
+moves with the wall clock; when to give up is counted in seconds waited, so a step of the clock ends nothing early.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _NAMES = ("job_id", "name", "user_id", "group", "status", "started_at", "complet
 
 
 class NotificationState(StrEnum):
-    """Where a notification stands. ``MERGED``: a digest stands for it, and its end is the digest's."""
+    """The state of a notification. ``MERGED``: it is part of a digest, and ends with it."""
 
     PENDING = "pending"
     MERGED = "merged"
@@ -172,10 +172,10 @@ def _moment(time: datetime | None) -> str | None:
 
 @attrs.frozen
 class Outcome:
-    """What came of one try. ``failure``: why it failed, None: it was acknowledged.
+    """The result of one try. ``failure``: why it failed, None: it was acknowledged.
 
-    ``final``: no further try can succeed. ``disables``: the target asked to be sent nothing more. ``retry_after``:
-    seconds for which it asked to be left alone.
+    ``final``: no further try can succeed. ``disables``: the target asked for no more messages. ``retry_after``: seconds
+    for which it asked for no messages.
     """
 
     failure: str | None = None
@@ -186,7 +186,7 @@ class Outcome:
 
 @attrs.frozen
 class TryVerdict:
-    """What becomes of a notification. ``wait``: seconds until the next try, where it is still pending."""
+    """The state of a notification after a try. ``wait``: seconds until the next try, if it is still pending."""
 
     state: NotificationState
     wait: float | None = None
@@ -257,5 +257,7 @@ def plan(due: Sequence[Due], in_flight: int, sent: Iterable[float], now: float, 
 
 
 def wanted_by(options: NotifyOptions, asked: tuple[str, ...], type_: NotificationType) -> list[str]:
-    """The targets of ``asked`` that are sent what is of ``type_``; one that is not configured now may be so again."""
+    """The targets of ``asked`` that get notifications of ``type_``; one that is not configured now may be
+    configured again.
+    """
     return [name for name in asked if (one := options.targets.get(name)) is None or one.wants(type_)]

@@ -1,4 +1,4 @@
-"""What a provider said of one job at one moment."""
+"""What a provider reported about one job at one moment."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from actors.jobs.statuses import Phase
 
 @attrs.frozen
 class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said".
+    """What a provider reported about one job at one moment. An absent value (None) means "not reported".
 
-    ``series``: all numbers of its progress so far.
-    ``devices``: the names of those that the job got, such as GPUs by UUID or index.
-    ``waiting_reason``: why the provider lets it wait, in the provider's words.
-    ``interrupted``: why the end was not the program's own ("the machine was restarted"); None: it was, or is not known
-    to have been anything else.
+    ``series``: all numbers of its progress so far. ``devices``: the names of those that the job got, such as GPUs by
+    UUID or index. ``waiting_reason``: why the provider lets it wait, in the provider's words. ``interrupted``: why the
+    end was not the program's own ("the machine was restarted"); None: it was the program's own, or nothing else is
+    known.
     """
 
     phase: Phase

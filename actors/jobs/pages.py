@@ -1,8 +1,8 @@
 """Pages of lists, and the cursors by which one page follows another.
 
-A cursor says where a page ended. It is opaque: base64 of a digest and of the place, in which the digest covers the
-place, the list, its filters and who asked. So a cursor of another list, of other filters or of somebody else is refused
-rather than read as a place that it never meant. It is no secret and gives no right: what the caller may see is decided
+A cursor says where a page ended. It is opaque: base64 of a digest and of the place. The digest covers the place, the
+list, its filters and the caller, so a cursor of another list, of other filters or of another caller is refused instead
+of being read as a place that it never meant. It is no secret and gives no right: what the caller may see is decided
 anew for every page.
 """
 

@@ -1,7 +1,7 @@
-"""What follows from one observation: which step, which values, which doubt.
+"""What follows from one observation: which transition, which values, which doubt.
 
-A provider's word is late by nature. One that contradicts what is already known (a step back, a word about an ended job
-or about one that is back in the queue) is put aside whole, its values included: they are as old as its status.
+A provider's report is late by nature. A report that contradicts what is already known (a step back, a report about an
+ended job or about one that is back in the queue) is ignored as a whole, with its values: they are as old as its status.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DEBUG, WARNING = 10, 30
 """The standard library's numbers of these log levels; this package does not import logging."""
 
 DEADLINE_EXCEEDED = "deadline exceeded"
-"""How the message of a job begins that ran for too long; a provider that knows the limit adds it."""
+"""The beginning of the message of a job that ran for too long; a provider that knows the limit adds it."""
 
 _COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "signal", "progress", "result", "devices")
 
@@ -30,8 +30,8 @@ _OUTCOMES = {trigger: TRANSITIONS[trigger][1].job for trigger in PHASE_TRIGGERS.
 class ObservationVerdict:
     """What to do about an observation.
 
-    ``trigger``: the step to take. ``changes``: the job's columns that really change, with their values.
-    ``uncertain``: why it is not known whether the job still runs. ``note``: a log level and the message for it.
+    ``trigger``: the transition to make. ``changes``: the job's columns that really change, with their values.
+    ``uncertain``: why it is unknown whether the job still runs. ``note``: a log level and the message for it.
     """
 
     trigger: Trigger | None = None
@@ -65,7 +65,7 @@ def interpret(job: Job, entry_status: QueueStatus, observation: Observation, now
 
 
 def _put_aside(job: Job, observation: Observation, trigger: Trigger | None) -> ObservationVerdict:
-    """A word that contradicts what is known changes nothing; one that merely repeats it is not worth a note."""
+    """A report that contradicts what is known changes nothing; one that only repeats it is not logged."""
     if trigger is not None and _OUTCOMES[trigger] is job.status:
         return ObservationVerdict()
     late = observation.raw_status or observation.phase.value

@@ -1,7 +1,8 @@
-"""Where an entry stands in the queue: how many would run before it.
+"""The position of an entry in the queue: how many would run before it.
 
-Ageing moves entries against one another, yet in a lane never past one that is older. What stands before an entry is
-therefore, in every lane, whatever was queued before one moment; that is worked out here, and counted by an index.
+Ageing moves entries relative to one another, but within a lane never past an older one. So in every lane the entries
+before a given one are those that were queued before one moment; that moment is computed here, and the entries are
+counted by an index.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the runtime knows, as values: jobs, queue entries, submissions, approvals, events.
+"""The records of the runtime, as values: jobs, queue entries, submissions, approvals, events.
 
-Every record is immutable; a change is a new row written by the ledger. Times are aware UTC datetimes, money is
-US dollars, memory is bytes, durations are seconds.
+Every record is immutable; a change is a new row written by the ledger. Times are aware UTC datetimes, money is US
+dollars, memory is bytes, durations are seconds.
 """
 
 from __future__ import annotations
@@ -130,10 +130,10 @@ class JobRequest:
 
 @attrs.frozen
 class Job:
-    """One training job: what was asked, where it stands, what came of it.
+    """One training job: its request, its status, its results.
 
-    ``pace``: pairs of a time and the step that was reached by then (:mod:`actors.jobs.estimates`).
-    ``waiting_reason``: why its provider lets it wait, in the provider's words.
+    ``pace``: pairs of a time and the step that was reached by then (:mod:`actors.jobs.estimates`). ``waiting_reason``:
+    why its provider lets it wait, in the provider's words.
     """
 
     job_id: str
@@ -170,12 +170,12 @@ class Job:
 
 @attrs.frozen
 class QueueEntry:
-    """A job's place in the queue. ``attempt`` counts failed hand-overs; ``not_before`` ends a back-off.
+    """A job's place in the queue. ``attempt`` counts failed submissions; ``not_before`` is the end of a back-off.
 
-    ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
-    long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
-    value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits, or waited, for its end.
-    ``restored``: what a restore from a backup left to be found out; None: nothing.
+    ``queued_at``: when it could first have started (it was approved, its parents had ended, its time had come).
+    ``wait_seconds``: the length of the back-off; ``start_wait_seconds`` the same of a relative ``start_after``.
+    ``run_first_attempt``: the value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits,
+    or waited, for its end. ``restored``: what is still unknown after a restore from a backup; None: nothing.
     """
 
     job_id: str
@@ -201,24 +201,25 @@ class QueueEntry:
 
     @property
     def is_held(self) -> bool:
-        """Whether it waits for other jobs or for its time: it is not eligible yet."""
+        """Whether it waits for other jobs or for its time, so that it is not eligible yet."""
         return bool(self.unfinished_parents) or self.start_after is not None
 
     @property
     def is_ready(self) -> bool:
-        """Whether it stands in a lane: only limits, resources and other entries are in its way."""
+        """Whether it is in a lane: it waits only for limits, resources and other entries."""
         is_held = self.is_held or self.restored is not None
         return self.status is QueueStatus.PENDING and self.not_before is None and not is_held
 
 
 @attrs.frozen
 class Submission:
-    """One hand-over: the key under which the provider knows it, committed before the provider is called.
+    """One submission to a provider: the key under which the provider knows it is committed before the provider is
+    called.
 
-    ``handle`` is the provider's own small JSON object, opaque here. ``spends_attempt`` says that, should the provider
-    turn out not to have the job, the try counts (the call failed by an error of its own, not by a lost answer).
-    ``outcome``: how the attempt ended, where the job went on to another one: its ``status`` (a kind of end that
-    ``Rerun.on`` names) and what the job's columns held then.
+    ``handle`` is the provider's own small JSON object, opaque here. ``spends_attempt``: if the provider turns out not
+    to have the job, the try counts as an attempt (the call failed by an error of its own, not by a lost answer).
+    ``outcome``: how the attempt ended, if the job continued with another one: its ``status`` (a kind of end that
+    ``Rerun.on`` names) and the job's columns of then.
     """
 
     job_id: str
@@ -236,9 +237,10 @@ class Submission:
 
 @attrs.frozen
 class Event:
-    """One change, recorded once: gap-free ``seq``, in the order in which changes were committed.
+    """One change, recorded once, with a gap-free ``seq`` in the order in which changes were committed.
 
-    ``origin``: the place in the code that made the change, for the log's line; not stored, None where it was read back.
+    ``origin``: the place in the code that made the change, for the log's line; not stored, so None if the event was
+    read from a row.
     """
 
     seq: int
@@ -251,12 +253,12 @@ class Event:
 
     @property
     def user_id(self) -> str | None:
-        """The user of its job; None: it is about no job."""
+        """The user of its job; None if it is about no job."""
         return None if self.job_id is None else self.data.get("user_id")
 
     @property
     def is_end(self) -> bool:
-        """Whether it tells of the end of its job."""
+        """Whether it reports the end of its job."""
         return self.type == "job_status_changed" and self.data.get("status") in TERMINAL_JOBS
 
     def as_message(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a request is refused: whose fault it is, and what to change."""
+"""Refusals: why a request is not possible, and what to change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class RefusalKind(StrEnum):
-    """Why something was refused: what an HTTP status or an exit status is chosen by."""
+    """Why something was refused. HTTP statuses and exit statuses are chosen by it."""
 
     INVALID = "invalid"
     NOT_FOUND = "not_found"
@@ -17,9 +17,9 @@ class RefusalKind(StrEnum):
 
 
 class Refused(Exception):
-    """What was asked for cannot be done; the message says why and what to change. Nothing was changed.
+    """The request cannot be done; the message says why and what to change. Nothing was changed.
 
-    ``field`` is what to change; ``faults``, where there are several, are all of them: each one's field and sentence.
+    ``field`` is what to change; ``faults`` has all faults if there are several: each one's field and sentence.
     """
 
     def __init__(
@@ -36,5 +36,5 @@ class Refused(Exception):
 
 
 def invalid(field: str, message: str) -> Refused:
-    """The refusal of what ``field`` holds; ``message`` follows its name."""
+    """The refusal of the value of ``field``; ``message`` follows its name."""
     return Refused(f"{field}: {message}", RefusalKind.INVALID, field)

@@ -1,8 +1,8 @@
-"""Whether a job runs again after an end, and when: decided from what was asked and from how its attempt ended.
+"""Whether a job runs again after an end, and when: decided from its request and from how its attempt ended.
 
-An attempt that ended *interrupted* did not end by its own doing: it was preempted, its node was lost, its machine was
-restarted. Only a proven end is followed by another attempt, and none whose cancel was requested: otherwise two attempts
-could run at once, or one that nobody wants any more.
+An *interrupted* attempt did not end by its own doing: it was preempted, its node was lost, its machine was restarted.
+Another attempt follows only a proven end, and none whose cancel was requested: otherwise two attempts could run at
+once, or one that nobody wants any more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Wide jobs: what is kept free at a provider for the first job that has been short of resources for too long.
 
-Of what is kept, another job gets only what it surely gives back in time: before the job for which it is kept could
-start at the latest, by the ``max_runtime`` of what runs. Where that cannot be known, it waits.
+Another job may use what is kept only if it certainly gives that back in time: before the latest possible start of the
+job for which it is kept, by the ``max_runtime`` of what runs. If that is not known, it waits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from actors.jobs.capacity import Room, amount
 from actors.jobs.records import Capacity, Resources
 
 AT_ONCE = 30
-"""An override of this much reserves without waiting first; over the network it takes a lead to give one."""
+"""An override of at least this reserves without waiting first; over the network an override needs level lead."""
 
 HAND_OVER = 60.0
 """Seconds that may pass between the decision and the moment from which ``max_runtime`` counts."""

@@ -1,4 +1,4 @@
-"""How long ended jobs are kept, when nothing is removed all the same, and what a pruning did or would do."""
+"""How long ended jobs are kept, when pruning is on hold, and what a pruning did or would do."""
 
 from __future__ import annotations
 

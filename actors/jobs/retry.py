@@ -1,7 +1,7 @@
-"""What follows from a hand-over that did not succeed, by its kind.
+"""What follows from a submission that did not succeed, by the kind of failure.
 
 A fault of the request ends the job. A fault of the account or of the service closes the provider and costs the job
-nothing. Where the outcome is not known the job keeps its slot. The rest is tried again, a bounded number of times.
+nothing. If the outcome is unknown, the job keeps its slot. Everything else is tried again, a bounded number of times.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class FailureKind(StrEnum):
 
 @attrs.frozen
 class DispatchVerdict:
-    """What becomes of the entry and of its provider.
+    """What happens to the entry and to its provider.
 
-    ``wait``: seconds until ``not_before`` and ``close_provider_until``, where there is one.
+    ``wait``: seconds until ``not_before`` and ``close_provider_until``, if there is one.
 
-    ``trigger``: requeue or fail; None where the outcome is ``unknown`` and the entry keeps its slot. ``attempt``:
-    how many were spent now. ``pause_provider``: the reason for which it is paused until somebody resumes it.
-    ``close_provider_until``: when it may be called again without anybody's doing.
+    ``trigger``: requeue or fail; None if the outcome is ``unknown`` and the entry keeps its slot. ``attempt``: how many
+    attempts were spent now. ``pause_provider``: the reason for which it is paused until somebody resumes it.
+    ``close_provider_until``: when it may be called again automatically.
     """
 
     trigger: Trigger | None
@@ -112,6 +112,6 @@ def _provider_delay(retry_after: float | None, consecutive: int, jitter: Jitter)
 
 
 def growing(first: float, cap: float, before: int, jitter: Jitter) -> float:
-    """``first`` doubled for each time ``before``, at most ``cap``; the half of it is left to chance."""
+    """``first`` doubled for each time ``before``, at most ``cap``; half of it is random."""
     whole = min(cap, first * 2.0 ** min(before, 30))
     return whole / 2 + whole / 2 * jitter()

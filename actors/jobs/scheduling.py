@@ -1,9 +1,10 @@
-"""Who is next: a pure decision over lanes, limits, capacity and time, that says why for everybody who waits.
+"""Which job is next: a pure decision over lanes, limits, capacity and time, which also says why each other job waits.
 
-A lane is all entries alike in whatever decides: user, organisation, team, provider, resources, base priority,
-override. Inside it order is by queue time, which ageing cannot change, so its oldest entry stands for it. Within one
-pass limits and room only get tighter; so a lane whose head cannot run has no entry that can, and leaves the pass, and
-a limit once reached stays so. That makes a pass cost by lanes, whatever stands behind their heads.
+A lane has all entries that are alike in everything that decides: user, organisation, team, provider, resources, base
+priority, override. Inside of it the order is the queue time, which ageing cannot change, so its oldest entry represents
+it. Within one pass limits and free resources only get tighter; so if the head of a lane cannot run, no entry of the
+lane can, and the lane leaves the pass; and a limit once reached stays so. So the cost of a pass depends on the lanes,
+not on the entries behind their heads.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from actors.jobs.reservations import AT_ONCE, USUAL_POLICY, Holders, Reservation
 
 @attrs.frozen
 class Head:
-    """The oldest entry of a lane; ``queued_seq`` orders entries of the same ``queued_at``.
+    """The oldest entry of a lane; ``queued_seq`` orders entries with the same ``queued_at``.
 
-    ``max_runtime``: the seconds that it may run at the most; None: without a bound.
+    ``max_runtime``: the most seconds that it may run; None: no limit.
     """
 
     job_id: str
@@ -36,9 +37,9 @@ class Head:
 
 @attrs.frozen
 class Lane:
-    """``count`` entries alike in all that decides.
+    """``count`` entries that are alike in everything that decides.
 
-    ``blocked_since``: since when the head has been passed over for want of resources.
+    ``blocked_since``: since when the head has been skipped for lack of resources.
     """
 
     lane_id: int
@@ -56,7 +57,7 @@ class Lane:
 
 @attrs.frozen
 class Running:
-    """What runs, ``count`` of a kind."""
+    """Running jobs, ``count`` of one kind."""
 
     user_id: str
     org_id: str | None
@@ -68,7 +69,7 @@ class Running:
 
 @attrs.frozen
 class Pick:
-    """An entry that may run now, and the lane it stands in."""
+    """An entry that may run now, and its lane."""
 
     lane: Lane
     head: Head
@@ -76,10 +77,11 @@ class Pick:
 
 @attrs.frozen
 class Decision:
-    """What may run now, in order; why each lane that has entries left waits, by lane id; all of it in one sentence.
+    """Which entries may run now, in order; why each lane with remaining entries waits, by lane id; and a summary in one
+    sentence.
 
-    ``short_of_resources``: the lanes whose head was passed over for resources; the others' ``blocked_since`` is to be
-    cleared. ``everybody``: what stops every lane alike, where none was looked at. ``reservations``: what is kept for
+    ``short_of_resources``: the lanes whose head was skipped for lack of resources; the ``blocked_since`` of others is
+    to be cleared. ``everybody``: what stops every lane alike, if none was looked at. ``reservations``: what is kept for
     one job at each of some providers.
     """
 
@@ -105,9 +107,9 @@ def _nothing_known(_provider: str) -> tuple[()]:
 
 
 def global_limit_reached(running: Iterable[Running], limits: Limits, capacities: Iterable[Capacity] = ()) -> str | None:
-    """The summary when nothing more may run, found without looking at a lane; None when something may.
+    """The summary if nothing more may run, found without reading a lane; None if something may.
 
-    ``capacities``: of all providers. Where one has limits of its own, jobs may run there all the same.
+    ``capacities``: those of all providers. If one has limits of its own, jobs may run there all the same.
     """
     if not limits.count_clusters and any(one.separate_limits for one in capacities):
         return None
@@ -131,11 +133,11 @@ def decide(
     policy: ReservePolicy = USUAL_POLICY,
     holders: Holders = _nothing_known,
 ) -> Decision:
-    """What may run now.
+    """Decide which entries may run now.
 
-    ``next_head`` is called with a lane whose head was just picked and gives the entry after it, or None. ``lanes`` is
-    not read where the global limit is reached. ``at_most`` bounds the number of picks. ``policy``: for which jobs
-    resources are kept; ``holders`` is called with a provider where some are kept, and gives what runs there.
+    ``next_head`` is called with a lane whose head was just picked, and returns the entry after it, or None. ``lanes``
+    is not read if the global limit is reached. ``at_most`` bounds the number of picks. ``policy``: for which jobs
+    resources are kept; ``holders`` is called with a provider where some are kept, and returns what runs there.
     """
     running = list(running)
     full = global_limit_reached(running, limits, [one.capacity for one in providers.values()])
@@ -255,10 +257,11 @@ class _Pass:
         return wait
 
     def _pass_over(self, lane: Lane, wait: WaitReason) -> bool:
-        """Whether the lane is passed over for resources; they are kept for the first that has been so for too long.
+        """Whether the lane is skipped for lack of resources; they are kept for the first one for which that has lasted
+        too long.
 
-        Another limit that stops the lane for a while does not end its waiting for resources: only room does. What a
-        provider does not have at all is not kept: it would stand idle for ever.
+        Another limit that stops the lane for a while does not end its waiting for resources: only free resources do.
+        What a provider does not have at all is not kept, because it would stay idle for ever.
         """
         since = lane.blocked_since
         if wait.kind == "resources":

@@ -1,4 +1,4 @@
-"""Several jobs at once: which are meant, and what can be done to which."""
+"""Several jobs at once: which are selected, and which actions are possible for which."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Action(StrEnum):
 
     @property
     def done(self) -> str:
-        """What has become of a job to which this was done."""
+        """The word for a job to which this was done."""
         return _DONE[self]
 
 
@@ -75,7 +75,7 @@ class Selection:
         return bool(self.statuses) or any(one is not None for one in (self.name, self.group, self.user_id))
 
     def check(self) -> None:
-        """Raises :class:`Refused` where nothing is chosen, or in two ways, or by a pattern that is none."""
+        """Raises :class:`Refused` if nothing is selected, if both ways are used, or for an invalid pattern."""
         if self.jobs and self.has_filters:
             raise Refused(
                 "give jobs, or a selection of them (name, group, status, user), not both", RefusalKind.INVALID
@@ -96,10 +96,10 @@ class Selection:
 
 @attrs.frozen
 class Result:
-    """What became of one job of a selection. ``status``: of the job afterwards, where it is still there.
+    """The result for one job of a selection. ``status``: that of the job afterwards, if it still exists.
 
-    ``problem``: why nothing was done. ``new_job_id``: of the job that a retry made, and ``warnings`` about it.
-    ``freed_bytes``: on disk; None: not known.
+    ``problem``: why nothing was done. ``new_job_id``: the job that a retry made, with ``warnings`` about it.
+    ``freed_bytes``: on disk; None: unknown.
     """
 
     job_id: str
@@ -115,10 +115,10 @@ class Result:
 
 @attrs.frozen
 class Outcome:
-    """What became of a selection of ``selected`` jobs; ``left``: the ids of those that nothing was tried with.
+    """The result for a selection of ``selected`` jobs; ``left``: the ids of those that were not tried.
 
-    In a dry run ``left`` has all of them, and ``results`` how each stands: ``problem`` where it cannot be done now.
-    ``left_out``: jobs that a retry did not select, since they were submitted again before.
+    In a dry run ``left`` has all of them, and ``results`` the state of each: ``problem`` if it cannot be done now.
+    ``left_out``: jobs that a retry did not select, because they were submitted again before.
     """
 
     selected: int

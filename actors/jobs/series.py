@@ -1,12 +1,13 @@
-"""One series of numbers that a job reports over time, thinned while it grows; the result depends on the numbers alone.
+"""One series of numbers that a job reports over time. It is thinned while it grows; the result depends on the numbers
+alone.
 
-**Points** are in the order of arrival. Of equal x the last value counts. A number that is not finite, null, and a step
-back (the beginning of another segment) are a gap: a point whose y is NaN, and several in a row are one. A gap is never
-dropped: where all points between two gaps are, they become one.
+**Points** are in the order of arrival. Of several values with equal x the last one counts. A number that is not finite,
+null, and a step back (the beginning of another segment) are a gap: a point whose y is NaN; several in a row are one
+gap. A gap is never dropped; if all points between two gaps are dropped, the two become one.
 
-**Thinning.** Each number has a position: it is the first, the second, ... of its series. A point is kept where its
-position is a multiple of the stride, which doubles whenever the series is full; the newest is kept in any case. So
-the points lie evenly, and where the file was cut into pieces changes nothing.
+**Thinning.** Each number has a position: it is the first, the second, ... of its series. A point is kept if its
+position is a multiple of the stride, which doubles whenever the series is full; the newest point is always kept. So the
+points are spread evenly, and it does not matter into which pieces the file was cut.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When a job may start at the earliest, as its request writes it: an instant, or a wait from its submission on."""
+"""The earliest start of a job, as its request writes it: an instant, or a wait from its submission on."""
 
 from __future__ import annotations
 

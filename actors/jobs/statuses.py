@@ -1,4 +1,4 @@
-"""Where jobs, queue entries, submissions and approval requests stand: names alone, quickly imported.
+"""The statuses of jobs, queue entries, submissions and approval requests: only names, quickly imported.
 
 The command line needs them before anything else, without the records (:mod:`actors.jobs.records`) and attrs.
 """
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """Where a job stands (B17)."""
+    """The status of a job (B17)."""
 
     PENDING = "pending"
     UPLOADING = "uploading"
@@ -21,7 +21,7 @@ class JobStatus(StrEnum):
 
 
 class QueueStatus(StrEnum):
-    """Where a queue entry stands (B12). ``READY`` is derived, never stored: pending, its back-off ended."""
+    """The status of a queue entry (B12). ``READY`` is derived, never stored: pending, and its back-off has ended."""
 
     PENDING = "pending"
     READY = "ready"
@@ -33,7 +33,7 @@ class QueueStatus(StrEnum):
 
 
 class ApprovalStatus(StrEnum):
-    """Where an approval request stands (B17)."""
+    """The status of an approval request (B17)."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -43,10 +43,10 @@ class ApprovalStatus(StrEnum):
 
 
 class SubmissionState(StrEnum):
-    """What is known about one hand-over to a provider.
+    """What is known about one submission to a provider.
 
-    ``INTENT``: committed, the call is about to be made or being made. ``UNKNOWN``: the call was made and its answer
-    was lost; the provider must be asked. ``HANDED``: the provider has it. ``CLOSED``: nothing remains to be done.
+    ``INTENT``: committed; the call is about to be made or being made. ``UNKNOWN``: the call was made and its answer was
+    lost; the provider must be asked. ``HANDED``: the provider has the job. ``CLOSED``: nothing more is to be done.
     """
 
     INTENT = "intent"
@@ -56,10 +56,10 @@ class SubmissionState(StrEnum):
 
 
 class Restored(StrEnum):
-    """What a restore from a backup left to be found out about a queue entry.
+    """What is still unknown about a queue entry after a restore from a backup.
 
     ``LOOK_UP``: its provider is still to be asked whether the job ran after the backup was made. The others: that could
-    not be found out, so the job is uncertain and holds no slot; in the backup its entry was of this status.
+    not be found out, so the job is uncertain and holds no slot; in the backup its entry had this status.
     """
 
     LOOK_UP = "look_up"
@@ -69,7 +69,7 @@ class Restored(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a provider says of a job, in one vocabulary for all providers."""
+    """The state of a job at its provider, in the same terms for all providers."""
 
     QUEUED = "queued"
     STARTING = "starting"

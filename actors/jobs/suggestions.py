@@ -1,6 +1,7 @@
-"""The guess that a good error message ends with: for everything in ``actors`` but its kernel, which knows no jobs.
+"""The suggestion at the end of a good error message, for everything in ``actors`` except its kernel, which knows no
+jobs.
 
-The kernel has it from :mod:`supervision.checks`, which stands alone.
+The kernel uses the one of :mod:`supervision.checks`, which depends on nothing else.
 """
 
 from __future__ import annotations

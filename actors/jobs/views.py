@@ -1,4 +1,4 @@
-"""Records for those who look: a job with what is known around it, and the queue at one moment."""
+"""Records for readers: a job with its context, and the queue at one moment."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from actors.jobs.records import (
 
 
 class JobFilters(TypedDict, total=False):
-    """Which jobs to return. What is absent or None does not narrow.
+    """Which jobs to return. An absent value, or None, does not narrow.
 
-    ``text``: part of the id, the user, the configuration's name or the error, upper and lower case alike. ``since`` and
-    ``until``: made at that moment or later, and before it. ``name``: a pattern (:mod:`actors.jobs.globs`).
+    ``text``: part of the id, the user, the configuration's name or the error, ignoring case. ``since`` and ``until``:
+    submitted at that moment or later, and before it. ``name``: a pattern (:mod:`actors.jobs.globs`).
     """
 
     statuses: Iterable[JobStatus]
@@ -75,9 +75,9 @@ NEWEST_FIRST = JobOrder()
 
 @attrs.frozen
 class Viewer:
-    """Who names a job: of several that fit, those of ``user_id`` are meant first.
+    """The person who names a job: if several match, those of ``user_id`` come first.
 
-    ``only_own``: no others are seen. ``user_id`` None: nobody's come first.
+    ``only_own``: only their own jobs are visible. ``user_id`` None: nobody's come first.
     """
 
     user_id: str | None = None
@@ -102,9 +102,10 @@ class EventFilters(TypedDict, total=False):
 
 @attrs.frozen
 class Gap:
-    """What a reader who saw everything up to ``after`` can no longer be sent: ``missing`` events were removed since.
+    """What can no longer be sent to a reader who has read everything up to ``after``: ``missing`` events were removed
+    since.
 
-    The stream goes on after number ``resume``, which differs from ``after`` where no event of that number was written.
+    The stream continues after number ``resume``, which differs from ``after`` if no event with that number was written.
     """
 
     after: int
@@ -114,9 +115,9 @@ class Gap:
 
 @attrs.frozen
 class Accepted:
-    """The answer to one request: its job, and whether it was made now or stood there under the same key.
+    """The answer to one request: its job, and whether it was made now or existed already under the same key.
 
-    ``warnings``: what the submitter should know: what is wrong with the request, which was accepted all the same.
+    ``warnings``: faults of the request, which was accepted all the same.
     """
 
     job: Job
@@ -152,12 +153,12 @@ class Attempt:
 
 @attrs.frozen
 class JobView:
-    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
+    """A job with its context. ``reason``: why it waits, with the setting that would change that.
 
-    ``notifications``: of one job; None in lists.
-    ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
-    ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
-    ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
+    ``notifications``: those of the job; None in lists. ``attempts``: the newest ones, the oldest of these first; None
+    in lists. ``starts`` and ``ends``: the estimates, None if there are none; ``estimate``: seconds until it starts.
+    ``waits_for``, ``dependants``: the jobs that it waits or waited for, and those that wait for it; None: not read, as
+    in lists.
     """
 
     job: Job
@@ -188,11 +189,11 @@ class ReservationView:
 
 @attrs.frozen
 class QueueView:
-    """The queue at one moment: what waits, in the order in which it would run, and what bounds it.
+    """The queue at one moment: waiting entries in the order in which they would start, and what limits them.
 
-    ``at_providers``: the newest of those that were handed over and wait at their providers, on the first page.
-    ``oldest_queued_at``: since when the entry waits that has waited longest, shown here or not. ``pruning_held``: why
-    nothing is removed by its age now and how that ends, None where nothing holds it.
+    ``at_providers``: the newest jobs that wait at their providers, on the first page. ``oldest_queued_at``: since when
+    the entry has waited that has waited longest, shown here or not. ``pruning_held``: why old jobs are not removed now
+    and how that ends; None if they are.
     """
 
     waiting: Page[JobView]
@@ -229,7 +230,7 @@ class TargetView:
 
 @attrs.frozen
 class RuleView:
-    """An approval rule that holds. ``source``: ``configured``, or ``stored``: made or replaced at run time."""
+    """An approval rule in effect. ``source``: ``configured``, or ``stored``: added or replaced at run time."""
 
     rule: ApprovalRule
     source: str
@@ -239,7 +240,7 @@ class RuleView:
 
 @attrs.frozen
 class Caught:
-    """A job that a rule would have held back, and in which words."""
+    """A job that a rule would have held back, and the reason that it would have given."""
 
     job_id: str
     user_id: str

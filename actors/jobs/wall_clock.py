@@ -1,7 +1,7 @@
-"""``22:00`` as people mean it: the next time that a clock on the wall shows it, as an instant.
+"""``22:00`` as people mean it: the next instant at which a clock on the wall shows it.
 
-Where the clock is put forward and never shows it, the first instant after the change stands for it; where it is put
-back and shows it twice, the earlier of the two that are still to come.
+If the clock is put forward and never shows it, the first instant after the change is meant; if it is put back and shows
+it twice, the earlier of those that are still to come.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The only package that changes jobs: one module a subject, in each of which a function is one change or one query."""
+"""The only package that changes jobs: one module for each subject; each function in it is one change or one query."""
 
 from actors.ledger.dispatch import Claimed, Dispatch
 from actors.ledger.ledger import Ledger, Sources

@@ -1,6 +1,6 @@
-"""What people decide: approve, reject, cancel, prioritise; and what time decides for them: expire.
+"""Decisions of people: approve, reject, cancel, prioritise; and the one that time takes for them: expire.
 
-An approval is decided once, by one compare-and-set: the second one changes nothing and is refused with the reason.
+An approval is decided once, by one compare-and-set: a second decision changes nothing and is refused with the reason.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LATER = timedelta(minutes=5)
 
 
 def approve(tx: Transaction, approval_id: str, *, by: str, level: str, self_approval: bool) -> ApprovalRequest:
-    """Grant a request: its job may run. Without ``self_approval`` not one of ``by``'s own."""
+    """Grant a request; its job may then run. Without ``self_approval``, refused for a job of ``by``."""
     request = _open_request(tx, approval_id, level)
     pair = load(tx, request.job_id)
     if not self_approval and pair.job.request.user_id == by:
@@ -39,7 +39,7 @@ def approve(tx: Transaction, approval_id: str, *, by: str, level: str, self_appr
 
 
 def reject(tx: Transaction, approval_id: str, *, by: str, reason: str, level: str) -> ApprovalRequest:
-    """Reject a request: its entry fails, its job is cancelled (B14)."""
+    """Reject a request: its queue entry fails, and its job is cancelled (B14)."""
     request = _open_request(tx, approval_id, level)
     pair = load(tx, request.job_id)
     _check_known(pair)
@@ -53,9 +53,9 @@ def reject(tx: Transaction, approval_id: str, *, by: str, reason: str, level: st
 
 
 def withdraw(tx: Transaction, approval_id: str, *, by: str | None, level: str) -> ApprovalRequest:
-    """Take a request back: nobody is asked any more, so its job is cancelled.
+    """Withdraw a request; its job is cancelled.
 
-    Whose job it is may; anybody else decides by it, which takes the level that the request needs.
+    The owner of the job may do this. For anybody else it is a decision, which needs the level of the request.
     """
     request = _open_request(tx, approval_id, None)
     pair = load(tx, request.job_id)
@@ -67,7 +67,7 @@ def withdraw(tx: Transaction, approval_id: str, *, by: str | None, level: str) -
 
 
 def expire(tx: Transaction, approval_id: str) -> bool:
-    """End one request past its deadline. False: somebody decided it first (B16), or its job's row is damaged."""
+    """End one request past its deadline. False: it was decided before (B16), or its job's row is damaged."""
     request = approvals.get(tx.connection, approval_id)
     if request is None or not is_expired(request, tx.now):
         return False
@@ -89,10 +89,10 @@ def expire(tx: Transaction, approval_id: str) -> bool:
 
 
 def cancel(tx: Transaction, job_id: str, *, by: str | None, level: str) -> Job:
-    """End a waiting job, or ask for the end of one that was claimed (B14).
+    """Cancel a waiting job, or request the end of one that was claimed (B14).
 
-    An open approval request of the job is closed with it. Where ``by``, of ``level``, could not have decided it, nobody
-    has: who may cancel a job does not decide for an admin.
+    An open approval request of the job is closed with it. If ``level``, that of ``by``, is too low to decide the
+    request, it is closed without a decision: a person who may cancel a job does not decide for an admin.
     """
     pair = load(tx, job_id)
     if pair.job.is_terminal:
@@ -114,7 +114,7 @@ def cancel(tx: Transaction, job_id: str, *, by: str | None, level: str) -> Job:
 
 
 def prioritise(tx: Transaction, job_id: str, override: int | None, *, by: str | None) -> None:
-    """Override a waiting job's priority, or take the override away (B9)."""
+    """Override a waiting job's priority, or remove the override (B9)."""
     try:
         check_override(override)
     except ValueError as error:
@@ -127,7 +127,7 @@ def prioritise(tx: Transaction, job_id: str, override: int | None, *, by: str | 
 
 
 def _open_request(tx: Transaction, approval_id: str, level: str | None) -> ApprovalRequest:
-    """The request, if it can be decided now by somebody of ``level`` (None: anybody)."""
+    """The request, if a person of ``level`` (None: any) can decide it now. Raises :class:`Refused`."""
     request = approvals.get(tx.connection, approval_id)
     if request is None:
         raise Refused(f"there is no approval request {approval_id}", RefusalKind.NOT_FOUND)
@@ -141,7 +141,7 @@ def _open_request(tx: Transaction, approval_id: str, level: str | None) -> Appro
 
 
 def _check_known(pair: Pair) -> None:
-    """Raises :class:`Refused` where a restore could not tell whether the job has run since it was asked for."""
+    """Raises :class:`Refused` if a restore could not find out whether the job has run since the request."""
     if pair.entry.status is not QueueStatus.BLOCKED:
         raise Refused(f"{_restored(pair)}; greenroom settle {pair.job.job_id} first")
 

@@ -1,4 +1,4 @@
-"""The attempts at one job, each as it ended; the newest one as the job's own columns say."""
+"""The attempts at one job, each with its end; for the newest one these are the job's own columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from actors.jobs.views import Attempt, JobView
 from actors.store import submissions
 
 MOST_SHOWN = 100
-"""Attempts of a job that are shown, the newest."""
+"""The most attempts of a job that are shown, newest first."""
 
 _MOMENTS = ("started_at", "completed_at")
 _PLAIN = ("exit_code", "signal", "error_message", "output_url", "cost_usd")
@@ -31,7 +31,7 @@ def attempts(connection: Connection, view: JobView) -> tuple[Attempt, ...]:
 
 
 def _attempt(one: Submission, job: Job | None) -> Attempt:
-    """``job``: whose newest attempt it is."""
+    """One attempt. ``job``: the job, if this is its newest attempt."""
     end: Mapping[str, Any] = one.outcome or {}
     if one.outcome is None and job is not None and one.handle is not None:
         end = {"status": job.status.value, **{name: getattr(job, name) for name in (*_MOMENTS, *_PLAIN, "devices")}}

@@ -1,4 +1,4 @@
-"""What every change in the ledger shares: a job with its entry, one step of the table, one event."""
+"""What all changes in the ledger have in common: a job with its entry, one transition of the table, one event."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from actors.store.transaction import passes_events_on
 passes_events_on(__file__)
 TERMINAL_ENTRIES = frozenset({QueueStatus.COMPLETED, QueueStatus.FAILED, QueueStatus.CANCELLED})
 UNFLAGGED = {"uncertain_since": None, "uncertain_reason": None}
-"""The columns of a job that is not, or no longer, uncertain."""
+"""The columns of a job that is not uncertain."""
 
 
 @attrs.frozen
@@ -38,7 +38,7 @@ class Pair:
 
 
 def load(tx: Transaction, job_id: str) -> Pair:
-    """The job of this id. Raises :class:`Refused` where there is none, ``DamagedRow`` where it cannot be read."""
+    """The job of this id. Raises :class:`Refused` if there is none, ``DamagedRow`` if it cannot be read."""
     job = jobs.get(tx.connection, job_id)
     entry = queue.get(tx.connection, job_id)
     if job is None or entry is None:
@@ -54,9 +54,9 @@ def load_many(tx: Transaction, job_ids: Iterable[str]) -> dict[str, Pair]:
 
 
 def load_readable(tx: Transaction, job_id: str) -> Pair | None:
-    """For what the runtime does by itself: None, reported once, where the job's row is damaged.
+    """Like :func:`load`, for the runtime's own work: None, reported once, if the job's row is damaged.
 
-    A damaged job stays as it is until a person mends its row; it must not end the scheduler or the poller, which
+    A damaged job stays as it is until a person repairs its row; it must not end the scheduler or the poller, which
     serve all other jobs.
     """
     try:
@@ -76,11 +76,11 @@ def advance(
     data: Mapping[str, Any] | None = None,
     entry_is_written: bool = False,
 ) -> Pair:
-    """Take one step of the table: both rows, and the event of it.
+    """Make one transition of the table: change both rows, and write its event.
 
-    ``job`` and ``entry`` are further column changes, ``data`` goes into the event. ``entry_is_written``: the entry's
-    row has these changes already. Whether the step can happen is for the caller to know from the rows of this
-    transaction.
+    ``job`` and ``entry`` are further column changes, ``data`` is put into the event. ``entry_is_written``: the entry's
+    row has these changes already. The caller must know from the rows of this transaction that the transition is
+    possible.
     """
     following = step(pair.job.status, pair.entry.status, trigger)
     assert following is not None, f"{trigger} of job {pair.job.job_id} in {pair.job.status}, {pair.entry.status}"
@@ -117,7 +117,7 @@ def _wait_again(tx: Transaction, pair: Pair) -> None:
 def change(
     tx: Transaction, pair: Pair, *, job: Mapping[str, Any] | None = None, entry: Mapping[str, Any] | None = None
 ) -> Pair:
-    """Write changes of columns and return the rows as they are now. Writes no event: callers emit.
+    """Write changes of columns and return the present rows. Writes no event: the callers do.
 
     A job that a restore made uncertain holds its slot again when it is no longer uncertain.
     """
@@ -146,9 +146,9 @@ def emit(tx: Transaction, job: Job, type_: EventType, **data: Any) -> None:
 def close_submission(
     tx: Transaction, key: str, error: str | None = None, *, outcome: Mapping[str, Any] | None = None
 ) -> None:
-    """Nothing remains to be done about this submission.
+    """Nothing more is to be done about this submission.
 
-    ``outcome``: how its attempt ended, where the job goes on to another one; else the job's own columns say that.
+    ``outcome``: how its attempt ended, if the job continues with another one; else the job's own columns say that.
     """
     more = {} if outcome is None else {"outcome": outcome}
     closed = {"state": SubmissionState.CLOSED, "error": error, "closed_at": tx.now, **more}

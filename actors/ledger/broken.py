@@ -1,4 +1,6 @@
-"""Jobs that were cancelled because of another one's bad end, and so on down: what is submitted anew with it."""
+"""Jobs that were cancelled because another one failed, and further ones because of those: what is submitted anew
+with it.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from actors.store import dependencies, jobs
 
 
 def cancelled_because_of(connection: Connection, job: Job, user_id: str | None) -> list[Job]:
-    """Those that may start once ``job`` is submitted anew, each after those that it waited for.
+    """The jobs that may start once ``job`` is submitted anew, each after those that it waited for.
 
-    Left out is who waits for another bad end as well, and with it those below. ``user_id``: only this user's jobs.
-    Raises :class:`Refused` where they are more than one request may hold.
+    Jobs that also wait for another failed job are left out, and those that wait for them. ``user_id``: only this user's
+    jobs. Raises :class:`Refused` if there are more than one request may have.
     """
     found: dict[str, Job] = {}
     parents: dict[str, list[Parent]] = {job.job_id: []}

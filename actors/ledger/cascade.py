@@ -1,8 +1,9 @@
-"""What follows from the end of a job that others wait for: they are counted down, or cancelled, and so on down.
+"""The consequences of the end of a job that others wait for: they are counted down or cancelled, and so are those
+behind them.
 
-The transaction that ends such a job only puts it on a list (:func:`actors.ledger.base.advance`). The scheduler works
-the list off, before it decides in the same transaction, a batch at a time: so neither a chain nor a fan of thousands
-holds the writer for long, and a small one is followed at once. The list is rows: a kill between two batches loses
+The transaction that ends such a job only puts it on a list (:func:`actors.ledger.base.advance`). The scheduler handles
+the list in batches, before it decides, in the same transaction: so neither a chain nor a fan of thousands holds the
+writer for long, and a small one is handled at once. The list consists of rows: a kill between two batches loses
 nothing.
 """
 
@@ -18,17 +19,17 @@ from actors.ledger.doubts import close_request
 from actors.store import Transaction, dependencies, eligible
 
 BATCH = 250
-"""Rows of dependencies that one transaction closes at most."""
+"""The most rows of dependencies that one transaction closes."""
 
 CANCEL = 5
-"""A job that is cancelled counts as so many rows: it is written, with its event."""
+"""The number of rows for which a cancelled job counts, because it is written, with its event."""
 
 PARENTS = 50
-"""Ended jobs that share a batch, so that one with thousands of dependants does not hold up the others' few."""
+"""The most ended jobs of one batch, so that one with thousands of dependants does not delay the few of others."""
 
 
 def follow_ends(tx: Transaction) -> None:
-    """Work off a batch of the list."""
+    """Handle a batch of the list."""
     left = BATCH
     while left > 0 and (ended := dependencies.work_list(tx.connection, PARENTS)):
         share = max(1, left // len(ended))
@@ -37,7 +38,7 @@ def follow_ends(tx: Transaction) -> None:
 
 
 def _follow(tx: Transaction, parent_id: str, share: int) -> int:
-    """Close at most ``share`` rows of one ended job; what that counts as in the batch."""
+    """Close at most ``share`` rows of one ended job. Returns for how many rows that counts in the batch."""
     parent = dependencies.ended_parent(tx.connection, parent_id)
     is_bad = breaks(parent.status, "ok")
     most = max(1, share // CANCEL) if is_bad else share
@@ -51,9 +52,9 @@ def _follow(tx: Transaction, parent_id: str, share: int) -> int:
 
 
 def _cancel(tx: Transaction, parent: Parent, waiting: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Cancel those that wait for a good end of ``parent``: which are to be counted down, and which were cancelled.
+    """Cancel the jobs that need ``parent`` to complete. Returns which are to be counted down, and which were cancelled.
 
-    A job whose row is damaged is neither: nobody knows whether it may start.
+    A job with a damaged row is neither: nobody knows whether it may start.
     """
     going_on, cancelled = [], []
     for job_id, pair in load_many(tx, waiting).items():

@@ -1,8 +1,8 @@
-"""A hand-over that kills the process (a provider's library that crashes) must not be tried without end.
+"""A submission that kills the process (because a provider's library crashes) must not be repeated without end.
 
-At a start, an intent without an outcome was in hand-over when the process died. One that was alone is to blame; of
-several nobody knows which it was, so from then on each of them is handed over alone until it has an outcome. After
-:data:`MOST_DEATHS` a job is uncertain, and the others go on. An orderly stop in the middle of a hand-over is no death.
+At a start, an intent without an outcome was being submitted when the process died. A single one is the cause. Of
+several nobody knows which one it was, so from then on each of them is submitted alone until it has an outcome. After
+:data:`MOST_DEATHS` a job is uncertain, and the others continue. An orderly stop during a submission is no death.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from actors.ledger.observe import flag_uncertain
 from actors.store import Transaction, deaths, submissions
 
 MOST_DEATHS = 3
-"""Starts that may die in a row in one job's hand-over, the last of which makes it uncertain."""
+"""This many starts in a row may die during one job's submission; the last one makes the job uncertain."""
 
 ALONE = timedelta(seconds=30)
-"""For so long others wait while a suspected job is in hand-over: what kills a process does so soon."""
+"""Seconds for which others wait while a suspected job is being submitted: what kills a process does so soon."""
 
 _DIED = "the process ended before the answer came"
 _STOPPED = "the supervisor was stopped before the answer came"
 
 
 def mark_orphans(tx: Transaction, in_flight: Set[str], *, first: bool) -> None:
-    """Turn every intent but those ``in_flight`` into an unknown outcome (B13): who made the calls is gone.
+    """Make every intent that is not ``in_flight`` an unknown outcome (B13): the scheduler that made the calls is gone.
 
-    ``first``: in this process, so that what it finds was left by an earlier one.
+    ``first``: this is the first time in this process, so the intents were left by an earlier process.
     """
     orphans = [one for one in submissions.intents(tx.connection) if one.key not in in_flight]
     died = [one.job_id for one in orphans if one.error is None] if first else []
@@ -56,14 +56,16 @@ def _why(provider: str) -> str:
 
 
 def note_stop(tx: Transaction) -> None:
-    """This process ends in order: what is in hand-over now does not kill it."""
+    """This process ends in order, so present submissions do not kill it."""
     for one in submissions.intents(tx.connection):
         if one.error is None:
             submissions.change(tx.connection, one.key, error=_STOPPED)
 
 
 def held_apart(tx: Transaction, picks: Sequence[Pick]) -> Sequence[Pick]:
-    """Those of ``picks`` that may be claimed now: a suspected job alone, everybody else while none is under way."""
+    """Those of ``picks`` that may be claimed now: a suspected job only alone, all others while no suspected one is
+    being submitted.
+    """
     suspects = deaths.counts(tx.connection).keys()
     if not suspects:
         return picks

@@ -1,4 +1,6 @@
-"""A delivery from outside, taken once: it never moves a job backwards, and the job is read back after it."""
+"""A delivery (a webhook received) is applied once. It never moves a job backwards, and the job is asked about after
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _LOOKED_AT_FOR_ALL = 1000
 
 
 def deliver(tx: Transaction, provider: str, event: DeliveryEvent, token: str | None) -> Delivered:
-    """Take one verified delivery, once. ``token``: of the hand-over, where the sender was given it."""
+    """Apply one verified delivery, once. ``token``: that of the submission, if the sender got it."""
     if not _is_new(tx, provider, event.delivery_id):
         return Delivered(DeliveryOutcome.REPEATED)
     handed = deliveries.handed_as(tx.connection, provider, event.remote_id)
@@ -39,9 +41,10 @@ def deliver(tx: Transaction, provider: str, event: DeliveryEvent, token: str | N
 
 
 def take_hint(tx: Transaction, provider: str, hint: DeliveryHint, token: str | None) -> Delivered:
-    """Take one verified delivery that could not be read, once: which jobs are to be looked at.
+    """Apply one verified delivery that could not be parsed, once. Returns which jobs are to be looked at.
 
-    The one that it names; else the one whose hand-over had ``token``; else, since it may be about any, all of them.
+    This is the job that it names, else the one whose submission had ``token``, else, since it may be about any, all
+    jobs.
     """
     if not _is_new(tx, provider, hint.delivery_id):
         return Delivered(DeliveryOutcome.REPEATED)

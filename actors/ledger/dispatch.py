@@ -1,34 +1,35 @@
-"""From queued to handed over: claiming under the limits, and what came of each call to a provider.
+"""Submission to a provider: claiming jobs under the limits, and the results of the calls.
 
-**States of a submission** (one attempt at a job; its row carries the key and the token that the provider is given):
+**States of a submission** (one attempt at a job; its row has the key and the token that the provider gets):
 
-- ``intent``: claimed and committed. The call to the provider is about to be made, is under way, or was cut off.
-- ``handed``: the provider has the job; ``handle`` says under which name.
-- ``unknown``: a call was made, or may have been, and nobody knows whether the provider has the job.
-- ``closed``: the job ended, or it went back into the queue; nothing remains to be done about this attempt.
+- ``intent``: claimed and committed. The call to the provider is about to be made, is in progress, or was cut off.
+- ``handed``: the provider has the job; ``handle`` is its name there.
+- ``unknown``: a call was made, or may have been made, and nobody knows whether the provider has the job.
+- ``closed``: the job ended, or it returned to the queue; nothing more is to be done about this attempt.
 
 **Transitions.** :func:`claim` writes ``intent`` in the transaction that counts what runs and takes the slot, so two
 schedulers on one database never exceed a limit. From ``intent``, :func:`hand_over` makes ``handed``;
-:func:`fail_dispatch` makes ``closed``, or ``unknown`` where the call may have arrived; ``mark_orphans`` makes
-``unknown`` of those that nobody here is making any more. From ``unknown``, the poller asks the provider by key and
-token: ``hand_over``, or ``settle_absent`` (``closed``, the job is queued again); where the provider cannot tell, the
-job is flagged uncertain and a person settles it (:mod:`actors.ledger.settle`). A delivery that carries the token
-settles it as well (:mod:`actors.ledger.deliveries`). From ``handed``, the observation of an end makes ``closed``.
+:func:`fail_dispatch` makes ``closed``, or ``unknown`` if the call may have arrived; ``mark_orphans`` makes ``unknown``
+of those that no process is making any more. From ``unknown``, the poller asks the provider by key and token:
+``hand_over``, or ``settle_absent`` (``closed``, the job is queued again); if the provider cannot tell, the job is
+flagged uncertain and a person settles it (:mod:`actors.ledger.settle`). A delivery with the token settles it as well
+(:mod:`actors.ledger.deliveries`). From ``handed``, the observation of an end makes ``closed``.
 
 **Invariants.** A provider is called only after its ``intent`` is committed. A job has at most one submission that is
-not closed. Until it is closed the entry is ``running`` and holds its slot, ``unknown`` and uncertain ones included:
-giving a slot away twice is worse than keeping it too long. Each function tests the state that it leaves, so that of
-two answers about one call (the call's own, a delivery, the poller's) the first counts and the others change nothing.
+not closed. Until it is closed the entry is ``running`` and holds its slot, also if it is ``unknown`` or uncertain:
+giving a slot away twice is worse than keeping it too long. Each function checks the state from which it starts, so of
+two answers about one call (the call's own, a delivery, the poller's) the first one counts and the others change
+nothing.
 
-**A crash between two lines** leaves, and who settles it:
+**A crash between two lines** leaves the following, which is settled as follows:
 
 - before ``claim`` commits: nothing; the job is still queued.
 - after that commit, before or during the call, or after the provider's answer and before ``hand_over`` commits: an
   ``intent`` that no process is making. The scheduler's next look (also after a fault of its own, in the same process)
-  marks it ``unknown``, and the poller asks. That is why a key is the same for a try that spent no attempt.
-- after ``hand_over`` or ``fail_dispatch`` commits: nothing to settle; the rows say all.
+  marks it ``unknown``, and the poller asks. That is why a try that spent no attempt keeps its key.
+- after ``hand_over`` or ``fail_dispatch`` commits: nothing to settle; the rows have everything.
 
-A process that dies again and again in one job's hand-over is :mod:`actors.ledger.deaths`' subject.
+:mod:`actors.ledger.deaths` handles a process that dies again and again during one job's submission.
 """
 
 from __future__ import annotations
@@ -72,12 +73,14 @@ from actors.store import Transaction, deaths, gates, lanes, queue, submissions
 from actors.store.running import holders
 
 DAMAGED_AGAIN = timedelta(hours=1)
-"""For so long a waiting job whose row is damaged is not tried again."""
+"""Seconds for which a waiting job with a damaged row is not tried again."""
 
 
 @attrs.frozen
 class Dispatch:
-    """One claimed job, to be handed to its provider. ``previous_key``: of the attempt that ended before this one."""
+    """One claimed job, to be submitted to its provider. ``previous_key``: that of the attempt that ended before
+    this one.
+    """
 
     pair: Pair
     submission: Submission
@@ -85,7 +88,7 @@ class Dispatch:
 
     @property
     def context(self) -> dict[str, str]:
-        """What a provider is given beside the request (:meth:`~actors.providers.base.Provider.submit`)."""
+        """What a provider gets in addition to the request (:meth:`~actors.providers.base.Provider.submit`)."""
         job = self.pair.job
         attempt = str(self.pair.entry.attempt + 1)
         context = {"job_id": job.job_id, "correlation_id": job.correlation_id, "attempt": attempt}
@@ -94,9 +97,10 @@ class Dispatch:
 
 @attrs.frozen
 class Claimed:
-    """What one look at the queue decided and claimed, and when the next back-off or closed provider opens.
+    """The result of one look at the queue: the decision, the claimed jobs, and when the next back-off or closed
+    provider opens.
 
-    ``held_apart``: whether something waits for the hand-overs under way, see :mod:`actors.ledger.deaths`.
+    ``held_apart``: whether a job waits for submissions in progress, see :mod:`actors.ledger.deaths`.
     """
 
     decision: Decision
@@ -113,9 +117,9 @@ def decide_now(
     probes: Mapping[str, int] | None = None,
     policy: ReservePolicy = USUAL_POLICY,
 ) -> tuple[Decision, list[Lane]]:
-    """The decision from rows alone; a full global limit is answered without reading a lane.
+    """The decision from rows alone; if the global limit is reached, no lane is read.
 
-    ``probes``: for providers that are only tried out, how many calls more they may get. ``policy``: for which jobs
+    ``probes``: for providers that are only tried, how many more calls they may get. ``policy``: for which jobs
     resources are kept.
     """
     limits = effective_limits(connection, configured)
@@ -147,9 +151,9 @@ def claim(
     token: Callable[[], str],
     policy: ReservePolicy = USUAL_POLICY,
 ) -> Claimed:
-    """Claim all that may run now, each with its intent.
+    """Claim all jobs that may run now, each with its intent.
 
-    ``breaker_advice``: what the circuit breakers ask, by provider. An open one closes the provider's gate, so that
+    ``breaker_advice``: the advice of the circuit breakers, by provider. An open one closes the provider's gate, so that
     nothing is claimed only to be requeued. ``limits``: the configured ones. ``token``: makes the token of a submission.
     ``policy``: for which jobs resources are kept.
     """
@@ -171,9 +175,9 @@ def claim(
 
 
 def _claim_all(tx: Transaction, picks: Sequence[Pick], token: Callable[[], str]) -> tuple[Dispatch, ...]:
-    """Claim these, all entries and intents in a few statements.
+    """Claim these jobs, with all entries and intents in a few statements.
 
-    A job whose row is damaged leaves its lane for a while instead, so that it keeps no slot from another.
+    A job with a damaged row leaves its lane for a while instead, so that it takes no slot from another one.
     """
     if not picks:
         return ()
@@ -199,7 +203,7 @@ def _claimed(tx: Transaction, pair: Pair, intent: Submission, entry: Mapping[str
 
 @attrs.define(eq=False)
 class Answer:
-    """What a provider answered to the submission of ``key``. ``outcome``: what recording it gave, None before."""
+    """A provider's answer to the submission of ``key``. ``outcome``: the result of recording it, None before."""
 
     key: str
     job: Job
@@ -208,7 +212,9 @@ class Answer:
 
 
 def record_answer(tx: Transaction, answer: Answer, *, jitter: Callable[[], float]) -> DispatchVerdict | None:
-    """Record it; what follows from a failure, None from an acceptance, and where the outcome was settled before."""
+    """Record an answer. Returns what follows from a failure; None after an acceptance, and if the outcome was
+    settled before.
+    """
     if isinstance(answer.answer, Failure):
         return fail_dispatch(tx, answer.key, answer.answer, jitter=jitter)
     hand_over(tx, answer.key, answer.answer.handle, answer.answer.observation)
@@ -216,7 +222,7 @@ def record_answer(tx: Transaction, answer: Answer, *, jitter: Callable[[], float
 
 
 def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:
-    """Record an accepted job: its handle, and what the provider said of it. False: it was settled before."""
+    """Record an accepted job: its handle, and its first observation. False: it was settled before."""
     submission = _with_outcome(tx, key)
     if submission is None or submission.state not in (SubmissionState.INTENT, SubmissionState.UNKNOWN):
         return False
@@ -261,7 +267,7 @@ def fail_dispatch(
 
 
 def _with_outcome(tx: Transaction, key: str) -> Submission | None:
-    """The submission, whose call had an outcome: it did not kill the process."""
+    """The submission, whose call had an outcome, so it did not kill the process."""
     submission = submissions.by_key(tx.connection, key)
     if submission is not None:
         deaths.forgive(tx.connection, submission.job_id)
@@ -284,7 +290,7 @@ def _close_gate(tx: Transaction, gate: gates.Gate, until: datetime, reason: str,
 
 
 def _look_again_at(tx: Transaction, outlook: queue.Outlook) -> datetime | None:
-    """When something opens by the clock alone: what is due next, or a closed provider, whichever is first."""
+    """When something opens by the clock alone: what is due next or a closed provider, whichever comes first."""
     found = gates.read(tx.connection).values()
     moments = [gate.closed_until for gate in found if gate.closed_until is not None and gate.closed_until > tx.now]
     following = next_due(tx, outlook)

@@ -1,4 +1,4 @@
-"""Jobs of which a restore cannot tell whether they run: how one is put into doubt, and what is undone with that."""
+"""Jobs of which a restore cannot tell whether they run: marking one as uncertain, and what must be undone with that."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Token = Callable[[], str]
 def make_uncertain(tx: Transaction, pair: Pair, reason: str, token: Token) -> Pair:
     """Nobody can tell whether a restored job runs: it holds no slot, and a person settles it.
 
-    ``token``: makes that of a submission of which only the key is known.
+    ``token``: makes the token of a submission of which only the key is known.
     """
     before = pair.entry.status
     if before is not QueueStatus.RUNNING:
@@ -34,7 +34,7 @@ def put_unknown(tx: Transaction, key: str, job_id: str, token: Token, error: str
 
 
 def close_request(tx: Transaction, job_id: str, why: str) -> None:
-    """Nobody need decide any more whether a job may run, where that was asked."""
+    """Close the job's open approval request, if it has one, because it need not be decided any more."""
     request = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
     if request is not None and request.status is ApprovalStatus.PENDING:
         approvals.decide(

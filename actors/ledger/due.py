@@ -1,4 +1,4 @@
-"""What is to happen in the queue by now, before anybody is chosen from it, and when the next such thing is due."""
+"""What is due in the queue before the scheduler decides, and when the next such thing is due."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from actors.ledger.cascade import follow_ends
 from actors.store import Transaction, eligible, queue
 
 STARTS = 500
-"""Entries whose ``start_after`` has passed that one transaction lets start at most."""
+"""The most entries whose ``start_after`` has passed that one transaction releases."""
 
 
 def up_to_date(tx: Transaction) -> queue.Outlook:
-    """What waits, once ended jobs were followed and what is due was released; a batch of each at most."""
+    """The waiting entries, after ended jobs were followed and what is due was released; at most a batch of each."""
     outlook = queue.outlook(tx.connection)
     starts, released = _is_due(tx, outlook.start), _is_due(tx, outlook.release)
     if not (outlook.ended or starts or released):
@@ -27,7 +27,7 @@ def up_to_date(tx: Transaction) -> queue.Outlook:
 
 
 def next_due(tx: Transaction, outlook: queue.Outlook) -> datetime | None:
-    """When something of this is due next; now, where a batch left some of it."""
+    """When something of this is due next; now if a batch left some of it."""
     moments = [tx.now] if outlook.ended else [one for one in (outlook.release, outlook.start) if one is not None]
     return min(moments, default=None)
 

@@ -1,4 +1,4 @@
-"""When jobs end and waiting ones start, from the rows of one snapshot."""
+"""Estimates of when jobs end and waiting ones start, from the rows of one snapshot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from actors.store import gates, lanes, running
 
 
 def end_of(job: Job, now: datetime) -> Span | None:
-    """When a running job that reports its steps ends; None where nobody knows."""
+    """The estimated end of a running job that reports its steps; None if there is no basis for it."""
     if job.status is not JobStatus.RUNNING or job.pace is None:
         return None
     return estimated_end(job.pace, job.progress, job.started_at, now, job.request.max_runtime, job.updated_at)
@@ -33,10 +33,10 @@ def of_waiting(
     until: str | None = None,
     policy: ReservePolicy = USUAL_POLICY,
 ) -> dict[str, Forecast]:
-    """By job id, when those that wait for their turn start and end, as far as something is known.
+    """The estimated starts and ends of entries in line, by job id, as far as there is a basis for them.
 
-    ``until``: only this one is asked about. ``policy``: for which jobs resources are kept; the play lends nothing of
-    them, since it does not know by when what runs must have ended.
+    ``until``: only this job is asked about. ``policy``: for which jobs resources are kept; the simulation lends nothing
+    of them, because it does not know when running jobs must have ended.
     """
     limits = effective_limits(connection, configured)
     closed = gates.closed(connection, capacities, now)

@@ -36,7 +36,7 @@ class Keys:
             self._recognise(requests, file.digest[:_DIGITS])
 
     def _recognise(self, requests: Sequence[JobRequest], digest: str) -> None:
-        """Bind to the new keys what version 0.1.0 had bound to the old ones of the same file."""
+        """Bind the new keys to the jobs that version 0.1.0 had bound to the old keys of the same file."""
         earlier: dict[str, dict[str, str]] = {}
         for index, request in enumerate(requests):
             user = request.user_id
@@ -47,7 +47,7 @@ class Keys:
                 self.bind(request, job_id)
 
     def job_of(self, request: JobRequest) -> str | None:
-        """The job that the key of ``request`` is bound to. Raises :class:`Refused` where it asked for other content."""
+        """The job to which the key of ``request`` is bound. Raises :class:`Refused` if that job had another content."""
         pair = _pair(request)
         if pair is None or pair not in self._known:
             return None
@@ -61,9 +61,9 @@ class Keys:
         return job_id
 
     def repeats(self, job: Job) -> bool:
-        """Whether ``job``, which is there already, is submitted anew, as its file asks for.
+        """Whether ``job``, which exists already, is submitted anew, because its file asks for it.
 
-        With the failed ones go those that were cancelled because of them, which stand behind them.
+        Together with failed jobs, those that were cancelled because of them are repeated; they come after them.
         """
         file = self._file
         found = file is not None and (file.repeats(job) or (file.again == "failed" and self._was_broken(job)))

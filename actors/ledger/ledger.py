@@ -1,9 +1,9 @@
-"""The one way by which jobs change: a verb runs in the writer's transaction, then its events are logged and published.
+"""The only way to change jobs: a verb runs in the writer's transaction, then its events are logged and published.
 
-A verb is a function ``verb(tx, ...)`` of a module beside this one, a query a function ``query(connection, ...)``.
+A verb is a function ``verb(tx, ...)`` of a module of this package, a query a function ``query(connection, ...)``.
 Callers name them: ``await ledger.write(approve, approval_id, by="ana", ...)``. Four callers write: operations of people
-and programs, the poller, the scheduler and the expiry. After COMMIT, and only then, each event is logged under its
-job's correlation ID and published on the bus.
+and programs, the poller, the scheduler and the expiry actor. After COMMIT, and only then, each event is logged under
+its job's correlation ID and published on the bus.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ P = ParamSpec("P")
 
 @attrs.frozen
 class Sources:
-    """Where identifiers, tokens and jitter come from; a simulation gives seeded ones."""
+    """The sources of identifiers, tokens and jitter; a simulation gives seeded ones."""
 
     ids: IdFactory = attrs.field(factory=IdFactory)
     token: Callable[[], str] = lambda: secrets.token_hex(16)
@@ -52,11 +52,11 @@ class Sources:
 
 
 class Ledger:
-    """Writes through ``store`` and publishes what happened through ``publish`` (the bus).
+    """Writes through ``store`` and publishes events through ``publish`` (the bus).
 
-    ``limits``, ``approvals``, ``queue`` and ``notify`` are what is configured, ``rules`` the configured approval rules.
-    Raises ``ValueError`` for a rule that makes no sense. ``last_seen``: the number of the last event of whose change
-    the newest look at the queue (:meth:`claim`) took account; those up to it make no further look necessary.
+    ``limits``, ``approvals``, ``queue`` and ``notify`` are configured, ``rules`` are the configured approval rules.
+    Raises ``ValueError`` for an invalid rule. ``last_seen``: the number of the last event that the newest look at the
+    queue (:meth:`claim`) took into account; events up to it make no further look necessary.
     """
 
     def __init__(
@@ -91,10 +91,11 @@ class Ledger:
             self._publish(event)
 
     async def write(self, verb: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``verb`` in the writer's transaction; its result once that is committed.
+        """Run ``verb`` in the writer's transaction and return its result once that is committed.
 
-        What a person says comes in keywords that :data:`actors.jobs.maxima.SAID` names. Raises :class:`Refused` where
-        it is beyond its maximum, whichever way in it came, and whatever ``verb`` raises, of which nothing is kept.
+        Texts of people are in the keywords that :data:`actors.jobs.maxima.SAID` names. Raises :class:`Refused` if one
+        exceeds its maximum, from whatever source, and everything that ``verb`` raises; nothing of the verb is then
+        kept.
         """
         if "by" in kwargs:
             _check_said(kwargs)
@@ -103,9 +104,10 @@ class Ledger:
     async def write_each(
         self, verbs: Sequence[Callable[[Transaction], T]], *, by: str | None = None
     ) -> list[Outcome[T]]:
-        """Run each of ``verbs`` for itself, as many as fit in one transaction: one that raises undoes its own alone.
+        """Run each of ``verbs`` independently, as many as fit in one transaction: one that raises undoes only its own
+        changes.
 
-        What became of each, in their order, once it is committed. ``by``: as for :meth:`write`.
+        Returns the result of each, in their order, once it is committed. ``by``: as for :meth:`write`.
         """
         _check_said({"by": by})
         correlation_id = get_correlation_id()
@@ -116,7 +118,7 @@ class Ledger:
         return await self.store.read(lambda connection: query(connection, *args, **kwargs))
 
     async def submit(self, new: Sequence[NewJob], file: FileRules | None = None) -> list[Accepted]:
-        """Accept all of ``new`` or, by raising :class:`Refused`, none of it. ``file``: these are jobs of a job file."""
+        """Accept all of ``new`` or, by raising :class:`Refused`, none. ``file``: these are jobs of a job file."""
         return await self.write(
             submit, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
             most_waiting=self.queue.max_waiting_per_user, file=file,
@@ -129,7 +131,7 @@ class Ledger:
         answers: Sequence[Answer] = (),
         policy: ReservePolicy = USUAL_POLICY,
     ) -> Claimed:
-        """Claim all that may run now, with its intents; committed when this returns.
+        """Claim all jobs that may run now, with their intents; committed when this returns.
 
         ``answers``: recorded before that in the same transaction, see :meth:`record`. ``policy``: for which jobs
         resources are kept.
@@ -144,9 +146,9 @@ class Ledger:
         return claimed
 
     async def record(self, answers: Sequence[Answer]) -> None:
-        """Record what providers answered to submissions, in as few transactions as possible.
+        """Record providers' answers to submissions, in as few transactions as possible.
 
-        What became of each is its ``outcome``; raises the first error among them.
+        The result of each is its ``outcome``; raises the first error among them.
         """
         await self._record(answers)
 
@@ -159,9 +161,9 @@ class Ledger:
         return [outcome.unwrap() for outcome in outcomes]
 
     async def mark_orphans(self, in_flight: Set[str]) -> None:
-        """Make every intent but those ``in_flight`` an unknown outcome: the scheduler that made the call is gone.
+        """Make every intent that is not ``in_flight`` an unknown outcome: the scheduler that made the call is gone.
 
-        The first time, the process that made it: jobs that may have killed it are handed over alone from then on.
+        The first time it is the process that is gone: jobs that may have killed it are submitted alone from then on.
         """
         await self.write(mark_orphans, in_flight, first=not self._has_marked_orphans)
         self._has_marked_orphans = True

@@ -1,4 +1,4 @@
-"""Limits and providers' gates as they are now: what was configured, overlaid by what was changed at run time."""
+"""The present limits and providers' gates: what is configured, overridden by what was changed at run time."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _NAMES = tuple(field.name for field in attrs.fields(Limits) if field.name != "pe
 
 
 def effective_limits(connection: Connection, configured: Limits) -> Limits:
-    """The limits that hold: the stored value of each wins over the configured one (B10)."""
+    """The limits in effect: the stored value of each wins over the configured one (B10)."""
     return overlaid(configured, stored_limits(connection))
 
 
 def limits_view(connection: Connection, configured: Limits) -> tuple[Limits, dict[str, str]]:
-    """The limits that hold and which of them were changed at run time."""
+    """The limits in effect, and which of them were changed at run time."""
     stored = stored_limits(connection)
     return overlaid(configured, stored), dict.fromkeys(stored, "stored")
 
 
 def stored_limits(connection: Connection) -> dict[str, int]:
-    """What was changed at run time, by name without prefix."""
+    """The limits that were changed at run time, by name without prefix."""
     stored = runtime_settings.read(connection, PREFIX)
     return {name.removeprefix(PREFIX): value for name, value in stored.items()}
 
@@ -56,7 +56,7 @@ def overlaid(configured: Limits, stored: Mapping[str, int]) -> Limits:
 def narrowed(
     limits: Limits, running: Iterable[Running], probes: Mapping[str, int], capacities: Mapping[str, Capacity]
 ) -> Limits:
-    """``limits`` where some providers are only tried out; ``probes``: how many calls more each of them may get."""
+    """``limits`` while some providers are only tried; ``probes``: how many more calls each of them may get."""
     counts = dict.fromkeys(probes, 0)
     for one in running:
         if one.provider in counts:
@@ -69,7 +69,7 @@ def narrowed(
 
 
 def check_known(name: str, providers: Iterable[str]) -> None:
-    """Raises :class:`Refused` for the limit of a provider that there is none of: nobody would ever be held to it."""
+    """Raises :class:`Refused` for the limit of an unknown provider, which would never apply."""
     provider = name.removeprefix(_PER_PROVIDER)
     known = list(providers)
     if name.startswith(_PER_PROVIDER) and provider not in known:
@@ -79,7 +79,7 @@ def check_known(name: str, providers: Iterable[str]) -> None:
 
 
 def check_limit(name: str, value: int) -> None:
-    """Raises :class:`Refused` for a name that is no limit or a value that is none."""
+    """Raises :class:`Refused` for an unknown name or an invalid value."""
     if not name.startswith(_PER_PROVIDER) and name not in _NAMES:
         known = (*_NAMES, "per_provider.NAME")
         raise Refused(
@@ -100,7 +100,7 @@ def set_limit(tx: Transaction, name: str, value: int, *, by: str | None) -> None
 
 
 def reset_limits(tx: Transaction, names: Iterable[str], *, by: str | None) -> None:
-    """Return to the configured limits: those named, or all where none is."""
+    """Return to the configured limits: those named, or all if none is."""
     for name in names:
         check_limit(name, 0)
     changed = list(names) or list(stored_limits(tx.connection))
@@ -115,7 +115,7 @@ def gate_of(tx: Transaction, provider: str) -> gates.Gate:
 
 
 def pause(tx: Transaction, provider: str | None, *, reason: str, by: str | None) -> None:
-    """Dispatch nothing to a provider, or (None) nothing at all, until somebody resumes it."""
+    """Dispatch no jobs to a provider, or (None) to any, until somebody resumes it."""
     gate = gate_of(tx, provider or gates.EVERY)
     gates.put(tx.connection, attrs.evolve(gate, paused_reason=reason))
     if provider is None:
@@ -125,7 +125,7 @@ def pause(tx: Transaction, provider: str | None, *, reason: str, by: str | None)
 
 
 def resume(tx: Transaction, provider: str | None, *, by: str | None) -> None:
-    """Dispatch to a paused or closed provider again, or (None) at all: what was paused by itself stays so."""
+    """Dispatch jobs to a paused or closed provider again, or (None) to all that were not paused by name."""
     gates.put(tx.connection, gates.Gate(provider or gates.EVERY))
     if provider is None:
         tx.emit(EventType.QUEUE_RESUMED, None, tx.correlation_id, by=by)

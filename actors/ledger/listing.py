@@ -1,4 +1,4 @@
-"""Lists, page by page: what the caller may see is chosen where the rows are, before any limit (D3)."""
+"""Lists in pages: what the caller may see is selected in SQL, before any limit (D3)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def approvals_page(
 def queue_view(
     connection: Connection, request: PageRequest, user_id: str | None, context: DecisionContext
 ) -> QueueView:
-    """What waits, in the order in which it would run; what bounds it. ``user_id``: only this user's entries."""
+    """Waiting entries in the order in which they would start, and what limits them. ``user_id``: only this user's
+    entries.
+    """
     request.check()
     cursors = Cursors[JobView]("queue", request.caller, user_id)
     place = cursors.read(request.cursor, int, int, int, int, int)
@@ -121,7 +123,7 @@ def queue_view(
 
 
 def _at_providers(connection: Connection, user_id: str | None, context: DecisionContext) -> list[JobView]:
-    """The newest jobs that their providers let wait. ``user_id``: only this user's."""
+    """The newest jobs that wait at their providers. ``user_id``: only this user's."""
     found, _ = jobs.page(connection, limit=_AT_PROVIDERS, statuses=(JobStatus.QUEUED,), user_id=user_id)
     return of_jobs(connection, [one for one in found if one.waiting_reason is not None], context)
 
@@ -137,7 +139,7 @@ def activity_view(connection: Connection, user_id: str | None, now: datetime) ->
 
 
 def _reservations(connection: Connection, decision: Decision, user_id: str | None) -> list[ReservationView]:
-    """What is kept, for which job. Who may see their own jobs only learns nothing about others'."""
+    """What is kept, and for which job. Callers who see only their own jobs learn nothing about those of others."""
     by_id = jobs.get_many(connection, [one.job_id for one in decision.reservations])
     views = []
     for one in decision.reservations:

@@ -1,8 +1,8 @@
-"""What a provider said of a job that was restored from a backup, turned into rows (:mod:`actors.jobs.look_ups`).
+"""The providers' answers about jobs that were restored from a backup, as changes of rows (:mod:`actors.jobs.look_ups`).
 
-Each function leaves the job alone where it is not marked any more: it was settled, or has ended, meanwhile. A job that
-cannot be told is *uncertain*, as one whose answer was lost; its entry says in which state it was
-(:class:`~actors.jobs.records.Restored`), so that a person's word can put it back.
+A function does nothing if the job is not marked any more: it was settled, or has ended, meanwhile. A job whose state
+cannot be found out is *uncertain*, like one with a lost answer; its entry has its former state
+(:class:`~actors.jobs.records.Restored`), so that a person's decision can restore it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _open(submission: Submission | None) -> Submission | None:
 
 
 def record_look_up(tx: Transaction, job_id: str, verdict: Verdict, *, token: Token, jitter: Jitter) -> None:
-    """Record what became of one job. ``token``: makes the token of a submission of which only the key is known."""
+    """Record the result for one job. ``token``: makes the token of a submission of which only the key is known."""
     pair = load_readable(tx, job_id)
     if pair is None or pair.job.is_terminal or pair.entry.restored is not Restored.LOOK_UP:
         return
@@ -59,7 +59,7 @@ def record_look_up(tx: Transaction, job_id: str, verdict: Verdict, *, token: Tok
 
 
 def _go_on(tx: Transaction, pair: Pair, jitter: Jitter) -> None:
-    """It surely has not run since: as it was in the backup."""
+    """It certainly has not run since: it is as it was in the backup."""
     submission = submissions.newest(tx.connection, pair.job.job_id)
     after = change(tx, pair, entry={"restored": None})
     emit(tx, after.job, EventType.JOB_RESTORED, status=after.job.status.value, reason="it has not run since")
@@ -100,7 +100,7 @@ def _adopt(tx: Transaction, pair: Pair, seen: Sequence[Seen], token: Token) -> N
 
 
 def _recognise(tx: Transaction, pair: Pair, submission: Submission, newest: Seen) -> None:
-    """The attempt that was handed over, or may have been, when the backup was made."""
+    """The attempt that was submitted, or may have been, when the backup was made."""
     pair = change(tx, pair, entry={"restored": None})
     if submission.state is not SubmissionState.HANDED:
         hand_over(tx, newest.key, newest.handle, newest.observation)

@@ -1,6 +1,6 @@
-"""Which job is meant: by its id, its name, or the beginning or end of its id, tried in this order (E1).
+"""Which job a text means: by its id, its name, or the beginning or end of its id, tried in this order (E1).
 
-In each of these ways the viewer's own jobs come first: where one of them fits, nobody else's is meant.
+In each of these ways the viewer's own jobs come first: if one of them matches, nobody else's job is meant.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ class Named:
 
 
 def find(connection: Connection, text: str, viewer: Viewer = EVERYTHING, *, newest: bool = False) -> Named:
-    """The job that ``text`` means to ``viewer``; ``newest``: of several of one name the newest, else they are refused.
+    """The job that ``text`` means to ``viewer``; ``newest``: if several have the name, the newest, else they are
+    refused.
 
-    Not refused are a job and its retries, one after the other: the newest has replaced the others.
-    Raises :class:`Refused`: there is none, or more than one fits.
+    A job and its retries, one after the other, are not refused: the newest has replaced the others. Raises
+    :class:`Refused` if there is no such job, or more than one.
     """
     _check(text, "job")
     exact = names.of_ids(connection, [text]).get(text)
@@ -52,10 +53,10 @@ def find(connection: Connection, text: str, viewer: Viewer = EVERYTHING, *, newe
 
 
 def find_approval(connection: Connection, text: str, viewer: Viewer = EVERYTHING, *, newest: bool = False) -> str:
-    """The id of the approval request that ``text`` means to ``viewer``: by its own id or by what means its job.
+    """The id of the approval request that ``text`` means to ``viewer``: its own id, or a text that means its job.
 
-    Of several requests those that can still be decided are meant; ``newest``: of those of jobs of one name the newest.
-    Raises :class:`Refused` as :func:`find` does.
+    If there are several, one that can still be decided is meant; ``newest``: if several jobs have the name, the newest
+    one's. Raises :class:`Refused` as :func:`find` does.
     """
     _check(text, "approval request")
     for found, of_one_name in _requests(connection, text, viewer):
@@ -88,13 +89,13 @@ def _requests(connection: Connection, text: str, viewer: Viewer) -> Iterator[tup
 
 
 def _check(text: str, what: str) -> None:
-    """Raises :class:`Refused` for what no id and no name can be."""
+    """Raises :class:`Refused` for a text that can be no id and no name."""
     if not text or not text.isprintable() or len(text) > maxima.NAME:
         raise Refused(f"there is no {what} {text!r:.80}", RefusalKind.NOT_FOUND)
 
 
 def only(text: str, found: Sequence[str], what: str) -> str:
-    """The one of ``found``, which fit ``text``. Raises :class:`Refused` for none, and for more than one."""
+    """The one of ``found``, which match ``text``. Raises :class:`Refused` if there is none, or more than one."""
     if not found:
         raise Refused(f"there is no {what} {text!r:.80}", RefusalKind.NOT_FOUND)
     if len(found) > 1:
@@ -134,7 +135,7 @@ def _several(name: str, found: Sequence[Called]) -> Refused:
 
 
 def _instead(connection: Connection, text: str, viewer: Viewer) -> str:
-    """A guess from the names of the newest jobs that ``viewer`` sees."""
+    """A suggestion from the names of the newest jobs that ``viewer`` sees."""
     known = names.recent_names(connection, viewer.user_id if viewer.only_own else None, _RECENT)
     if near := guess(text, sorted(known)):
         return near

@@ -1,4 +1,4 @@
-"""What the ledger is given of a job that is submitted."""
+"""What the ledger gets for a job that is submitted."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from actors.jobs.records import JobRequest
 
 @attrs.frozen
 class NewJob:
-    """A checked request, and the correlation ID of all that happens to its job.
+    """A checked request, and the correlation ID of everything that happens to its job.
 
-    ``retry_of``: the job in whose place it is submitted, whose parents it keeps. ``encoded``: the request as JSON, if
-    it is at hand. ``written_name``: the name of a matrix as it is written, by which later requests mean all that it
-    made. ``sees``: the user whose jobs alone its submitter may see; None: all. ``warnings``: what its submitter should
-    know. ``position``: of the request among the several that were submitted together, from 1.
+    ``retry_of``: the job in whose place it is submitted, and whose parents it keeps. ``encoded``: the request as JSON,
+    if it is at hand. ``written_name``: the name of a matrix as it is written, by which later requests mean all its
+    jobs. ``sees``: the user whose jobs alone its submitter may see; None: all. ``warnings``: for its submitter.
+    ``position``: of the request among the several that were submitted together, from 1.
     """
 
     request: JobRequest
@@ -28,10 +28,10 @@ class NewJob:
 
     @property
     def where(self) -> str:
-        """What stands before a refusal of this job: which of several requests is meant."""
+        """The beginning of a refusal of this job: which of several requests it is."""
         return where_of(self.position)
 
 
 def where_of(position: int | None) -> str:
-    """What stands before a refusal of the request at ``position``; None: it is the only one."""
+    """The beginning of a refusal of the request at ``position``; None: it is the only one."""
     return "" if position is None else f"job {position}: "

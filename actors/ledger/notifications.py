@@ -1,14 +1,14 @@
 """The outbox: notifications are written in the transaction of their event, and delivered from their rows.
 
-**Written** by :func:`note`, for each event of a job whose request names targets or whose user has defaults; for any
-other job nothing is read or written. The row is there if and only if the event is: a change that was rolled back has no
+**Written** by :func:`note`, for each event of a job whose request names targets or whose user has defaults; for other
+jobs nothing is read or written. The row exists if and only if the event does: a change that was rolled back has no
 notification, and one that was committed has one, whatever happens afterwards.
 
-**Delivered** by the notifier: :func:`due` says what may be sent, :func:`record` what came of it. A process that dies
-after a target has acknowledged and before that is recorded sends the same again, under the same id.
+**Delivered** by the notifier: :func:`due` says what may be sent, :func:`record` records the result. A process that dies
+after a target has acknowledged a notification and before that is recorded sends it again, under the same id.
 
-**Groups.** Of a job in a group a failure is a row of its own. Any end puts the group among those that are awaited, and
-:func:`end_groups` writes one ``group_ended`` when none of its jobs is left that has not ended.
+**Groups.** A failure of a job in a group is a notification of its own. Any end puts the group among those that are
+awaited, and :func:`end_groups` writes one ``group_ended`` when all its jobs have ended.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from logconf.masking import mask_text
 passes_events_on(__file__)
 
 MOST_DUE = 1_000
-"""Notifications of one target that are looked at together: what one digest can stand for."""
+"""The most notifications of one target that are looked at together, and so of one digest."""
 
 _ENDS_BY_APPROVAL = frozenset({EventType.APPROVAL_REJECTED, EventType.APPROVAL_EXPIRED})
 _ACTIVE = sorted(status.value for status in ACTIVE_JOBS)
@@ -57,9 +57,10 @@ _ACTIVE = sorted(status.value for status in ACTIVE_JOBS)
 
 @attrs.define
 class Outbox:
-    """What is configured about notifications, and whether something was written since the notifier last looked.
+    """The configuration of notifications, and whether something was written since the notifier last looked.
 
-    ``has_news`` is set after COMMIT. ``awaits_groups``: an end may be the last one of a group that is awaited.
+    ``has_news`` is set after COMMIT. ``awaits_groups``: the end of a job may be the last one of a group that is
+    awaited.
     """
 
     options: NotifyOptions = attrs.field(factory=NotifyOptions)
@@ -70,13 +71,13 @@ class Outbox:
         self.has_news = True
 
     def wakes(self, event: Event) -> bool:
-        """Whether the notifier has to look after ``event`` was committed."""
+        """Whether the notifier must look after ``event`` was committed."""
         if self.has_news or event.type == EventType.NOTIFICATION_TARGET_ENABLED:
             return True
         return self.awaits_groups and (event.is_end or event.type in _ENDS_BY_APPROVAL)
 
     def note(self, tx: Transaction, job: Job, event: EventType, data: Mapping[str, Any]) -> None:
-        """Write what an event of ``job`` is in notifications, with the transaction that changed the job."""
+        """Write the notifications of an event of ``job``, in the transaction that changed the job."""
         request = job.request
         if not request.notify and not self.options.defaults:
             return
@@ -122,7 +123,7 @@ def _reason(job: Job, type_: NotificationType, data: Mapping[str, Any]) -> str |
 
 @attrs.frozen
 class Waiting:
-    """What waits to be sent to one target: what is ``due``, and when something more will be."""
+    """What waits to be sent to one target: what is ``due``, and when more will be."""
 
     target: str
     due: tuple[Due, ...]
@@ -131,7 +132,9 @@ class Waiting:
 
 @attrs.frozen
 class Look:
-    """What there is to do: what waits, by target; whether ends of groups are awaited, and whether one has come."""
+    """What is to be done: waiting notifications by target; whether ends of groups are awaited, and whether one has
+    come.
+    """
 
     waiting: tuple[Waiting, ...]
     awaits_groups: bool
@@ -139,7 +142,7 @@ class Look:
 
 
 def look(connection: Connection, now: datetime, full: Iterable[str] = ()) -> Look:
-    """What there is to do now; of the targets that are ``full`` nothing is read."""
+    """What is to be done now; nothing is read of targets that are ``full``."""
     busy = set(full)
     groups = {(user_id, group) for user_id, group, _ in notifications.awaited_groups(connection)}
     found = [
@@ -164,7 +167,7 @@ def to_send(connection: Connection, these: Sequence[int]) -> tuple[list[Notifica
 
 @attrs.frozen
 class Tried:
-    """One try, and what came of it."""
+    """One try, and its result."""
 
     notification_id: int
     outcome: Outcome
@@ -172,7 +175,7 @@ class Tried:
 
 @attrs.frozen
 class RecordedTry:
-    """What became of a notification by a try, for the log."""
+    """The state of a notification after a try, for the log."""
 
     notification: Notification
     state: NotificationState
@@ -181,7 +184,7 @@ class RecordedTry:
 
 
 def record(tx: Transaction, tried: Sequence[Tried], *, jitter: Callable[[], float]) -> list[RecordedTry]:
-    """Record what came of tries. A notification that ended, or went with its job, meanwhile is left out."""
+    """Record the results of tries. A notification that ended meanwhile, or was removed with its job, is left out."""
     return [found for one in tried if (found := _record(tx, one, jitter)) is not None]
 
 
@@ -206,7 +209,7 @@ def _record(tx: Transaction, tried: Tried, jitter: Callable[[], float]) -> Recor
 
 
 def merge(tx: Transaction, target: str, these: Sequence[int]) -> int:
-    """Let one digest stand for these notifications, which are due and were not tried; its number."""
+    """Merge these notifications, which are due and were not tried, into one digest. Returns its number."""
     rows = notifications.bodies(tx.connection, these)
     body = digest_content([rows[number] for number in these if number in rows], tx.now)
     digest = notifications.add(tx.connection, target, NotificationType.DIGEST, body, tx.now)
@@ -217,7 +220,7 @@ def merge(tx: Transaction, target: str, these: Sequence[int]) -> int:
 
 
 def end_groups(tx: Transaction) -> int:
-    """Write the end of each awaited group of which no job is left that has not ended; how many are awaited still."""
+    """Write the end of each awaited group whose jobs have all ended. Returns how many groups are still awaited."""
     left = 0
     for user_id, group, target in notifications.awaited_groups(tx.connection):
         if not notifications.has_ended(tx.connection, user_id, group, _ACTIVE):

@@ -1,4 +1,4 @@
-"""What a provider said, turned into rows: applied once, never backwards, never over a terminal state."""
+"""Observations as changes of rows: applied once, never backwards, never over a terminal state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BAD_ENDS = (Trigger.OBSERVE_FAILED, Trigger.OBSERVE_CANCELLED)
 
 @attrs.frozen
 class Recorded:
-    """A job about which an observation was recorded, and what its verdict noted for the log.
+    """A job with a recorded observation, and what its verdict noted for the log.
 
     ``has_room``: its series could be kept; False: all series together would exceed their maximum.
     """
@@ -49,9 +49,9 @@ def record(tx: Transaction, observations: Mapping[str, Observation]) -> list[Rec
 def apply_observation(
     tx: Transaction, pair: Pair, key: str, observation: Observation, *, with_series: bool = False
 ) -> Recorded:
-    """Interpret one observation and write what follows from it; an event only where something changed.
+    """Interpret one observation and write what follows; an event is written only for a change.
 
-    ``with_series``: its series are to be written now; with an end of the job they always are.
+    ``with_series``: write its series now; with the end of the job they are always written.
     """
     verdict = interpret(pair.job, pair.entry.status, observation, tx.now)
     changes = dict(verdict.changes)
@@ -93,7 +93,7 @@ def _keep_series(tx: Transaction, pair: Pair, key: str, observation: Observation
 
 
 def flag_uncertain(tx: Transaction, pair: Pair, reason: str) -> Job:
-    """Mark a job of which nobody can tell whether it runs; it keeps its status and its slot (B13)."""
+    """Mark a job as uncertain: nobody can tell whether it runs. It keeps its status and its slot (B13)."""
     if pair.job.uncertain_since is not None:
         return pair.job
     after = change(tx, pair, job={"uncertain_since": tx.now, "uncertain_reason": reason})
@@ -102,9 +102,9 @@ def flag_uncertain(tx: Transaction, pair: Pair, reason: str) -> Job:
 
 
 def cannot_tell(tx: Transaction, key: str, reason: str) -> None:
-    """A provider cannot tell whether it runs what was submitted under ``key``: a person must say so (B13).
+    """A provider cannot tell whether it runs what was submitted under ``key``: a person must decide (B13).
 
-    Unless it was settled meanwhile: the job may have ended, or wait for another attempt.
+    Does nothing if it was settled meanwhile: the job may have ended, or wait for another attempt.
     """
     submission = submissions.by_key(tx.connection, key)
     if submission is None or submission.state is not SubmissionState.UNKNOWN:
@@ -115,5 +115,5 @@ def cannot_tell(tx: Transaction, key: str, reason: str) -> None:
 
 
 def denied(reason: str) -> Observation:
-    """What to record when a provider denies a job that it once had: lost, and not proven dead (B17)."""
+    """What to record when a provider denies a job that it once had: lost, and not proven to have ended (B17)."""
     return Observation(phase=Phase.LOST, raw_status="not found", error=reason)

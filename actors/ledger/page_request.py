@@ -10,7 +10,7 @@ from actors.jobs.refusal import RefusalKind, Refused
 
 @attrs.frozen
 class PageRequest:
-    """A page that is asked for: how many rows at most, behind which cursor, and who asks, for whom a cursor is good."""
+    """A requested page: at most how many rows, after which cursor, and the caller, for whom alone a cursor is valid."""
 
     limit: int
     cursor: str | None = None

@@ -1,4 +1,4 @@
-"""What a job learns of those that it waited for: how each ended, and what it left."""
+"""What a job gets to know of those that it waited for: how each ended, and its result."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Whom a new job waits for: what its request names, found among the jobs that its submitter may see.
+"""The parents of a new job: the jobs that its request names, found among those that its submitter may see.
 
-A name means the earlier jobs of the same submission first: one of that name, or all that a matrix of that name (as it
-is written, ``t-{lr}``) made. Else it is an exact id, an exact name, or the beginning or end of an id, in this order,
-the user's own jobs before others'. A group is all jobs of the user's group so far. Both are fixed here, once.
+A name means the earlier jobs of the same submission first: one of that name, or all of a matrix of that name (as it is
+written, ``t-{lr}``). Else it is an exact id, an exact name, or the beginning or end of an id, in this order, the user's
+own jobs before others'. A group means all jobs of the user's group so far. Both are fixed here, once.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ class Parents:
             self._instead[job.retry_of] = parent
 
     def of(self, job_id: str, new: NewJob) -> Sequence[Parent]:
-        """Whom the job ``job_id``, made of ``new``, waits for. One that is retried keeps what it waited for.
+        """The parents of the job ``job_id``, made of ``new``. A retry keeps the parents of its job.
 
-        Raises :class:`Refused` for what is no job, is ambiguous, or has ended so that the job would never start.
+        Raises :class:`Refused` for an unknown or ambiguous name, and for a job that has failed, so that the new one
+        would never start.
         """
         if not new.request.after:
             return ()

@@ -1,4 +1,4 @@
-"""How each provider stands: what it can do, whether it is asked, and why not."""
+"""The state of each provider: its abilities, whether it gets jobs, and why not."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Removing what was kept long enough (C6): a bounded number of rows in each transaction, and nothing during a hold.
+"""Removing what is older than the retention (C6): a bounded number of rows in each transaction, and nothing during a
+hold.
 
-A removed job's events go with it, so event numbers have no gap as they are written and may have some where one reads
+The events of a removed job are removed too, so event numbers have no gap when they are written but may have gaps in
 what is left. Readers resume from what follows a number, never from that number plus one.
 """
 
@@ -27,9 +28,9 @@ __all__ = [
 
 @attrs.frozen
 class Review:
-    """Whether a pass may remove anything. ``hold``: what forbids it, None where nothing does.
+    """Whether a pass may remove anything. ``hold``: what prevents it, None if nothing does.
 
-    ``old``: jobs that would go. ``warn``: for the first time during this hold there is something that it keeps.
+    ``old``: jobs that would be removed. ``warn``: for the first time during this hold it prevents a removal.
     """
 
     hold: Hold | None

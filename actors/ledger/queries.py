@@ -1,4 +1,4 @@
-"""Questions to the rows, each answered from one snapshot."""
+"""Queries, each answered from one snapshot."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ SHOWN_NOTIFICATIONS = 100
 
 @attrs.frozen
 class DecisionContext:
-    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time.
+    """What a decision about the queue needs in addition to the rows: configured limits, providers' capacities, the
+    time.
 
     ``policy``: for which jobs resources are kept.
     """
@@ -61,7 +62,7 @@ class DecisionContext:
 
 @attrs.frozen
 class InFlight:
-    """A job that was handed over, or may have been, as the poller needs it."""
+    """A job that was submitted, or may have been, as the poller needs it."""
 
     submission: Submission
     job: Job
@@ -76,9 +77,9 @@ class InFlight:
 def held_at(
     connection: Connection, provider: str, *, unsettled: bool = False, keys: Iterable[str] | None = None
 ) -> list[InFlight]:
-    """All jobs of a provider that were or may have been handed over, oldest first, however many (B3).
+    """All jobs of a provider that were or may have been submitted, oldest first, however many (B3).
 
-    ``unsettled``: only those to be settled or cancelled; ``keys``: these, too.
+    ``unsettled``: only those to be settled or cancelled; ``keys``: also these.
     """
     found = submissions.open_at(connection, provider, unsettled=unsettled, keys=keys)
     return [InFlight(submission, job, QueueStatus.RUNNING) for submission, job in found if not job.is_terminal]
@@ -106,7 +107,7 @@ def find(connection: Connection, text: str) -> Job:
 
 
 def view(connection: Connection, text: str, context: DecisionContext) -> JobView:
-    """The job that ``text`` means, with all that is known around it, its place included; see :func:`find`."""
+    """The job that ``text`` means, with its context and its place; see :func:`find`."""
     job = find(connection, text)
     views = of_jobs(connection, [job], context)
     if not views:
@@ -120,7 +121,7 @@ def view(connection: Connection, text: str, context: DecisionContext) -> JobView
 
 
 def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:
-    """These jobs, each with what is known around it but its place: a few statements, however many there are."""
+    """These jobs with their context but without their places: a few statements, however many there are."""
     entries = queue.get_many(connection, [job.job_id for job in found])
     waits = any(entry.status is QueueStatus.PENDING for entry in entries.values())
     around = Around(connection, entries, context.decide(connection) if waits else None, context.now)
@@ -159,7 +160,7 @@ def with_forecast(view: JobView, found: Mapping[str, Forecast], now: datetime) -
 
 
 class Around:
-    """What is known around some jobs and their ``entries``, read for all of them at once."""
+    """The context of some jobs and their ``entries``, read for all of them at once."""
 
     def __init__(
         self, connection: Connection, entries: Mapping[str, QueueEntry], decision: Decision | None, now: datetime
@@ -175,9 +176,9 @@ class Around:
         self._picked = frozenset(pick.head.job_id for pick in decision.picks) if decision is not None else frozenset()
 
     def view(self, job: Job, entry: QueueEntry) -> JobView:
-        """One job with all of it."""
+        """One job with its context."""
         approval, submission = self._asked.get(job.job_id), self._handed.get(job.job_id)
-        reason, setting = self._why_it_waits(entry, approval, submission)
+        reason, setting = self._why_it_waits(job, entry, approval, submission)
         if reason is None and job.status is JobStatus.QUEUED and job.waiting_reason is not None:
             reason = f"waits at {job.provider}: {job.waiting_reason}"
         status, now = entry.status, self._now
@@ -186,16 +187,17 @@ class Around:
         return JobView(job, entry, status, approval, submission, reason, setting, ends=end_of(job, now))
 
     def _why_it_waits(
-        self, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None
+        self, job: Job, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None
     ) -> tuple[str | None, str | None]:
-        """The reason in words, and the setting that changes it (C7)."""
+        """The reason in words, and the setting that changes it (C7). A job that is uncertain has its own reason."""
         if entry.restored is Restored.LOOK_UP:
             reason = "restored from a backup: its provider is asked whether it has run since"
             return reason, f"greenroom settle {entry.job_id}"
         if entry.status is QueueStatus.BLOCKED and approval is not None:
             return f"waits for an approval: {approval.reason}", f"greenroom approve {approval.approval_id}"
         if entry.status is QueueStatus.RUNNING and submission and submission.state is SubmissionState.UNKNOWN:
-            return "its provider is being asked whether it was accepted", None
+            being_asked = "its provider is being asked whether it was accepted"
+            return (being_asked if job.uncertain_since is None else None), None
         if entry.status is not QueueStatus.PENDING or self._decision is None:
             return None, None
         if entry.is_held:

@@ -1,4 +1,4 @@
-"""What a provider says of a job after its end: shown at the job, whose status stays as it is."""
+"""A provider's remarks about a job after its end: they are shown with the job, and do not change its status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LONGEST = 2_000
 
 
 def note_remark(tx: Transaction, key: str, text: str) -> None:
-    """Write ``text`` beside whatever the job of submission ``key`` failed of; for a job that was removed, nothing."""
+    """Write ``text`` beside the error of the job of submission ``key``; does nothing for a job that was removed."""
     found = submissions.by_key(tx.connection, key)
     if found is None:
         return

@@ -1,4 +1,4 @@
-"""What happens to a claimed job that its provider surely does not have."""
+"""What happens to a claimed job that its provider certainly does not have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from actors.store import Transaction
 
 
 def requeue_or_fail(tx: Transaction, pair: Pair, key: str, verdict: DispatchVerdict) -> Pair:
-    """Return a claimed job to the queue, or fail it, or end it where a cancel was waiting for this answer."""
+    """Return a claimed job to the queue, or fail it, or end it if its cancel was requested."""
     close_submission(tx, key, verdict.error_message)
     if pair.job.cancel_requested_at is not None:
         return advance(tx, pair, Trigger.OBSERVE_CANCELLED)

@@ -1,4 +1,6 @@
-"""An attempt has surely ended and its job runs again: back into the queue, in the transaction that records that end."""
+"""An attempt has certainly ended and its job runs again: it returns to the queue in the transaction that records
+the end.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,15 @@ OF_AN_ATTEMPT = (
     "started_at", "completed_at", "exit_code", "signal", "error_message", "cost_usd", "output_url", "progress",
     "result", "devices", "pace", "waiting_reason",
 )  # fmt: skip
-"""Columns of a job that tell of its newest attempt: the next one begins without them."""
+"""Columns of a job that describe its newest attempt: the next attempt begins without them."""
 
 _KEPT = tuple(name for name in OF_AN_ATTEMPT if name not in ("progress", "result", "pace", "waiting_reason"))
 
 
 def rerun(tx: Transaction, pair: Pair, key: str, changes: Mapping[str, Any], again: RunAgain) -> Pair:
-    """Close the attempt of ``key``, of which ``changes`` were reported, and let the job wait for the next one.
+    """Close the attempt of ``key``, about which ``changes`` were reported, and let the job wait for the next one.
 
-    That one gets a new submission key, so that no provider takes it for the one that ended.
+    The next one gets a new submission key, so that no provider takes it for the one that ended.
     """
     ended = attrs.evolve(pair.job, **changes)
     close_submission(tx, key, again.reason, outcome=_outcome(ended, again))

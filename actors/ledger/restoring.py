@@ -1,7 +1,7 @@
-"""What a restore from a backup does to the rows, before any supervisor opens them (F3).
+"""The changes of rows by a restore from a backup, before any supervisor opens them (F3).
 
-The backup is older than what happened last: a job that waited in it may have run since, one that ran may have ended, or
-run again. So every job that had not ended is marked (:class:`~actors.jobs.records.Restored`), stands in no lane, and is
+The backup is older than the last events: a job that waited in it may have run since, one that ran may have ended, or
+run again. So every job that had not ended is marked (:class:`~actors.jobs.records.Restored`), is in no lane, and is
 looked up at its provider once a supervisor runs (:mod:`actors.ledger.look_ups`). Nothing starts before a person ends
 the pause of the queue.
 """
@@ -26,9 +26,9 @@ _LOST = "the backup was made before the answer came"
 
 @attrs.frozen
 class Begun:
-    """What a restore did: jobs that are to be looked up, sessions that ended, notifications that are not sent.
+    """The result of a restore: jobs that are to be looked up, sessions that ended, notifications that are not sent.
 
-    ``tokens``: that go on to open the runtime.
+    ``tokens``: those that stay valid.
     """
 
     to_look_up: int
@@ -80,7 +80,7 @@ def _mark(tx: Transaction, job_id: str) -> bool:
 
 
 def _prolong(tx: Transaction, job_id: str) -> None:
-    """Nobody could decide while nothing ran: the time-out of an open approval request begins anew."""
+    """Nobody could decide while nothing ran, so the time-out of an open approval request begins anew."""
     request = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
     if request is not None and request.status is ApprovalStatus.PENDING:
         until = max(request.expires_at, tx.now + timedelta(seconds=request.timeout_seconds))

@@ -1,4 +1,4 @@
-"""The approval rules that hold: what is configured, overlaid by what was changed at run time (B19)."""
+"""The approval rules in effect: the configured ones, overridden by what was changed at run time (B19)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ASK_THE_PAST = frozenset({"daily_jobs_exceed", "first_job"})
 
 
 def rules_now(connection: Connection, configured: Sequence[ApprovalRule]) -> list[RuleView]:
-    """Every rule that holds, in the order in which rules are tried."""
+    """Every rule in effect, in the order in which rules are tried."""
     views = {rule.rule_id: RuleView(rule, "configured") for rule in configured}
     for rule_id, one in rules.stored(connection).items():
         if one.rule is None:
@@ -35,7 +35,7 @@ def rules_now(connection: Connection, configured: Sequence[ApprovalRule]) -> lis
 
 
 def add_rule(tx: Transaction, rule: ApprovalRule, *, configured: Sequence[ApprovalRule], by: str | None) -> RuleView:
-    """Make a rule; its id was never another one's."""
+    """Add a rule under an id that no rule ever had."""
     _check(rule)
     if len(rules_now(tx.connection, configured)) >= maxima.RULES:
         raise Refused(f"there are {maxima.RULES} approval rules already, as many as there may be; remove one first")
@@ -46,7 +46,7 @@ def add_rule(tx: Transaction, rule: ApprovalRule, *, configured: Sequence[Approv
 def replace_rule(
     tx: Transaction, rule: ApprovalRule, *, configured: Sequence[ApprovalRule], by: str | None
 ) -> RuleView:
-    """Put another rule in the place of the one of its id; a configured one that was removed comes back so."""
+    """Replace the rule that has the id of this one; a configured rule that was removed returns in this way."""
     _check(rule)
     known = {rule.rule_id for rule in configured}
     known |= {view.rule.rule_id for view in rules_now(tx.connection, configured)}
@@ -56,7 +56,7 @@ def replace_rule(
 
 
 def remove_rule(tx: Transaction, rule_id: int, *, configured: Sequence[ApprovalRule], by: str | None) -> None:
-    """Remove a rule. Requests that it caused stay as they are."""
+    """Remove a rule. Requests that it caused are not changed."""
     if all(view.rule.rule_id != rule_id for view in rules_now(tx.connection, configured)):
         raise _unknown(rule_id)
     rules.put(tx.connection, StoredRule(rule_id, None, tx.now, by))

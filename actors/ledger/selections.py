@@ -1,4 +1,6 @@
-"""Which jobs are selected: named one by one, or all that fit some filters, of those with which it can be done."""
+"""Which jobs are selected: named one by one, or all that match filters, among those for which the action is
+possible.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,11 @@ class Chosen:
 
 
 def choose(connection: Connection, selection: Selection, action: Action, viewer: Viewer) -> Chosen:
-    """The jobs of ``selection`` that ``viewer`` sees, each once, in the order in which ``action`` takes them.
+    """The jobs of ``selection`` that ``viewer`` sees, each once, in the order of ``action``.
 
-    The newest is cancelled first: were the oldest, those behind it would start meanwhile. Else the oldest is first.
-    Jobs that are named one by one are taken as they are, whether or not the action is possible. Of others those that
-    have a retry are not retried once more. Raises :class:`Refused` for a selection of nothing, of too much, or of jobs
+    For a cancel the newest comes first, because otherwise those behind a cancelled job would start; else the oldest
+    comes first. Jobs that are named are taken as they are, whether or not the action is possible. Of others, those that
+    have a retry are not retried once more. Raises :class:`Refused` for an empty or too large selection, and for jobs
     that the viewer may not see.
     """
     selection.check()

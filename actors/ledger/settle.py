@@ -1,4 +1,4 @@
-"""Ending what is not known: by the provider's word, or by a person's where the provider cannot tell (B13)."""
+"""Settling unknown outcomes: by the provider's answer, or by a person's decision if the provider cannot tell (B13)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from actors.store import Transaction, deaths, submissions
 
 
 def settle_absent(tx: Transaction, key: str, *, jitter: Callable[[], float]) -> bool:
-    """The provider surely never had it: back into the queue. False: its outcome was settled before."""
+    """The provider certainly never had it: it returns to the queue. False: its outcome was settled before."""
     submission = submissions.by_key(tx.connection, key)
     if submission is None or submission.state is not SubmissionState.UNKNOWN:
         return False
@@ -36,9 +36,10 @@ def settle_absent(tx: Transaction, key: str, *, jitter: Callable[[], float]) -> 
 def settle(
     tx: Transaction, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None, by: str, token: Token
 ) -> Pair:
-    """Take a person's word on an uncertain job: ``ran``, ``not_run`` or ``failed``.
+    """Record a person's decision about an uncertain job: ``ran``, ``not_run`` or ``failed``.
 
-    Also on a restored one that is still to be looked up. ``token``: makes that of a submission that it has not yet.
+    Also about a restored one that is still to be looked up. ``token``: makes the token of a submission that has none
+    yet.
     """
     pair = load(tx, job_id)
     if pair.entry.restored is Restored.LOOK_UP:

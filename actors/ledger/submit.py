@@ -1,4 +1,4 @@
-"""Accepting jobs: keys checked, rules applied, rows and events written, for one request or a thousand alike."""
+"""Accepting jobs: keys are checked, rules applied, rows and events written, for one request or a thousand alike."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _REQUESTED_BY_SUBMITTER = "lead"
 
 @attrs.frozen
 class Question:
-    """Why a job must be approved, by whom, and by which rule."""
+    """Why a job needs an approval, of which level, and by which rule."""
 
     reason: str
     required_level: str
@@ -55,7 +55,7 @@ def submit(
     most_waiting: int,
     file: FileRules | None = None,
 ) -> list[Accepted]:
-    """Accept a batch: all of it, or by raising :class:`Refused` nothing of it. One answer for each request, in order.
+    """Accept a batch or, by raising :class:`Refused`, nothing of it. One answer for each request, in order.
 
     ``rules``: the configured ones. ``most_waiting``: how many entries of one user may wait. ``file``: these are jobs of
     a job file.
@@ -64,7 +64,7 @@ def submit(
 
 
 class _Batch:
-    """What is known while one batch is accepted: its rules, its new jobs, how many jobs each user has had."""
+    """The state while one batch is accepted: its rules, its new jobs, how many jobs each user has had."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class _Batch:
         return one
 
     def _question(self, request: JobRequest) -> Question | None:
-        """What must be asked. A submitter's own wish never takes the place of a rule that asks for a higher level."""
+        """The approval that is needed. A submitter's own wish never replaces a rule that needs a higher level."""
         wish = request.requires_approval
         asked = None if wish is None else Question(wish, _REQUESTED_BY_SUBMITTER)
         if not self._rules:

@@ -1,1 +1,1 @@
-"""What both servers need of a network: bounded connections and writes, TLS, an account of what clients do wrong."""
+"""The network code of both servers: bounded connections and writes, TLS, counts of clients' faults."""

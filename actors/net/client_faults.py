@@ -1,6 +1,6 @@
-"""What clients did wrong: counted, logged in one line a minute, and never a traceback above DEBUG (D6).
+"""Faults of clients: they are counted, logged in one line a minute, and never cause a traceback above DEBUG (D6).
 
-A client may send anything, as often as it likes; so nothing that a client does may write a log line of its own. An
+A client may send anything, as often as it likes, so nothing that a client does may write a log line of its own. An
 error of ours still does: :meth:`ClientFaults.record` decides which of the two it was.
 """
 
@@ -18,18 +18,18 @@ import trio
 from logconf import get_logger
 
 EVERY = 60.0
-"""Seconds between two lines about all of it."""
+"""Seconds between two log lines with the counts."""
 _OURS = ("actors", "supervision", "logconf")
 _LIBRARIES = ("hypercorn", "h11", "wsproto", "trio_websocket", "ssl", "trio._ssl")
-"""What reads a client's bytes before we do, and raises whatever it likes over them."""
+"""Libraries that read a client's bytes before we do, and may raise anything for them."""
 _CARRIERS = ("actors.net.streams", "actors.feed", "actors.api.server")
-"""Of ours what reads from a client's connection and writes to it."""
+"""Our modules that read from a client's connection and write to it."""
 _LEFT = (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, ConnectionError)
 _logger = get_logger("actors.net")
 
 
 class ClientFaults:
-    """``counts``: how often what went wrong, by (port, reason), since the start."""
+    """``counts``: how often each fault happened since the start, by (port, reason)."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -38,9 +38,9 @@ class ClientFaults:
         self._logging = trio.Lock()
 
     def count(self, port: str, reason: str, *, logged: bool = True) -> None:
-        """One more. ``reason`` is one of a few fixed texts, never a client's.
+        """Count one fault. ``reason`` is one of a few fixed texts, never a client's.
 
-        ``logged``: whether it is worth a place in the line; what browsers do of their own accord is not.
+        ``logged``: whether it is part of the log line; what browsers do without being asked is not.
         """
         self.counts[port, reason] += 1
         if logged:
@@ -55,7 +55,7 @@ class ClientFaults:
         message: str,
         extra: Mapping[str, object] | None = None,
     ) -> None:
-        """``error`` ended one connection: count it where its client is the cause, else it is a fault of ours."""
+        """``error`` ended one connection: count it if its client is the cause, else log it as a fault of ours."""
         if caused_by_client(error):
             self.count(port, "broken protocol")
             logger.debug(message, exc_info=error, extra=extra, stacklevel=2)
@@ -88,10 +88,10 @@ class ClientFaults:
 
 
 def caused_by_client(error: BaseException) -> bool:
-    """Whether what a client sent, or its leaving, explains ``error``: all of it, where it is a group.
+    """Whether what a client sent, or that it left, explains ``error``; of a group, all of it.
 
-    It does where the client's connection broke, not one of ours to somewhere else; and where the innermost code that is
-    ours or a protocol library's is the library's. What our own code raised is a fault of ours.
+    It does if the client's connection broke (not one of ours to somewhere else), and if the innermost code that is ours
+    or a protocol library's is the library's. What our own code raised is a fault of ours.
     """
     if isinstance(error, BaseExceptionGroup):
         return all(caused_by_client(inner) for inner in error.exceptions)
@@ -103,7 +103,7 @@ def caused_by_client(error: BaseException) -> bool:
 
 
 def _modules(traceback: TracebackType | None) -> list[str]:
-    """The modules that were running, from the border at which the error was caught inwards."""
+    """The modules that were running, from the place where the error was caught inwards."""
     return [str(frame.f_globals.get("__name__", "")) for frame, _line in walk_tb(traceback)]
 
 

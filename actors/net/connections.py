@@ -1,4 +1,4 @@
-"""Serving connections: how many in all and of one address, which is closed where that is reached, and how all end.
+"""Serving connections: how many in all and per address, which one is closed at the limit, and how all of them end.
 
 Both servers on TCP, and the one on the Unix socket, serve through this.
 """
@@ -19,10 +19,10 @@ from actors.net.streams import BoundedStream
 from logconf import clear_context, get_logger
 
 MOST_CONNECTIONS = 512
-"""Well inside the usual limit of 1,024 descriptors."""
+"""The default limit, well inside the usual limit of 1,024 descriptors."""
 BACKLOG = 128
 GRACE = 3.0
-"""Seconds that connections have to end in when the server stops; inside the supervisor's 5 for a worker."""
+"""Seconds in which connections must end when the server stops; less than the supervisor's 5 for a worker."""
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _OUT_OF_SECONDS = 0.1
 _LOG_EVERY = 60.0
@@ -36,10 +36,10 @@ Serve = Callable[[BoundedStream, trio.Event], Awaitable[None]]
 class Connections:
     """The open connections of one server.
 
-    ``port``: what the server is called where client faults are counted. ``address_of``: the address of a connection,
-    where it is another than the network's. ``most``: connections in all (None:
-    :data:`MOST_CONNECTIONS`); ``per_address``: of one address, None: no limit. Where one is reached a connection that
-    waits for a request is closed, or an unknown client's; where all serve known clients the new one is closed.
+    ``port``: the name of the server in counts of client faults. ``address_of``: the address of a connection, if it is
+    another than the network's. ``most``: connections in all (None: :data:`MOST_CONNECTIONS`); ``per_address``: of one
+    address, None: no limit. At a limit, a connection that waits for a request is closed, else one of an unknown client;
+    if all serve known clients, the new one is closed.
     """
 
     _port: str
@@ -60,7 +60,7 @@ class Connections:
     ) -> None:
         """Serve every connection until cancelled, then let those in progress end within :data:`GRACE`.
 
-        ``on_stop``: called first when that time begins.
+        ``on_stop``: called when that time begins.
         """
 
         async def hurry(deadline: float) -> None:
@@ -88,7 +88,7 @@ class Connections:
             nursery.start_soon(hold, stream)
 
     async def _hold(self, serve: Serve, ending: trio.Event, stream: BoundedStream) -> None:
-        """A border: whatever one connection raises ends that connection alone."""
+        """A named border for broad ``except``: whatever one connection raises ends that connection alone."""
         clear_context()
         try:
             await serve(stream, ending)
@@ -99,7 +99,7 @@ class Connections:
             stream.socket.close()
 
     def _may_open(self, address: str) -> bool:
-        """Whether one more may be open, after another was closed where that was needed."""
+        """Whether one more connection may be open, after another was closed if necessary."""
         most = MOST_CONNECTIONS if self._most is None else self._most
         are_open = [stream for stream in self._open if stream.is_open]
         if self._per_address is not None and address:
@@ -109,7 +109,7 @@ class Connections:
         return len(are_open) < most or self._one_gives_way(are_open)
 
     def _one_gives_way(self, streams: list[BoundedStream]) -> bool:
-        """Close the connection with the least right to stay; whether there was one that may be closed."""
+        """Close the connection with the lowest priority. Returns whether there was one that may be closed."""
         leaving = (stream for stream in streams if stream.may_give_way)
         first = min(leaving, key=lambda stream: stream.patience, default=None)
         if first is not None:
@@ -118,7 +118,9 @@ class Connections:
         return first is not None
 
     async def _next(self, listener: trio.socket.SocketType) -> tuple[trio.socket.SocketType, str]:
-        """The next connection and its address; skips clients that have left, waits while descriptors are lacking."""
+        """The next connection and its address. Skips clients that have left, and waits while there are no
+        descriptors.
+        """
         while True:
             try:
                 connection, address = await listener.accept()
@@ -156,7 +158,7 @@ def closed_at_the_end(listeners: Iterable[trio.SocketListener]) -> Iterator[list
 async def lingering(
     grace: float, hurry: Callable[[float], Awaitable[None]]
 ) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
-    """A nursery for connections that outlives the block, its cancellation too, by ``grace`` seconds at most.
+    """A nursery for connections that outlives the block, also its cancellation, by at most ``grace`` seconds.
 
     The event beside it is set when that time begins: idle connections close, streams send their last event. ``hurry``
     is then called with the trio time at which the remaining connections are cut off.

@@ -1,4 +1,4 @@
-"""A connection whose writes end: with its reader, or with the deadline."""
+"""A connection on which no write waits for ever: it ends with its reader, or at the deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import trio
 
 WRITE_SECONDS = 10.0
-"""How long one write may wait for a reader before that reader is cut off."""
+"""Seconds that one write may wait for a reader before the reader is disconnected."""
 
 
 class BoundedStream(trio.abc.HalfCloseableStream):
@@ -44,20 +44,23 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         self._recognised = True
 
     def end(self) -> None:
-        """The request was answered; the next one is waited for."""
+        """The request was answered; the server waits for the next one."""
         self._busy = self._recognised = False
         self._answered += 1
         self._waits_since = trio.current_time()
 
     @property
     def patience(self) -> tuple[bool, bool, float]:
-        """The lowest is closed first: connections that never had a request, then those that wait for the next one,
-        then those of unknown clients whose requests are served; of each the oldest first."""
+        """The priority; the lowest is closed first.
+
+        First come connections that never had a request, then those that wait for the next one, then those of unknown
+        clients whose requests are served; in each group the oldest first.
+        """
         return self._busy, self._answered > 0, self._waits_since
 
     @property
     def made_no_sense(self) -> bool:
-        """Whether its client has sent something, and never a request that could be served."""
+        """Whether its client has sent something, but never a request that could be served."""
         return self._received and not self._busy and not self._answered
 
     @property
@@ -67,11 +70,11 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 
     @property
     def may_give_way(self) -> bool:
-        """Whether nothing is served there, or an unknown client's request."""
+        """Whether it may be closed: it serves no request, or one of an unknown client."""
         return not (self._busy and self._recognised)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
+        """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` if the reader does not read it."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if not data:  # Hypercorn ends every answer with one
             return
@@ -87,7 +90,7 @@ class BoundedStream(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError("the reader did not take what was written")
 
     def _send_now(self, data: bytes | bytearray | memoryview) -> memoryview:
-        """Write what the connection takes at once; the rest. Raises as ``send_all``."""
+        """Write what the connection accepts at once. Returns the rest. Raises like ``send_all``."""
         rest = memoryview(data)
         if not self.is_open:
             raise trio.ClosedResourceError("this connection was closed")
@@ -124,12 +127,12 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 
 
 def encrypted(stream: BoundedStream, context: ssl.SSLContext | None) -> BoundedStream | trio.SSLStream[BoundedStream]:
-    """``stream`` with TLS on it, None: without; the handshake is the caller's to bound in time."""
+    """``stream`` with TLS on it, None: without; the caller limits the time of the handshake."""
     return stream if context is None else trio.SSLStream(stream, context, server_side=True, https_compatible=True)
 
 
 def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """What connections are encrypted with; None where they are not. Raises ``OSError``: no such file, no such key."""
+    """The TLS context of connections; None if they are not encrypted. Raises ``OSError``: no such file, no such key."""
     if certificate is None or key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

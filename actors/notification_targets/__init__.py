@@ -1,1 +1,1 @@
-"""How a notification leaves: as a signed request to a URL, or on the standard input of a command."""
+"""Sends notifications: as a signed request to a URL, or on the standard input of a command."""

@@ -1,7 +1,8 @@
-"""A notification on the standard input of a command: an argv, no shell, and of the environment three variables.
+"""Gives a notification to a command on its standard input.
 
-The command has a process group of its own and stays in the session of the supervisor: a process in another session
-counts as the orphan of a killed shim (:mod:`actors.providers.local.subreaper`).
+The command is started from a list of arguments, without a shell, and gets three variables of the environment only. It
+has a process group of its own and stays in the session of the supervisor: a process in another session would be taken
+for one that a killed shim left (:mod:`actors.providers.local.subreaper`).
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from actors.jobs.notifications import Outcome
 from actors.notification_targets.words import readable
 
 SECONDS = 60.0
-"""For which a command may run; then its group is ended."""
+"""How many seconds a command may run; after that its process group is ended."""
 _GRACE = 2.0
 _INHERITED = ("PATH", "HOME", "LANG")
 _KEPT = 4_096
-"""Bytes of what it writes to standard error that are kept, the last ones; all of it is read."""
+"""How many bytes of the command's standard error are kept (the last ones). All of it is read."""
 
 
 async def run(argv: Sequence[str], content: bytes) -> Outcome:
-    """Start ``argv`` with ``content`` on standard input: exit status 0 acknowledges it."""
+    """Start the command ``argv`` with ``content`` on its standard input. Exit status 0 means that it was delivered."""
     env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     try:
         process = await trio.lowlevel.open_process(
@@ -59,7 +60,10 @@ def _outcome(status: int | None, errors: bytes) -> Outcome:
 
 
 async def _talk(process: trio.Process, content: bytes, errors: bytearray) -> None:
-    """Feed it and read what it says until it ends; what it has started may hold the pipes longer than that."""
+    """Write the input and read standard error until the command ends.
+
+    What the command started may keep the pipes open longer.
+    """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_feed, process, content)
         nursery.start_soon(_read, process, errors)
@@ -82,7 +86,7 @@ async def _read(process: trio.Process, errors: bytearray) -> None:
 
 
 async def _end_group(process: trio.Process, *, gently: bool) -> None:
-    """End what is left of its group: where it still runs, by SIGTERM first."""
+    """End what is left of the command's process group: with SIGTERM first where the command still runs."""
     if gently and _signal(process.pid, signal.SIGTERM):
         with trio.move_on_after(_GRACE):
             await process.wait()

@@ -1,6 +1,8 @@
-"""One try to deliver one notification, by the kind of its target. What goes wrong is an outcome, never an exception.
+"""Makes one try to deliver one notification, in the way of its target.
 
-What speaks HTTP is loaded when it is first needed: most runtimes have no target.
+A failure is returned as an outcome, never raised.
+
+The HTTP client is imported when it is first needed, because most runtimes have no target.
 """
 
 from __future__ import annotations
@@ -22,19 +24,19 @@ from logconf import bind_correlation_id, new_correlation_id
 
 
 class Send(Protocol):
-    """Sends a notification to its target, once."""
+    """A function that sends one notification to its target, once."""
 
     async def __call__(self, notification: Notification, target: NotificationTarget) -> Outcome:
-        """What came of it."""
+        """Return the outcome of this try."""
 
 
 OpenSender = Callable[[], AbstractAsyncContextManager[Send]]
-"""Opens what sends, for as long as its block."""
+"""Returns a context manager that gives a :class:`Send` for the length of its block."""
 
 
 @attrs.define
 class _Sender:
-    """Sends to the world outside, with one HTTP client, which is made for the first URL."""
+    """Sends over the network and to commands. It makes one HTTP client, when the first URL is to be requested."""
 
     _now: Callable[[], datetime]
     _opened: AsyncExitStack
@@ -61,7 +63,10 @@ class _Sender:
 
 
 def sender(now: Callable[[], datetime]) -> OpenSender:
-    """The sender to the world outside; ``now``: the wall clock, for the time in a signature."""
+    """Open a sender that uses the network and starts commands.
+
+    ``now`` is the wall clock, for the time in a signature.
+    """
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Send]:

@@ -1,6 +1,7 @@
-"""A notification as a request to a URL, signed after Standard Webhooks (https://www.standardwebhooks.com).
+"""Sends a notification as a request to a URL, signed as in Standard Webhooks (https://www.standardwebhooks.com).
 
-The id is the same at each try, the time is that of the try. No redirect is followed, and of the answer little is read.
+The id is the same at each try; the time in the signature is that of the try. Redirects are not followed, and only the
+beginning of an answer is read.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ from actors.notification_targets.words import readable
 from logconf import register_secret
 
 SECONDS = 10.0
-"""For a whole exchange."""
+"""How many seconds a whole exchange may take."""
 _READ = 2_048
-"""Bytes of an answer that are read at most: what a failure says of itself."""
+"""How many bytes of an answer are read at most. They are used for the reason of a failure only."""
 _PREFIX = "whsec_"
 _LONGEST_SECRETS = 64 << 10
 _AGAIN = frozenset({408, 429})
-"""Statuses from 400 to 499 after which another try may succeed."""
+"""The statuses from 400 to 499 after which another try may succeed."""
 _GONE = 410
 
 
 class SecretProblem(Exception):
-    """The secrets of a target are not to be had; the message says why."""
+    """The secrets of a target cannot be read; the message says why."""
 
 
 def open_client() -> httpx.AsyncClient:
-    """The client for all targets of one notifier."""
+    """Open the HTTP client that one notifier uses for all its targets."""
     return get_async_client(timeout=SECONDS)
 
 
 async def post(
     client: httpx.AsyncClient, target: NotificationTarget, message_id: str, content: bytes, media: str, now: datetime
 ) -> Outcome:
-    """Send ``content`` once; any status from 200 to 299 acknowledges it."""
+    """Send ``content`` once. Any status from 200 to 299 means that it was delivered."""
     assert target.url is not None
     try:
         secrets = await read_secrets(target)
@@ -62,7 +63,10 @@ async def post(
 
 
 def signed(secrets: Sequence[bytes], message_id: str, content: bytes, now: datetime) -> dict[str, str]:
-    """The headers of Standard Webhooks: one signature for each secret, so that a new one can be introduced."""
+    """Return the headers of Standard Webhooks.
+
+    They have one signature for each secret, so that a new secret can be introduced.
+    """
     seconds = str(int(now.timestamp()))
     headers = {"webhook-id": message_id, "webhook-timestamp": seconds}
     text = b".".join((message_id.encode(), seconds.encode(), content))
@@ -71,9 +75,9 @@ def signed(secrets: Sequence[bytes], message_id: str, content: bytes, now: datet
 
 
 async def read_secrets(target: NotificationTarget) -> list[bytes]:
-    """The keys with which what goes to ``target`` is signed; none where it names no secret.
+    """Return the keys that sign what goes to ``target``; an empty result where the target names no secret.
 
-    Raises :class:`SecretProblem`. Read at each try, so that a file can be replaced.
+    They are read at each try, so that the file can be replaced. Raises :class:`SecretProblem`.
     """
     if target.secret_env is not None:
         text, where = os.environ.get(target.secret_env, ""), f"the variable {target.secret_env} (secret_env)"
@@ -108,7 +112,7 @@ def _key(secret: str, where: str) -> bytes:
 
 
 async def _words(answer: httpx.Response) -> str:
-    """What a failure says of itself, where that is short and not packed; nothing else of an answer is read."""
+    """Return what a failed answer says about itself, where that is short and not compressed."""
     length = answer.headers.get("content-length", "")
     if not length.isdecimal() or len(length) > 5 or int(length) > _READ or "content-encoding" in answer.headers:
         return ""

@@ -1,4 +1,4 @@
-"""What a target says, made fit to be shown."""
+"""Cleans the text that a target answered, so that it can be shown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _LONGEST = 200
 
 
 def readable(text: str) -> str:
-    """One line of at most 200 characters without secrets."""
+    """Return the text as one line of at most 200 characters, without secrets."""
     line = " ".join(mask_text(text[: 10 * _LONGEST]).split())
     return printable(line)[:_LONGEST]

@@ -1,4 +1,4 @@
-"""The poller: observes, cancels and settles the jobs that were handed to providers, until they end."""
+"""The poller: observes, cancels and settles submitted jobs until they end."""
 
 from actors.jobs.options import PollerOptions
 from actors.poller.actor import Poller, Refresh, Switch, decide_polling, slow_rounds

@@ -1,4 +1,4 @@
-"""The poller: observes, cancels and settles the jobs that were handed to providers, until they end."""
+"""The poller: observes, cancels and settles submitted jobs until they end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from logconf import get_logger
 
 @attrs.frozen
 class Switch:
-    """``polled``: providers polled on every beat. ``active``: whether timed polling is on. ``why``: the reason."""
+    """The state of timed polling. ``polled``: providers polled at the interval. ``active``: whether it is on.
+    ``why``: the reason.
+    """
 
     polled: frozenset[str]
     active: bool
@@ -36,9 +38,9 @@ class Switch:
 def decide_polling(
     enabled: bool | None, capabilities: Mapping[str, Capabilities], webhook_urls: Mapping[str, str | None]
 ) -> Switch:
-    """Explicit on or off wins; otherwise a remote provider is polled unless it has a ``webhook_url``.
+    """An explicit on or off wins; otherwise a remote provider is polled unless it has a ``webhook_url``.
 
-    Providers whose ends are local events need no timed polling and do not count: with none but those, timed polling
+    Providers whose ends are local events need no timed polling and do not count: if there are only those, timed polling
     counts as on and polls them as a safety net.
     """
     everything = frozenset(capabilities)
@@ -57,7 +59,7 @@ def decide_polling(
 _logger = get_logger("actors.poller")
 
 FAULTY_CYCLES = 5
-"""So many cycles with an internal error in a row fail the poller; its supervisor restarts it."""
+"""This many cycles with an internal error in a row fail the poller; its supervisor restarts it."""
 
 _JITTER = random.SystemRandom().random
 
@@ -66,7 +68,7 @@ _WATCH_AGAIN = 5.0
 
 
 LONGEST_ROUND = 15.0
-"""Seconds that one provider's round may take; a longer one makes health degraded until one was shorter again."""
+"""Seconds that one provider's round may take; after a longer one health is degraded until one was shorter again."""
 
 
 class Refresh:
@@ -74,7 +76,7 @@ class Refresh:
 
 
 class Poller(TickingActor):
-    """Looks at start, on a fixed beat, after an event and after a nudge; rounds of one provider never overlap.
+    """Looks at the start, at a fixed interval, after an event and after a nudge; rounds of one provider never overlap.
 
     A cycle runs in a task of its own and leaves out a provider that still works on an earlier one: a provider that
     hangs delays neither the others nor the messages to the poller.
@@ -127,7 +129,9 @@ class Poller(TickingActor):
                 self.nursery.start_soon(self._note_remarks, remarks, name=f"remarks {name}")
 
     async def _listen(self, provider: GuardedProvider, watch: Watch) -> None:
-        """Pass a provider's nudges on; a watch that fails is started again, since the beat alone would be slow."""
+        """Pass a provider's nudges on; a watch that fails is started again, because the interval alone would be
+        slow.
+        """
         while True:
             failure = await provider.watch(watch.nudge)
             if failure is None:
@@ -224,7 +228,7 @@ class Poller(TickingActor):
 
 
 def slow_rounds(poller: Poller | None) -> list[str]:
-    """A reason for health for each provider that is too slow to be watched as promised."""
+    """A reason for health for each provider that takes too long for the promised polling."""
     slow = {} if poller is None else poller.slow_providers
     return [
         f"provider {name} is slow: a look at its jobs took {seconds:.0f} s (limit {LONGEST_ROUND:g} s)"

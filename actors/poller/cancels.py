@@ -18,12 +18,12 @@ from logconf import bind_correlation_id
 
 _AGAIN = 1.0
 _AGAIN_AT_MOST = 60.0
-"""Seconds from a request to the look that may lead to the next one: twice as long each time, to a minute."""
+"""The most seconds from a request to the look that may lead to the next one; they double each time, up to a minute."""
 
 
 @attrs.define
 class _Sent:
-    """``due``: when to look whether the job goes on all the same. ``taken``: the provider answered the request."""
+    """``due``: when to look whether the job still runs. ``taken``: the provider answered the request."""
 
     due: float
     gap: float
@@ -31,7 +31,9 @@ class _Sent:
 
 
 class Cancels:
-    """What was sent to ``provider`` since this began; a restart sends again, which does no harm."""
+    """The requests that were sent to ``provider`` since this began; after a restart they are sent again, which does
+    no harm.
+    """
 
     def __init__(self, provider: GuardedProvider) -> None:
         self._provider = provider
@@ -47,11 +49,11 @@ class Cancels:
         self._sent = {key: sent for key, sent in self._sent.items() if key in keys}
 
     def unsent(self, held: Sequence[InFlight]) -> list[InFlight]:
-        """Those to send for now: nothing was sent, or it failed a while ago."""
+        """The jobs to send a request for now: none was sent, or it failed a while ago."""
         return [one for one in _cancelled(held) if one.key not in self._sent or self._is_due(one, taken=False)]
 
     def to_look_at(self, held: Sequence[InFlight]) -> list[InFlight]:
-        """Those for which the provider took the request a while ago: it is sent again only if they go on."""
+        """The jobs for which the provider accepted the request a while ago: it is sent again only if they still run."""
         return [one for one in _cancelled(held) if self._is_due(one, taken=True)]
 
     def put_off(self, held: Sequence[InFlight]) -> None:

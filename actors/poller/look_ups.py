@@ -1,6 +1,6 @@
-"""Looks restored jobs up at their provider: once each, before anything else is done about them (F3).
+"""Looks restored jobs up at their provider: each once, before anything else is done about them (F3).
 
-What is not known while the provider cannot be asked stays so: the job keeps its mark and is asked about again.
+If the provider cannot be asked, nothing is decided: the job keeps its mark and is asked about again.
 """
 
 from __future__ import annotations

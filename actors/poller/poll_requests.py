@@ -1,4 +1,6 @@
-"""What the poller is to look at next: kept outside its mailbox, so that no burst of messages can drop any of it."""
+"""What the poller must look at next. It is kept outside its mailbox, so that no burst of messages can drop any of
+it.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +10,19 @@ from actors.jobs.events import Concern, EventType, concerning
 from actors.jobs.records import Event
 
 _WAKES = concerning(Concern.PROVIDERS)
-"""Events after which the poller looks at once, in addition to the beat."""
+"""Types of events after which the poller looks at once, in addition to the interval."""
 
 
 class PollNow:
-    """The message to take the requests. One that already waits in the mailbox is enough for all."""
+    """The message to take the requests. One in the mailbox is enough for all."""
 
 
 @attrs.define
 class Batch:
-    """Requests taken together.
+    """Requests that are taken together.
 
-    ``everything``: look at all jobs that are unsettled or to be cancelled. ``rows``: look at the rows of these jobs'
-    submissions (submission by job). ``observe``: for each provider, the submissions whose status is to be requested.
+    ``everything``: look at all jobs that are to be settled or cancelled. ``rows``: look at the rows of these jobs'
+    submissions (submission by job). ``observe``: by provider, the submissions whose status is to be requested.
     """
 
     everything: bool = False

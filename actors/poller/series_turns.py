@@ -1,4 +1,4 @@
-"""When the series of each job are written: every 10 s at the most, at once with its end, and never later than that."""
+"""When the series of each job are written: at most every 10 s, and always together with its end."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import trio
 from actors.jobs.records import Observation, Phase
 
 WRITE_SECONDS = 10.0
-"""Between two writings of one job's series, at the least."""
+"""The least seconds between two writes of one job's series."""
 _KEPT = 10_000
-"""Jobs remembered at the most; of one that is not the series are written once more."""
+"""The most jobs that are remembered; the series of others are written once more than necessary."""
 _ENDS = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
 
 
@@ -25,7 +25,7 @@ class SeriesTurns:
         self._due: dict[str, float] = {}
 
     def in_turn(self, key: str, seen: Observation) -> Observation:
-        """``seen``, without its series where they are known or not to be written yet."""
+        """``seen``, without its series if they are unchanged or need not be written yet."""
         if seen.series is None or seen.phase in _ENDS:
             return seen
         lines, at = self._written.get(key, (-1, -math.inf))

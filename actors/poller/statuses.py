@@ -24,17 +24,17 @@ from logconf import bind_correlation_id, get_logger
 _logger = get_logger("actors.poller")
 
 _AT_ONCE = 500
-"""Observations judged before other tasks get a turn, and recorded in one transaction."""
+"""Observations that are interpreted before other tasks get a turn, and recorded in one transaction."""
 
 _LONGEST_JITTER = 0.1
 _SHARE_OF_BEAT = 0.5
-"""Seconds that a request of many is held back at the most, and the part of a beat that all of this may take."""
+"""The most seconds by which one of many requests is delayed, and the part of an interval that all delays may take."""
 
 
 async def for_each_limited(
     provider: GuardedProvider, held: Sequence[InFlight], do: Callable[[InFlight], Awaitable[None]]
 ) -> None:
-    """``do`` for each of ``held``, as many at once as the provider takes calls.
+    """Call ``do`` for each of ``held``, as many at once as the provider allows calls.
 
     Stops between two of them when the provider's breaker opens: the rest waits for a later round.
     """
@@ -55,23 +55,23 @@ async def for_each_limited(
 
 
 LEFT_OUT_AT_MOST = 4
-"""Cycles in a row in which an old job is not observed."""
+"""The most cycles in a row in which an old job is not observed."""
 
 OLD_AFTER = 1800.0
-"""Seconds without a change after which a job is left out of one cycle; of two after twice as long, and so on."""
+"""Seconds without a change after which a job is left out of one cycle; out of two after twice as long, and so on."""
 
 
 def cycles_left_out(unchanged: float) -> int:
-    """Of how many cycles in a row a job is left out that did not change for ``unchanged`` seconds.
+    """In how many cycles in a row a job is left out that did not change for ``unchanged`` seconds.
 
-    Only where each job costs a request of its own. A job that has run for an hour will hardly end in the next half
-    minute, and learning of its end a little later costs less than a request for each such job.
+    Only if each job costs a request of its own. A job that has run for an hour will hardly end in the next half minute,
+    and learning of its end a little later costs less than a request for each such job.
     """
     return min(LEFT_OUT_AT_MOST, max(0, int(unchanged // OLD_AFTER)))
 
 
 class Statuses:
-    """Observes the jobs of one ``provider``. ``beat``: seconds between cycles; ``jitter`` draws from 0 to 1."""
+    """Observes the jobs of one ``provider``. ``beat``: seconds between cycles; ``jitter`` draws numbers from 0 to 1."""
 
     def __init__(
         self, provider: GuardedProvider, ledger: Ledger, clock: Clock, beat: float, jitter: Callable[[], float]
@@ -106,7 +106,7 @@ class Statuses:
         return chosen
 
     def silent(self, held: Sequence[InFlight], seconds: float) -> list[InFlight]:
-        """Those that the safety net observes: they did not change, and were not requested, for so long."""
+        """The jobs that the safety net observes: they did not change, and were not requested, for that long."""
         if not seconds:
             return []
         now = trio.current_time()

@@ -1,33 +1,33 @@
-"""One provider's watch: settles, cancels and observes the submissions it has, one round at a time.
+"""One provider's watch: settles, cancels and observes its submissions, one round at a time.
 
-Each provider has a watch of its own, so one that fails or hangs delays no other. A round is requested by the beat, by
-an event or by the provider's own news; requests that come during a round are answered by the next one.
+Each provider has a watch of its own, so one that fails or hangs delays no other. A round is requested by the interval,
+by an event or by the provider's own news; requests that come during a round are answered by the next one.
 
 **States of a submission, as a round finds them in its row:**
 
-- *intent*: the scheduler's call is being made. The round leaves it alone; news about its job (a delivery can be
-  faster than the answer to the call) is remembered until the row says *handed*.
-- *unknown*: the answer was lost. The provider is asked under the key: it has the job (handed), surely has not
-  (requeued), or cannot tell (the job becomes uncertain, and only a person settles it).
+- *intent*: the scheduler's call is being made. The round leaves it alone; news about its job (a delivery can be faster
+  than the answer to the call) is remembered until the row says *handed*.
+- *unknown*: the answer was lost. The provider is asked under the key: it has the job (handed), certainly does not have
+  it (requeued), or cannot tell (the job becomes uncertain, and only a person settles it).
 - *handed*: the provider has it. It is observed; if its cancel was requested, the cancel is sent, and sent again only
-  after the job was seen to go on.
+  after the job was seen to run on.
 - *closed*: not read any more.
 
 Jobs that were restored from a backup are looked up before anything else (:mod:`actors.poller.look_ups`); until that is
 done, a round leaves their rows alone.
 
 **Invariants.** Rounds of one watch never overlap, so no two calls about one submission are made from here. A round
-keeps nothing that matters: what is to be done is in rows, what it found is written by the ledger, which applies each
-observation once, never backwards. So a process that is killed between any two lines is only late: the next round
+keeps nothing that matters: what is to be done is in rows, and what it found is written by the ledger, which applies
+each observation once, never backwards. So a process that is killed between any two lines is only late: the next round
 reads the same rows. A lost answer to a cancel or an observation is the same as none. What is kept in memory (requests
 for a round, cancels that were sent, when to look again) only decides which round looks at what: a new process begins
 with a look at everything.
 
 **Between the read of the rows and the provider's answer** the job may have ended, been cancelled, or its submission
-been closed by a delivery. The ledger therefore decides by the rows of its own transaction, not by those that the
-round read.
+been closed by a delivery. The ledger therefore decides by the rows of its own transaction, not by those that the round
+read.
 
-While the circuit breaker of a provider is open, its rounds are put off; settlements and cancels stay in the rows
+While the circuit breaker of a provider is open, its rounds are postponed; settlements and cancels stay in the rows
 meanwhile.
 """
 
@@ -59,10 +59,10 @@ from logconf import bind_correlation_id, get_correlation_id, get_logger, new_cor
 _logger = get_logger("actors.poller")
 
 _MOST_NAMED = 1000
-"""Keys named in one query at the most; for more of them all rows are read, which costs less."""
+"""The most keys in one query; for more of them all rows are read, which costs less."""
 
 _SOONEST = 0.5
-"""Seconds from a round to the next one that only a deadline makes due, at the least."""
+"""The least seconds from a round to the next one that is due only because of a deadline."""
 
 # Seconds after which an unknown submission is settled again where the provider could not be reached.
 _ASK_AGAIN = 5.0

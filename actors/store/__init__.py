@@ -1,4 +1,4 @@
-"""Rows and transactions: one SQL implementation, what differs by database in ``dialect``.
+"""Rows and transactions: one SQL implementation; what differs by database is in ``dialect``.
 
 Names are loaded when they are first used: the command line needs the state directory from here, and no SQLAlchemy.
 """

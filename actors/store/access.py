@@ -24,7 +24,7 @@ def _names(stored: Iterable[str] | None) -> tuple[str, ...]:
 
 @attrs.frozen
 class AccessToken:
-    """A bearer token as it is kept: who it speaks for, at which level, until when. The secret itself is not here.
+    """A stored bearer token: its user, its level, until when it is valid. The secret itself is not stored.
 
     ``teams``: those that jobs submitted with it may name.
     """
@@ -43,13 +43,13 @@ class AccessToken:
     teams: tuple[str, ...] = attrs.field(default=(), converter=_names)
 
     def holds(self, now: datetime) -> bool:
-        """Whether it opens anything at ``now``."""
+        """Whether it is valid at ``now``."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @attrs.frozen
 class WebSession:
-    """A browser that signed in. ``token_id``: of the token that it signed in with; None: with an operator's code."""
+    """A browser that has signed in. ``token_id``: the token with which it signed in; None: with an operator's code."""
 
     secret_hash: str
     token_id: str | None
@@ -62,7 +62,7 @@ class WebSession:
 
     @property
     def session_id(self) -> str:
-        """What it is called where it is listed; nothing can be done with it but to end it."""
+        """Its id in lists; the only thing that can be done with it is to end the session."""
         return self.secret_hash[:16]
 
 
@@ -72,13 +72,13 @@ def version(connection: Connection) -> int:
 
 
 def count_version(connection: Connection) -> None:
-    """Access is changed."""
+    """Increment the version, because access is changed."""
     row = {"name": _VERSION, "value": version(connection) + 1}
     connection.execute(upsert(counters, ("name",), row))
 
 
 def unrevoked(connection: Connection) -> list[AccessToken]:
-    """The tokens that were not revoked, those whose time is over too: the wall clock may be put back."""
+    """The tokens that were not revoked, also expired ones, because the wall clock may be set back."""
     rows = connection.execute(select(access_tokens).where(access_tokens.c.revoked_at.is_(None)))
     return read_all(AccessToken, rows)
 

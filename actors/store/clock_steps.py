@@ -1,4 +1,6 @@
-"""What follows in the rows from a step of the wall clock, and from a start, before which it may have been stepped."""
+"""The changes of rows after a step of the wall clock, and after a start, before which the clock may have been
+stepped.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from actors.store import events, holds, waits
 
 
 def follow(connection: Connection, step: Step) -> None:
-    """Move the waits along with the clock; where it leapt forward, hold what removes by age (B12, C6)."""
+    """Move the waits together with the clock; after a leap forward, put removal by age on hold (B12, C6)."""
     if abs(step.by) > TOLERANCE:
         waits.shift(connection, step.by, step.now)
     if step.forward is not None:
@@ -20,9 +22,9 @@ def follow(connection: Connection, step: Step) -> None:
 
 
 def start(connection: Connection, now: datetime) -> float | None:
-    """Bound the waits of before; where the last event is long ago, hold what removes by age (B12, C6).
+    """Bound the waits of before; if the last event is long ago, put removal by age on hold (B12, C6).
 
-    Seconds since an earlier process noticed the leap for which there is a hold; None where there is none.
+    Returns the seconds since an earlier process noticed the leap that caused the hold; None if there is none.
     """
     ago = leapt_ago(holds.current(connection), now)
     waits.bound(connection, now)

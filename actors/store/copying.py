@@ -1,4 +1,6 @@
-"""A consistent copy of a database that others write meanwhile: what was committed when it began, and nothing half."""
+"""A consistent copy of a database to which others write meanwhile: all that was committed when it began, and
+nothing in part.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _WAIT = 30.0
 
 @attrs.frozen
 class Copied:
-    """What a copy holds. ``revision``: of its schema. ``instance_id``: of the runtime, None where it had none yet."""
+    """What a copy contains. ``revision``: that of its schema. ``instance_id``: that of the runtime, None if it had
+    none yet.
+    """
 
     revision: str
     instance_id: str | None
@@ -29,9 +33,9 @@ class Copied:
 
 
 def copy(database: Path, into: Path) -> Copied:
-    """Copy ``database`` into the new file ``into`` (0600), by SQLite's backup interface, as one step: one snapshot.
+    """Copy ``database`` into the new file ``into`` (0600), by SQLite's backup interface, in one step: one snapshot.
 
-    Raises :class:`StoreUnavailable` where it cannot be read, is damaged, or there is no room for the copy.
+    Raises :class:`StoreUnavailable` if it cannot be read, is damaged, or there is no room for the copy.
     """
     os.close(os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
@@ -50,7 +54,9 @@ def copy(database: Path, into: Path) -> Copied:
 
 
 def examine(database: Path) -> Copied:
-    """What is in a copy that nobody writes. Raises :class:`StoreUnavailable`: it is damaged, or no database of ours."""
+    """The content of a copy to which nobody writes. Raises :class:`StoreUnavailable` if it is damaged, or no
+    database of ours.
+    """
     try:
         with closing(sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True)) as connection:
             if (found := [str(line) for (line,) in connection.execute("PRAGMA quick_check(3)")]) != ["ok"]:

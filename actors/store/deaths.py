@@ -1,6 +1,6 @@
-"""Rows of submissions during which the process died: how often in a row for each job that may be to blame.
+"""Rows of submissions during which the process died: how often in a row, for each job that may be the cause.
 
-A row goes when a submission of its job has any outcome; a job without one has nothing against it.
+The row of a job is deleted when a submission of the job has any outcome; a job without a row is not suspected.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ _COUNTS = Prepared(select(hand_over_deaths.c.job_id, hand_over_deaths.c.deaths))
 
 
 def blame(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
-    """Count one death for the jobs whose submission was under way; the counts of all of them.
+    """Count one death for the jobs that were being submitted. Returns the counts of all of them.
 
-    One job alone is to blame. Of several nobody knows which: each is suspected from then on, and none more than before.
+    A single job is the cause. Of several nobody knows which: each is suspected from then on, and no count of one is
+    increased.
     """
     found = counts(connection)
     alone = len(job_ids) == 1
@@ -40,20 +41,20 @@ def counts(connection: Connection) -> Mapping[str, int]:
 
 
 def forgive(connection: Connection, job_id: str) -> None:
-    """A submission of this job had an outcome: it did not kill the process."""
+    """A submission of this job had an outcome, so it did not kill the process."""
     if job_id in counts(connection):
         connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id))
         remembered.changed(connection)
 
 
 def try_again(connection: Connection, job_id: str) -> None:
-    """A person has this job submitted again: it is suspected, with one death against it."""
+    """A person has this job submitted again: it is suspected, with one death."""
     connection.execute(update(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id).values(deaths=1))
     remembered.changed(connection)
 
 
 def drop_ended(connection: Connection) -> None:
-    """Forget jobs that will not be submitted any more."""
+    """Delete the rows of jobs that will not be submitted any more."""
     held = (queue_entries.c.job_id == hand_over_deaths.c.job_id) & queue_entries.c.status.in_(_HELD)
     connection.execute(delete(hand_over_deaths).where(~exists().where(held)))
     remembered.changed(connection)

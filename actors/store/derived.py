@@ -1,17 +1,18 @@
-"""What SQLite keeps by itself beside the tables: counts by status, the text index, the index of the ends of ids.
+"""What SQLite maintains beside the tables: counts by status, the text index, and the index of the ends of ids.
 
 **Counts.** ``status_counts`` has one row for each status of jobs and of queue entries. Triggers change it in the
 statement that changes a status, so it is right after every commit and every rollback, whichever code wrote. Counting
 the rows instead would read an index of all of them: 40 ms for a million. ``doctor`` and the simulation compare both.
 The bytes of all series are counted in the same way.
 
-**The text index** (``job_texts``, FTS5 with trigrams) has no copy of the texts. A trigger takes a job out of it when
-its text changes or its row is deleted; :mod:`actors.store.text_search` puts jobs in, and merges what both leave behind.
+**The text index** (``job_texts``, FTS5 with trigrams) has no copy of the texts. A trigger removes a job from it when
+its text changes or its row is deleted; :mod:`actors.store.text_search` adds jobs, and merges the parts that both
+create.
 
 **Ends of ids.** People type the last characters of an id; an index has them from right to left.
 
-All of it is written in SQLite's words. Another database needs triggers of its own, and for the text search pg_trgm;
-until then the text search is not available there.
+All of this is written for SQLite. Another database needs triggers of its own, and pg_trgm for the text search; until
+then the text search is not available there.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from actors.store.dialect import tail
 
 COUNTED = ("jobs", "queue_entries")
 _MOST_SEGMENTS = 1_999
-"""At so many FTS5 merges them whatever it takes; it can have 2,000."""
+"""With this many segments FTS5 merges them, however long that takes; it can have 2,000."""
 TEXT_COLUMNS = "job_id, user_id, config_name, error_message"
 ENDED_NOT_INDEXED = "text_place IS NULL AND status IN ('cancelled','completed','failed')"
 
 
 def texts_of(row: str) -> str:
-    """The texts of a job by which it is found, as columns of ``row``.
+    """The searchable texts of a job, as columns of ``row``.
 
-    Never the whole request: its variables would let people guess what they may not see.
+    Never the whole request, because its variables would let people guess what they may not see.
     """
     name = f"CASE WHEN json_valid({row}.request) THEN json_extract({row}.request, '$.config_name') END"
     return f"{row}.job_id, {row}.user_id, {name}, {row}.error_message"
@@ -55,7 +56,7 @@ def _counted(table: str) -> Iterator[str]:
 
 
 def series_statements() -> Iterator[str]:
-    """The statements that keep the number of bytes of all series; their table is there."""
+    """The statements that maintain the number of bytes of all series; their table exists already."""
 
     def add(number: str) -> str:
         return (
@@ -95,7 +96,7 @@ def _text_index() -> Iterator[str]:
 
 
 def statements() -> Iterator[str]:
-    """The statements that make all of it; the tables are there."""
+    """The statements that create everything of this file; the tables exist already."""
     yield f"CREATE INDEX jobs_by_tail ON jobs ({tail('job_id')})"
     yield f"CREATE INDEX approvals_by_tail ON approvals ({tail('approval_id')})"
     for table in COUNTED:
@@ -110,7 +111,7 @@ def counted(connection: Connection, table: str) -> list[tuple[str, int]]:
 
 
 def miscounted(connection: sqlite3.Connection) -> Iterator[str]:
-    """How the counts differ from the rows; reads an index of all of them. Nothing where a database has no counts."""
+    """How the counts differ from the rows; reads an index of all rows. Empty for a database without counts."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'status_counts'").fetchone() is None:
         return
     for table in COUNTED:
@@ -132,7 +133,7 @@ def _miscounted_series(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def create(connection: Connection) -> None:
-    """Make all of it in the transaction of ``connection``."""
+    """Create everything of this file in the transaction of ``connection``."""
     for statement in statements():
         connection.exec_driver_sql(statement)
 

@@ -1,8 +1,8 @@
-"""What differs from one database to another: opening, beginning, insert-or-ignore, and the meaning of its errors.
+"""What differs between databases: opening, beginning, insert-or-ignore, and the meaning of their errors.
 
-SQLite, as everywhere where one machine is enough: write-ahead log, one connection that writes, transactions that
-begin IMMEDIATE (a read that upgrades is BUSY at once), ``synchronous=FULL`` so that what was acknowledged survives a
-power cut (NORMAL syncs nothing between checkpoints), files readable by their owner alone.
+SQLite, which is enough for one machine: write-ahead log, one connection that writes, transactions that begin IMMEDIATE
+(a read that upgrades is BUSY at once), ``synchronous=FULL`` so that what was acknowledged survives a power failure
+(NORMAL syncs nothing between checkpoints), files that only their owner can read.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from actors.store.prepared import command
 
 BUSY_TIMEOUT_MS = 5_000
 _LOG_LIMIT = 4 << 20
-"""Bytes to which SQLite cuts a longer write-ahead log when it begins it anew."""
+"""Bytes to which SQLite cuts a longer write-ahead log when it restarts it."""
 _FILE_MODE = 0o600
 _IDLE_CONNECTIONS = 8
 """Connections that are kept for the next reader; further ones are closed after use."""
@@ -101,15 +101,16 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def prepare_writer(connection: Connection) -> None:
-    """Keep in memory what SQLite needs to undo a statement with triggers: in a file it doubles the cost of an insert.
+    """Keep in memory what SQLite needs to undo a statement with triggers; in a file it doubles the cost of an insert.
 
-    Only for the writer, once the schema is up to date: sorting for a reader or a new index may take much memory.
+    Only for the writer, once the schema is up to date, because sorting for a reader or for a new index may use much
+    memory.
     """
     command(connection, "PRAGMA temp_store=MEMORY")
 
 
 def begin(connection: Connection) -> None:
-    """Begin a transaction that may write, holding the one lock under which claims are serialised."""
+    """Begin a transaction that may write. It holds the one lock that serialises claims."""
     command(connection, "BEGIN IMMEDIATE")
 
 
@@ -133,18 +134,20 @@ def json_part(column: Column[Any], name: str) -> ColumnElement[str]:
 
 TAIL_LENGTH = 8
 LEAST_OF_ID = 6
-"""Characters that a part of an id must have: fewer would often be part of some id by chance, and so mean it."""
+"""The least characters of a part of an id: fewer would often match some id by chance."""
 
 
 def tail(column: str) -> str:
-    """The last characters of a text from right to left: texts that end alike stand side by side in an index of it."""
+    """The last characters of a text from right to left, so that texts with the same end are neighbours in an index
+    of it.
+    """
     return " || ".join(f"substr({column}, -{place}, 1)" for place in range(1, TAIL_LENGTH + 1))
 
 
 def begins_with(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    """Whether a text begins with ``part``, taken as it is: no pattern, so no character means more than itself.
+    """Whether a text begins with ``part``. It is no pattern, so no character has a special meaning.
 
-    A range, so that an index of the column finds the texts.
+    This is a range, so that an index of the column finds the texts.
     """
     if not part:
         return true()
@@ -155,12 +158,12 @@ def begins_with(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
 
 
 def starts_with(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    """:func:`begins_with` as a range even where ``part`` is empty: then the whole index is read, and not its table."""
+    """:func:`begins_with` as a range even if ``part`` is empty: then the whole index is read, instead of the table."""
     return begins_with(column, part) if part else column >= ""
 
 
 def ends_with(column: Column[str], part: str) -> ColumnElement[bool]:
-    """Whether a text ends with ``part``, taken as it is; an index of its :func:`tail` finds the texts."""
+    """Whether a text ends with ``part``; an index of its :func:`tail` finds the texts."""
     found = begins_with(literal_column(tail(str(column)), Text), part[: -TAIL_LENGTH - 1 : -1])
     return found if len(part) <= TAIL_LENGTH else found & (func.substr(column, -len(part)) == part)
 
@@ -173,7 +176,9 @@ def matching(
     least: int = LEAST_OF_ID,
     limit: int = 3,
 ) -> list[str]:
-    """Ids that begin or end with ``part``, of ``least`` characters or more: what a person types of a long id."""
+    """Ids that begin or end with ``part``, of at least ``least`` characters: the part of a long id that a person
+    types.
+    """
     found: dict[str, None] = {}
     for condition in (begins_with(column, part), ends_with(column, part)) if len(part) >= least else ():
         found |= dict.fromkeys(connection.execute(select(column).where(condition, *fits).limit(limit)).scalars())
@@ -186,17 +191,17 @@ def glob(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
 
 
 def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """``column``, by an index of which no rows are looked for: another condition finds fewer."""
+    """``column``, but without the use of an index, because another condition finds fewer rows."""
     return literal_column(f"+{column}", column.type)
 
 
 def constant(value: StrEnum) -> ColumnElement[str]:
-    """A value that stands in the statement itself: an index of some rows is used only where their condition does."""
+    """A value that is written into the statement: a partial index is used only if its condition is in the statement."""
     return literal_column(f"'{value.value}'", Text)
 
 
 def holds(column: ColumnElement[Any], part: str | ColumnElement[str], *, any_case: bool = False) -> ColumnElement[bool]:
-    """Whether a text holds ``part``, taken as it is; ``any_case``: A to Z are a to z."""
+    """Whether a text contains ``part``; ``any_case``: ignore the case of A to Z."""
     if any_case:
         return func.instr(func.lower(column), func.lower(part)) > 0
     return func.instr(column, part) > 0
@@ -222,14 +227,14 @@ def insert_or_replace(table: Table, key: tuple[str, ...]) -> Insert:
 
 
 def roll_back(connection: Connection) -> None:
-    """End what is left of a transaction that was not committed; some errors (a full disk) have ended it already."""
+    """End a transaction that was not committed; some errors (a full disk) have ended it already."""
     driver = connection.connection.driver_connection
     if driver is not None and getattr(driver, "in_transaction", False):
         command(connection, "ROLLBACK")
 
 
 class explained:  # noqa: N801 - read as a verb in `with explained(path):`, like contextlib's own
-    """Turn the driver's errors into ours, whose text says what to do. For every transaction: a generator costs more."""
+    """Convert the driver's errors into ours, whose text says what to do."""
 
     __slots__ = ("_where",)
 
@@ -263,7 +268,7 @@ def _as_ours(error: DBAPIError, where: str) -> StoreError:
 
 
 def refusal_of(error: BaseException) -> Refused | None:
-    """The refusal of a value that was given to the database and cannot be kept; None: ``error`` is something else."""
+    """The refusal of a value that the database cannot store; None if ``error`` is something else."""
     cause = error.orig if isinstance(error, StatementError) else error
     if isinstance(cause, UnicodeEncodeError):
         return Refused(f"a text holds {cause.object[cause.start : cause.end]!r}: it must be UTF-8", RefusalKind.INVALID)

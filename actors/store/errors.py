@@ -1,4 +1,4 @@
-"""What can go wrong with the store, in words that say what to do."""
+"""The errors of the store. Each says what to do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Where synchronous database work runs: in a thread, or right here.
+"""Where synchronous database work runs: in a thread, or in the event loop's own thread.
 
-The one place where the store crosses into trio. ``InlineExecutor`` is for virtual time: under an autojumping mock
-clock time would run away while a thread works.
+This is the one place where the store crosses into trio. ``InlineExecutor`` is for virtual time: with an autojumping
+mock clock, virtual time would advance while a thread works.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Executor(Protocol):
     """Runs a blocking function without blocking the event loop, to its end."""
 
     async def run(self, function: Callable[[], T]) -> T:
-        """The result of ``function``; never abandoned half-way."""
+        """The result of ``function``, which is never abandoned half-way."""
         ...
 
 
@@ -36,26 +36,28 @@ class ThreadExecutor:
 
 
 OURS, PEOPLES, PEOPLES_OF_ONE = 2, 16, 2
-"""Threads that read for ourselves, those that read for people, and how many of these one caller may use (D3)."""
+"""Threads that read for the actors, threads that read for people, and how many of the latter one caller may use
+(D3).
+"""
 
 caller: ContextVar[str | None] = ContextVar("caller", default=None)
-"""For whom the current task reads; None: for ourselves. Set by whatever serves a peer."""
+"""The caller for whom the current task reads; None: an actor. Set by the servers."""
 
 
 READ_SECONDS = 5.0
-"""How long a read for a person may run, from its thread's start to the last row: statements and fetches together."""
+"""The most seconds of a read for a person, from its thread's start to the last row: statements and fetches together."""
 
 
 def seconds_to_read() -> float | None:
-    """How long a read of the current task may run; None, for ourselves: as long as it takes."""
+    """How many seconds a read of the current task may take; None, for actors: no limit."""
     return None if caller.get() is None else READ_SECONDS
 
 
 class SharedExecutor(ThreadExecutor):
-    """Threads for the readers of many callers (:data:`caller`), of which one has at most ``of_one`` at a time.
+    """Threads for the readers of many callers (:data:`caller`), of which each has at most ``of_one`` at a time.
 
-    A caller's further reads wait for its own earlier ones, so that nobody else waits for them. Our own reads, an
-    actor's among them, have ``ours`` threads of their own and wait for nobody.
+    A caller's further reads wait for their own earlier ones, so that nobody else waits for them. Our own reads, for
+    example an actor's, have ``ours`` threads of their own and wait for nobody.
     """
 
     def __init__(self, peoples: int = PEOPLES, of_one: int = PEOPLES_OF_ONE, ours: int = OURS) -> None:

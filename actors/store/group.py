@@ -1,7 +1,7 @@
-"""A group: closures that share one transaction, and so one commit; for :class:`~actors.store.Store`.
+"""A group of closures that share one transaction, and so one commit; for :class:`~actors.store.Store`.
 
-Each closure of a group runs in a savepoint, so its failure undoes its own changes and events alone; a single one needs
-none. A failure of the database itself is not one closure's: it fails every caller of the group.
+Each closure of a group runs in a savepoint, so its failure undoes only its own changes and events; a single one needs
+none. A failure of the database itself is not one closure's failure: it fails every caller of the group.
 """
 
 from __future__ import annotations
@@ -64,9 +64,10 @@ def run_one(transaction: Transaction, waiting: Waiting[T], *, alone: bool) -> Ou
 
 
 def _judged(result: Outcome[T]) -> Outcome[T]:
-    """A database that fails inside a closure fails the whole transaction: its state is no longer known.
+    """Classify an error: if the database fails inside a closure, the whole transaction fails, because its state is
+    unknown.
 
-    A value that no database could keep fails its closure alone.
+    A value that no database could store fails only its own closure.
     """
     if isinstance(result, Error):
         if isinstance(result.error, DBAPIError):

@@ -1,4 +1,4 @@
-"""The hold that keeps what would be removed by its age: one row, so that it lasts over restarts."""
+"""The hold that prevents removal by age: one row, so that it lasts over restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole look at a database, for a person who asks: SQLite keeps no checksum of its pages, but it can compare them."""
+"""A full check of a database, at a person's request: SQLite has no checksums of its pages, but it can compare them."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Rows of lanes, which summarise the entries that could run now: what the scheduler reads instead of the queue.
+"""Rows of lanes, which summarise the entries that could run now. The scheduler reads them instead of the queue.
 
-A lane is all ready entries alike in what decides (:data:`~actors.store.schema.LANE_KEY`). It counts them, and its head
-is the oldest. One without entries has no row. Who calls :func:`enter` and :func:`leave` is ``queue`` alone.
+A lane has all ready entries that are alike in everything that decides (:data:`~actors.store.schema.LANE_KEY`). It
+counts them, and its head is the oldest one. A lane without entries has no row. Only ``queue`` calls :func:`enter` and
+:func:`leave`.
 
-Each change gives a row a new ``tag``, drawn at random, so that a tag names one content for ever, in whatever database
-and whether or not its transaction was rolled back: a look reads one number a lane and whole rows only of those that
-changed since the last one. Who changes a lane by hand sets its tag to NULL.
+Each change gives a row a new ``tag``, drawn at random, so that a tag identifies one content for ever, in any database
+and whether or not its transaction was rolled back. So a look reads one number for each lane, and whole rows only of
+lanes that changed since the last look. If you change a lane by hand, set its tag to NULL.
 """
 
 from __future__ import annotations
@@ -132,9 +133,10 @@ def set_shortage(connection: Connection, lane_id: int, since: datetime) -> None:
 
 
 def set_back(connection: Connection, now: datetime) -> None:
-    """Let no entry that waits have been queued later than ``now``; the order in which they were stays.
+    """Limit the queue time of waiting entries to ``now``; their order stays.
 
-    The clock was ahead when they came: without this, later entries would stand before them until it is there again.
+    The clock was ahead when they were queued: without this, later entries would come before them until it is that late
+    again.
     """
     entry = queue_entries.c
     late = text("queue_entries.status IN ('pending','blocked')") & (entry.queued_at > now)

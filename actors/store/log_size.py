@@ -1,10 +1,10 @@
 """Keeps SQLite's write-ahead log small.
 
-SQLite moves the log into the database after a commit, but only up to what the oldest reader still needs; and it never
+SQLite moves the log into the database after a commit, but only up to what the oldest reader still needs, and it never
 makes the file shorter while the database is open. So a reader elsewhere (a forgotten ``sqlite3`` with an open
-transaction) makes the log grow, and it stayed that long until the stop. Here, beside the writer and on a connection of
-its own: move what can be moved, which delays no writer, and cut the file only when nothing is left to move, which needs
-the writer's lock for a moment and is given up at once where anybody reads.
+transaction) makes the log grow, and without this it would stay that long until the stop. This code runs beside the
+writer on a connection of its own. It moves what can be moved, which delays no writer, and truncates the file only when
+nothing is left to move; that needs the writer's lock for a moment, and is given up at once if anybody reads.
 """
 
 from __future__ import annotations

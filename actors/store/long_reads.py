@@ -1,11 +1,11 @@
-"""Reads for people that take long: they end at a deadline, and only one of them runs at a time.
+"""Long reads for people: they end at a deadline, and only one of them runs at a time.
 
-A read that is done within :data:`QUICK` seconds is not affected by others. From then on it goes on only in its turn,
-for :data:`TURN` seconds each: eight long reads would otherwise take all cores, and quick ones beside them some twenty
-times as long. Turns are given in the order in which they were asked for. A read keeps its snapshot while it waits, and
-its deadline runs on.
+A read that is done within :data:`QUICK` seconds is not affected by others. After that it continues only in its turn,
+for :data:`TURN` seconds each time: otherwise eight long reads would take all cores, and quick ones beside them some
+twenty times as long. Turns are given in the order in which they were requested. A read keeps its snapshot while it
+waits, and its deadline continues to run.
 
-All of it is decided in SQLite's progress handler, which runs in the reader's thread every :data:`_OPCODES` steps of a
+All of this is decided in SQLite's progress handler, which runs in the reader's thread every :data:`_OPCODES` steps of a
 statement. So a read that waits for its turn waits inside a statement, and holds no lock of Python's.
 """
 

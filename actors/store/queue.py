@@ -1,9 +1,8 @@
 """Rows of queue entries.
 
-The invariant that everything here keeps: an entry has a ``lane_id`` exactly while it is pending and nothing holds it
-back: no back-off (``not_before``), no later start (``start_after``), no job that it waits for (``unfinished_parents``),
-nothing to be found out after a restore (``restored``).
-Its lane (``lanes``) then counts it, and the lane's head is its oldest entry.
+Invariant: an entry has a ``lane_id`` exactly while it is pending and nothing holds it back: no back-off
+(``not_before``), no later start (``start_after``), no job that it waits for (``unfinished_parents``), no open look-up
+after a restore (``restored``). Its lane (``lanes``) then counts it, and the lane's head is its oldest entry.
 """
 
 from __future__ import annotations

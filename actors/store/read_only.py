@@ -1,8 +1,8 @@
-"""Reading a database in a place that cannot be written: a mounted snapshot, a backup, somebody else's directory.
+"""Reading a database that cannot be written: a mounted snapshot, a backup, another user's directory.
 
-SQLite needs to write beside a database that has a write-ahead log, if only its index. Without a log (and without a
-migration to be made) it reads the file as it lies there, as one that nobody changes. With one, a copy is read: to take
-the file alone would be to lose in silence what is still in the log.
+SQLite needs to write beside a database that has a write-ahead log, at least its index. Without a log (and without a
+migration) it reads the file as one that nobody changes. With a log, a copy is read, because reading the file alone
+would silently lose what is only in the log.
 """
 
 from __future__ import annotations

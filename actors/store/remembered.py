@@ -1,15 +1,15 @@
-"""What the writer remembers of rows that people change: approval rules, limits, gates and holds.
+"""What the writer keeps in memory of rows that people change: approval rules, limits, gates and holds.
 
 They are read for each job and each look at the queue, and change a few times a day. So the writer's connection keeps
-what it read of them, under the version that the counter :data:`VERSION` had.
+what it read, together with the value of the counter :data:`VERSION`.
 
-**Invariants.** A function that writes such a row calls :func:`changed` in the same transaction, which counts the
-version up. What is kept was read under the version that it is kept with, by this connection, and nothing of it comes
-from a change that was rolled back. Readers' connections remember nothing.
+**Invariants.** A function that writes such a row calls :func:`changed` in the same transaction, which increments the
+version. What is kept was read under the version that it is kept with, by this connection, and nothing of it comes from
+a change that was rolled back. Readers' connections keep nothing.
 
-**What can happen.** Another process writes: the next transaction reads another version and forgets all. A closure
-changes a row and fails: its savepoint is rolled back, and with it the version, so :meth:`Remembered.forget` is called;
-the next closure of the same transaction would otherwise see the change. The whole transaction fails: the same.
+**What can happen.** Another process writes: the next transaction reads another version and forgets everything. A
+closure changes a row and fails: its savepoint is rolled back, and with it the version, so :meth:`Remembered.forget` is
+called; otherwise the next closure of the same transaction would see the change. The whole transaction fails: the same.
 """
 
 from __future__ import annotations

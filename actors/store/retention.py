@@ -1,7 +1,7 @@
-"""Rows that are old enough to go.
+"""Rows that are old enough to be removed.
 
-Jobs are walked by their ids, which sort by time: a job that ended before a moment was made before it, so no index on
-the end is needed, and an hourly look at nothing costs nothing.
+Jobs are read in the order of their ids, which sort by time: a job that ended before a moment was created before it. So
+no index of the ends is needed, and an hourly look that finds nothing costs nothing.
 """
 
 from __future__ import annotations

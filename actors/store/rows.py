@@ -1,7 +1,8 @@
-"""Rows into records, leniently: what is in a row was checked when it came in, by this version or by another one.
+"""Reading rows as records. It is lenient, because what is in a row was checked when it came in, by this or another
+version.
 
-Unknown keys are ignored, missing ones have their defaults, and the maxima of requests do not apply. A row that cannot
-be read all the same is damaged: one ERROR names it, and it is left out of lists, so that it blocks no other.
+Unknown keys are ignored, missing ones have their defaults, and the maxima of requests do not apply. A row that still
+cannot be read is damaged: one ERROR names it, and lists leave it out, so that it does not block others.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """Jobs in the order of one of their columns, page by page.
 
-The index of that column is walked from where the page before ended, and the rows on the way are compared with the
-filters, until a page is full: no page sorts anything. A filter that few rows fit makes that walk long; it is a read for
-a person, which ends at its deadline. Jobs without a value (no name, not started, not ended) come last, in both
-directions the newest first.
+The index of that column is read from where the page before ended, and the rows are compared with the filters until a
+page is full: no page sorts anything. If few rows match a filter, this takes long; it is a read for a person, which ends
+at its deadline. Jobs without a value (no name, not started, not ended) come last, in both directions the newest first.
 
-A place is the last job of a page. What it is in order by is read from its row, and for columns that change, as a
-status, from the place itself: so a page goes on where the one before ended, whatever happened to that job since.
+A place is the last job of a page. Its sort value is read from its row or, for columns that change such as the status,
+from the place itself: so a page continues where the one before ended, whatever happened to that job since.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ class AlreadyRunning(StateDirectoryError):
 
 
 def check(path: Path) -> None:
-    """Raises :class:`StateDirectoryError` where others could change what is kept in ``path``, and ``OSError``."""
+    """Raises :class:`StateDirectoryError` if others could change files in ``path``, and ``OSError``."""
     if (why := directory_refusal(path.stat())) is not None:
         raise StateDirectoryError(f"cannot use the state directory {path}: {why} (GREENROOM_HOME names it)")
 
 
 def secure(path: Path) -> None:
-    """:func:`check`, then close a directory of ours to its group; what stays open to others is a WARNING (D7)."""
+    """:func:`check`, then close our directory to its group; other access that remains is a WARNING (D7)."""
     check(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -55,11 +55,11 @@ def secure(path: Path) -> None:
 
 
 class StateDirectory:
-    """A ``with`` block that holds the directory's lock for as long as it is entered.
+    """A ``with`` block that holds the directory's lock while it is entered.
 
-    The lock is the kernel's (``flock``), so it ends with the process however that ends; the file's content only says
-    who holds it. Raises :class:`AlreadyRunning` naming the holder, :class:`StateDirectoryError` where the directory
-    cannot be made or written, or where others may put files into it.
+    The lock is the kernel's (``flock``), so it ends with the process, however that ends; the file's content only says
+    who holds it. Raises :class:`AlreadyRunning`, which names the holder, and :class:`StateDirectoryError` if the
+    directory cannot be created or written, or if others may put files into it.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,23 +1,24 @@
-"""The store: one writer whose transactions are shared by many callers, and readers beside it.
+"""The store: one writer whose transactions many callers share, and readers beside it.
 
 A write is a function of a :class:`~actors.store.transaction.Transaction`, here called a closure.
 
-**The writer** is one connection; ``_turn`` is held by the task that uses it. A caller puts its closure into ``_queue``
-and waits for the turn. Whoever gets it takes up to ``_GROUP`` waiting closures, its own among them, and runs them in
-one transaction; the others then find their outcome and run nothing. So the cost of a commit (a sync of the disk) is
-shared. Each closure of a group runs in a savepoint, so its failure undoes its own changes and events alone; a single
-one needs none. A failure of the database itself is not one closure's: it fails every caller of the group.
+**The writer** is one connection; the task that uses it holds ``_turn``. A caller puts its closure into ``_queue`` and
+waits for the turn. The task that gets it takes up to ``_GROUP`` waiting closures, its own among them, and runs them in
+one transaction; the other callers then find their outcome and run nothing. So the cost of a commit (a sync of the disk)
+is shared. Each closure of a group runs in a savepoint, so its failure undoes only its own changes and events; a single
+one needs none. A failure of the database itself is not one closure's failure: it fails every caller of the group.
 
-**Invariants.** Results and events are released after COMMIT, never before: no caller learns of, and nobody is sent,
-what a crash could undo. Events are published in the order of their numbers, by the task that still holds the turn.
-After each transaction, committed or not, the connection has none open. A step of the wall clock is written in a
+**Invariants.** Results and events are released after COMMIT, never before: no caller and no subscriber learns of
+anything that a crash could undo. Events are published in the order of their numbers, by the task that still holds the
+turn. After each transaction, committed or not, the connection has none open. A step of the wall clock is written in a
 transaction of its own before any closure sees the new time.
 
-**What can happen between two lines.** A caller that is cancelled before its closure was taken into a group removes it,
-and it never runs. From then on it runs to its end and is published, shielded from cancellation; its caller may be
-cancelled afterwards and then does not learn the result. If the process dies before COMMIT, nothing of the group is
-kept; if it dies after COMMIT and before the release, all of it is kept and nobody was answered: a caller that repeats
-needs an idempotency key, readers of events resume from the rows. A read sees one snapshot, and never a part of a group.
+**What can happen between two lines.** If a caller is cancelled before its closure was taken into a group, it removes
+the closure, which never runs. After that the closure runs to its end and is published, shielded from cancellation; its
+caller may be cancelled afterwards and then does not learn the result. If the process dies before COMMIT, nothing of the
+group is kept. If it dies after COMMIT and before the release, all of it is kept and nobody was answered: a caller that
+repeats needs an idempotency key, and readers of events resume from the rows. A read sees one snapshot, and never a part
+of a group.
 """
 
 from __future__ import annotations
@@ -56,14 +57,14 @@ T = TypeVar("T")
 Publish = Callable[[list[Event]], None]
 
 PROBE_SECONDS = 25.0
-"""Between two writes of the probe: health promises to notice a store that cannot be written within 30 s (D6)."""
+"""Seconds between two writes of the probe: health promises to notice an unwritable store within 30 s (D6)."""
 _PROBE = "INSERT INTO counters VALUES ('write_probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
 
 _GROUP = 100
-"""Closures that share one transaction at most: past that a commit's cost is spread thinly enough."""
+"""The most closures that share one transaction; with more, the cost of a commit per closure hardly falls."""
 
 _BUSY_ATTEMPTS = 2
-"""Further ones after the first, each of which waited for the lock already."""
+"""Further attempts after the first one; each of them waits for the lock."""
 
 # Fault points, for each caller: before its closure is queued, and between its commit and its knowing of it.
 COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
@@ -72,10 +73,10 @@ COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
 class Store:
     """A database in the state directory (or in memory, ``path=None``).
 
-    ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` gets the events of each after COMMIT,
-    in order. ``engine``: a database in memory that outlives this store, for simulations. ``steps`` notices steps of the
-    wall clock, whose consequences are written first. ``housekeeping`` runs what is done beside the writer (``executor``
-    does by default). ``series_bytes``: what all series may take. ``troubles``: why the last transaction was not kept.
+    ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` gets the events of each after COMMIT, in
+    order. ``engine``: a database in memory that outlives this store, for simulations. ``steps`` notices steps of the
+    wall clock, whose consequences are written first. ``housekeeping`` runs what is done beside the writer (by default
+    ``executor`` does). ``series_bytes``: the most bytes of all series. ``troubles``: why the last transaction failed.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Store:
         self._turn = trio.Lock()
 
     async def open(self, readers: Executor | None = None) -> None:
-        """Connect and bring the schema up to date. Raises :class:`StoreError` saying what to do."""
+        """Connect and bring the schema up to date. Raises :class:`StoreError`, which says what to do."""
         self._readers, now = readers or self._executor, self.now()
         await self._executor.run(lambda: self._connect(now))
 
@@ -132,7 +133,7 @@ class Store:
         self._engine.dispose()
 
     async def keep_log_small(self) -> None:
-        """Look after the write-ahead log until cancelled."""
+        """Keep the write-ahead log small until cancelled."""
         while True:
             await trio.sleep(LOOK)
             if self._log is not None:
@@ -144,9 +145,10 @@ class Store:
             await self._housekeeping.run(self._log.move)
 
     async def keep_probing(self) -> None:
-        """Write a row every now and then until cancelled: a disk that takes nothing is noticed without any work, too.
+        """Write a row from time to time until cancelled, so that a disk that accepts nothing is noticed even without
+        any work.
 
-        What became of it is in :attr:`reasons`.
+        The result is in :attr:`reasons`.
         """
         while True:
             await trio.sleep(PROBE_SECONDS)
@@ -159,7 +161,7 @@ class Store:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the store is not well; empty when it is."""
+        """Why the store is unhealthy; empty if it is healthy."""
         return self.troubles + (() if self._log is None else self._log.troubles)
 
     async def aclose(self) -> None:
@@ -170,15 +172,16 @@ class Store:
     async def write(self, closure: Closure[T]) -> T:
         """Run ``closure`` in the writer's transaction and return its result once that is committed.
 
-        Whatever the closure raises is raised here, and nothing of it is kept. Cancelled before its transaction
-        began, it is never run; after that it runs to its end.
+        Whatever the closure raises is raised here, and nothing of it is kept. If this is cancelled before its
+        transaction began, the closure never runs; after that it runs to its end.
         """
         (outcome,) = await self.write_together([(get_correlation_id(), closure)])
         result: T = outcome.unwrap()
         return result
 
     async def write_together(self, closures: Sequence[tuple[str, Closure[Any]]]) -> list[Outcome[Any]]:
-        """As :meth:`write` for several, in their order: each sees what those before it wrote, and fails alone.
+        """Like :meth:`write` for several closures, in their order: each sees what those before it wrote, and fails
+        alone.
 
         ``closures``: each with the correlation ID under which it is written. As many as fit share a transaction.
         """
@@ -207,9 +210,8 @@ class Store:
         return [waiting.outcome for waiting in mine if waiting.outcome is not None]
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run ``query`` on a connection of its own, in one consistent snapshot.
-
-        Raises :class:`ReadTooSlow` where it took longer than :func:`seconds_to_read`.
+        """Run ``query`` on a connection of its own, in one snapshot. Raises :class:`ReadTooSlow`
+        (:func:`seconds_to_read`).
         """
         seconds = seconds_to_read()
 

@@ -1,4 +1,4 @@
-"""What a closure sees while it runs inside the writer's transaction."""
+"""The transaction as a closure sees it, inside the writer's transaction."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class JobEventWriter(Protocol):
 class Transaction:
     """One transaction: a connection, the time at which it began, and the events that describe its changes.
 
-    Event numbers come from one counter row that is updated last, so that they have no gap and stand in the order of
-    commits; an event of a closure that failed never took a number. ``correlation_id``: of the request or cycle for
-    which the closure that runs now was written; "" where there is none. ``series_bytes``: what all series may take.
-    ``outbox``: learns of the events of jobs.
+    Event numbers come from one counter row that is updated last, so that they have no gap and follow the order of
+    commits; an event of a failed closure never gets a number. ``correlation_id``: that of the request or cycle for
+    which the present closure runs; "" if there is none. ``series_bytes``: the most bytes of all series. ``outbox``:
+    gets the events of jobs.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Transaction:
     def emit(self, type_: EventType, job_id: str | None, correlation_id: str, **data: Any) -> None:
         """Record one change: an event of ``type_`` is written with this transaction and published after it.
 
-        Raises :class:`Refused` for data that cannot be kept: here it fails its own closure, at the end it would fail
-        those of every caller in the transaction.
+        Raises :class:`Refused` for data that cannot be stored: here it fails only its own closure; at the end it would
+        fail those of every caller in the transaction.
         """
         try:
             encoded = to_json(data)

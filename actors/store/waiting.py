@@ -1,8 +1,8 @@
-"""What waits, page by page, in the order in which it would run, each entry with its place in the whole queue.
+"""Waiting entries, page by page, in the order in which they would start, each with its place in the whole queue.
 
-Ageing changes the order as time passes, so a page is of an instant: all pages of one look are ordered as of the first.
-The order is worked out where the rows are. What a look costs grows with the number of waiting entries, once for each
-page; what it takes of memory does not.
+Ageing changes the order as time passes, so a page belongs to an instant: all pages of one look are ordered as of the
+first. The database computes the order. The time of a look grows with the number of waiting entries, once for each page;
+its memory does not.
 """
 
 from __future__ import annotations

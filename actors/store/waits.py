@@ -1,8 +1,8 @@
 """Relative waits in the rows: none ends later than its own length after it began, whatever the wall clock does (B12).
 
-A wait's end stands as an instant of the wall clock, beside it how long the wait is. Where the clock is stepped under
-a running supervisor, all ends move along (:func:`shift`). Over a restart nobody knows how much time has passed:
-then the length is what a wait can last at most from now on (:func:`bound`).
+The end of a wait is stored as an instant of the wall clock, together with the length of the wait. If the clock is
+stepped under a running supervisor, all ends move with it (:func:`shift`). Over a restart nobody knows how much time has
+passed, so the wait lasts at most its length from now on (:func:`bound`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Whether SQLite's write-ahead log has lost its end: SQLite itself says nothing about that.
+"""Detects whether SQLite's write-ahead log has lost its end, which SQLite itself does not report.
 
-It reads the log up to the first frame whose checksum is wrong and takes the rest for a transaction that was never
-finished. After a power cut that is what it is; after a flipped byte it is every commit from there on, acknowledged or
-not. The two differ without anything more being written: with ``synchronous=FULL`` the frames of a transaction are
-written after the one before it was synced, so whatever has a later transaction behind it was acknowledged.
+SQLite reads the log up to the first frame whose checksum is wrong and takes the rest for a transaction that was never
+finished. After a power failure that is true; after a flipped byte the rest is every later commit, acknowledged or not.
+The two cases can be distinguished without writing anything more: with ``synchronous=FULL`` the frames of a transaction
+are written after the one before it was synced, so a transaction with a later one behind it was acknowledged.
 
 The format is https://www.sqlite.org/fileformat2.html#walformat.
 """

@@ -1,4 +1,4 @@
-"""Helpers for tests of programs that embed Greenroom; our own tests use nothing else.
+"""Helpers for tests of programs that embed Greenroom. Greenroom's own tests use the same helpers.
 
     from actors.testing import ScriptedProvider, ScriptedRemote, VirtualClock, request, running_runtime
 
@@ -9,7 +9,8 @@
             job = await runtime.submit(request(duration=3600))
             assert (await runtime.wait(job.job_id)).status == "completed"
 
-Under trio's ``MockClock`` such a test takes no time: the store works inline, in memory; the wall clock follows trio's.
+Under trio's ``MockClock`` such a test takes almost no real time: the store works in memory and without threads, and the
+wall clock follows trio's clock.
 """
 
 from __future__ import annotations

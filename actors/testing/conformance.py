@@ -1,4 +1,4 @@
-"""What every provider promises, as checks that any provider can be run through.
+"""Checks that show whether a provider does what every provider must do.
 
 ::
 
@@ -10,8 +10,8 @@
     async def test_conformance(check):
         await check()
 
-A check raises :class:`AssertionError` where a promise is broken. What a provider says in its capabilities that it
-cannot do is not asked of it. Nothing here needs pytest.
+A check raises :class:`AssertionError` where a promise is broken. Where the provider's capabilities say that it cannot
+do something, this is not checked. Nothing here needs pytest.
 """
 
 from __future__ import annotations
@@ -36,15 +36,19 @@ MakeHarness = Callable[[], AbstractAsyncContextManager[Harness]]
 
 @attrs.frozen
 class NamedCheck:
-    """A promise bound to a provider: call it, with a fresh harness each time. Its ``str`` says what is promised."""
+    """One promise together with a provider.
+
+    Call it to run the check, with a fresh harness each time; ``str`` gives its name.
+    """
 
     promise: Promise
     make: MakeHarness
 
     async def __call__(self) -> None:
-        """Run it. Raises :class:`AssertionError` that says what is missing, also after :data:`PATIENCE`.
+        """Run the check.
 
-        What the provider itself raises has a note with the promise.
+        Raises :class:`AssertionError` that says what is missing, also when something did not happen within
+        :data:`PATIENCE`. An exception of the provider itself gets a note that names the promise.
         """
         waits_for: list[str] = []
         try:
@@ -66,5 +70,5 @@ class NamedCheck:
 
 
 def provider_conformance(make: MakeHarness) -> list[NamedCheck]:
-    """Every check, for the provider that ``make`` opens."""
+    """Return every check, for the provider that ``make`` opens."""
     return [NamedCheck(promise, make) for promise in PROMISES]

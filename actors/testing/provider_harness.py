@@ -1,4 +1,4 @@
-"""One provider under examination: how jobs are submitted, looked at and waited for."""
+"""One provider that is checked, with the means to submit jobs to it, look at them and wait for them."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ class Harness:
 
     @property
     def can_tell(self) -> bool:
-        """Whether the provider knows a submission key again."""
+        """Whether the provider can recognise a submission key that it has seen before."""
         return self.provider.capabilities.submit_idempotency is not Idempotency.NONE
 
     async def submit(self, request: JobRequest, key: str | None = None) -> tuple[str, Submitted]:
-        """Submit ``request`` under ``key``, or under a fresh one."""
+        """Submit ``request`` under ``key`` (None: under a new key)."""
         key = key if key is not None else f"conformance-{next(self._numbers)}"
         context = {"job_id": key, "correlation_id": "conformance"}
         return key, await self.provider.submit(key, _token(key), self.provider.prepare(request), context)
 
     async def find(self, key: str) -> Found:
-        """Ask for ``key`` as after a lost answer."""
+        """Ask for ``key`` as Greenroom does when the answer to a submission was lost."""
         return await self.provider.find(key, _token(key))
 
     async def look(self, key: str, handle: Handle) -> Observation:
-        """One look at one job, which must be there."""
+        """Look once at one job, which must be there."""
         view = await self.provider.observe_many({key: handle})
         assert key in view.observations, f"observe_many() must have the job {key}, which was submitted: {view}"
         return view.observations[key]
 
     async def reach(self, key: str, handle: Handle, phases: frozenset[Phase]) -> Observation:
-        """Wait until the job is in one of ``phases``; an end that is none of them is a failure."""
+        """Wait until the job is in one of ``phases``. Raises :class:`AssertionError` where it ends in another phase."""
         names = " or ".join(sorted(phase.name for phase in phases))
         while True:
             seen = await self.look(key, handle)
@@ -69,7 +69,7 @@ class Harness:
             await self.wait_change()
 
     async def end(self, request: JobRequest) -> tuple[str, Handle, Observation]:
-        """Run ``request`` to its end."""
+        """Submit ``request`` and wait for the end of its job."""
         key, submitted = await self.submit(request)
         return key, submitted.handle, await self.reach(key, submitted.handle, ENDED)
 

@@ -1,4 +1,4 @@
-"""A whole runtime in memory, for virtual time."""
+"""Opens a whole runtime in memory, for tests in virtual time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from actors.settings import Background, Settings
 
 
 def seeded_sources(seed: int = 0) -> Sources:
-    """Identifiers, tokens and jitter drawn from one seed."""
+    """Return sources of identifiers, tokens and jitter that draw from one seed."""
     draw = random.Random(seed)  # noqa: S311 - reproducible on purpose
     return Sources(ids=IdFactory(draw.getrandbits), token=lambda: f"{draw.getrandbits(128):032x}", jitter=draw.random)
 
@@ -34,7 +34,7 @@ def virtual_settings(
     expiry: ExpiryOptions | None = None,
     queue: QueueOptions | None = None,
 ) -> Settings:
-    """Settings that read no file and no environment."""
+    """Return settings without reading any file or the environment."""
     return attrs.evolve(
         Settings.default(state_dir=Path("/nonexistent")),
         limits=limits or Limits(),
@@ -46,7 +46,10 @@ def virtual_settings(
 
 
 def request(provider: str = "scripted", user_id: str = "ana", *, cpus: int = 1, **fields: Any) -> JobRequest:
-    """A request for a simulated job. What is no field of a request goes into its script (``duration=60``)."""
+    """Return a request for a simulated job.
+
+    An argument that is no field of a request goes into its script (``duration=60``).
+    """
     known = {field.name for field in attrs.fields(JobRequest)}
     script = {name: value for name, value in fields.items() if name not in known}
     plain = {name: value for name, value in fields.items() if name in known}
@@ -63,7 +66,7 @@ async def running_runtime(
     seed: int = 0,
     parts: Parts | None = None,
 ) -> AsyncIterator[RunningRuntime]:
-    """A runtime over ``providers``, in memory, its randomness drawn from ``seed``."""
+    """Open a runtime in memory with these ``providers``. ``seed`` makes its random choices the same each time."""
     sources = seeded_sources(seed)
     made = parts or Parts(clock=clock or VirtualClock(), in_memory=True, sources=sources, providers=providers)
     async with open_runtime(settings or virtual_settings(), made) as runtime:

@@ -24,7 +24,7 @@ async def test_what_ended_waits_and_runs_is_counted_of_what_one_sees(edge: Any, 
 
 
 async def test_jobs_that_ran_are_counted_in_the_minute_of_their_end(edge: Any) -> None:
-    job = await edge.runtime.submit(request(user_id="ana"))
+    job = await edge.runtime.submit(request(user_id="ana", duration=0))
     await edge.runtime.wait(job.job_id)
     found = (await edge.http.get("/api/queue/activity")).json()
     assert (found["waiting"], found["running"]) == (0, 0)

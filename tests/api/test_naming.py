@@ -104,7 +104,8 @@ async def test_a_stream_and_a_page_take_names(edge: Any) -> None:
 async def test_jobs_are_listed_by_name_group_and_the_rest_before_any_limit(edge: Any) -> None:
     ids = {}
     for index in range(6):
-        job = await edge.submit(config_name=f"train-{index}", group="sweep" if index % 2 else None, org_id="lab")
+        group = "sweep" if index % 2 else None
+        job = await edge.submit(config_name=f"train-{index}", group=group, org_id="lab", spec={"duration": 3600})
         ids[index] = job["job_id"]
     await edge.submit(config_name="other", group="sweep", user_id="bo")
     await edge.submit()

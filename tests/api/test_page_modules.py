@@ -136,3 +136,37 @@ def test_an_address_gives_the_filter_back_and_unknown_parts_are_left_out(tmp_pat
         run(tmp_path, "job_filters.js", "it.addressOf(it.filterOf(new URLSearchParams('sort=evil&state=x')))")
         == "#/jobs"
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "patch"),
+    [
+        ({"a": 1, "b": {"c": "***", "d": [1]}}, {"a": 1, "b": {"c": "***", "d": [1, 2]}}, {"b": {"d": [1, 2]}}),
+        ({"a": 1, "b": 2}, {"b": 2}, {"a": None}), ({"a": {}}, {"a": {}}, None), ({"a": {"b": 1}}, {"a": 1}, {"a": 1}),
+        ({}, {"a": {"b": 1}}, {"a": {"b": 1}}), ({"a": 1}, [1], [1]),
+    ],
+)  # fmt: skip
+def test_a_patch_has_only_what_differs(tmp_path: Path, before: Any, after: Any, patch: Any) -> None:
+    """So what is not shown (``***``) is not sent."""
+    found = run(tmp_path, "spec_part.js", f"it.patchOf({json.dumps(before)}, {json.dumps(after)}) ?? null")
+    assert found == patch
+
+
+def test_events_that_arrive_together_are_delivered_in_order_over_several_tasks(tmp_path: Path) -> None:
+    """Each call of the clock takes 3 ms here, a slice 8 ms: none of them delivers all, and each comes once."""
+    expression = """(() => {
+      const [tasks, got, slices] = [[], [], []];
+      let now = 0;
+      globalThis.performance = { now: () => (now += 3) };
+      globalThis.setTimeout = (task) => tasks.push(task);
+      globalThis.clearTimeout = () => {};
+      globalThis.window = globalThis.document = { addEventListener: () => {}, hidden: false };
+      const live = new it.Live({ onEvent: (event) => got.push(event.seq), onGap: () => {}, onState: () => {} });
+      live.check = () => {};
+      live.last = 0;
+      for (const seq of [1, 2, 2, 3, 1, 4, 5, 6, 7, 8]) live.take({ data: JSON.stringify({ seq }), lastEventId: String(seq) });
+      const at_once = got.length;
+      while (tasks.length) { tasks.shift()(); slices.push(got.length); }
+      return [at_once, got, slices.filter((length, at) => length !== slices[at - 1]).length > 1];
+    })()"""  # noqa: E501 - a script
+    assert run(tmp_path, "live.js", expression) == [0, [1, 2, 3, 4, 5, 6, 7, 8], True]

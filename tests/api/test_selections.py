@@ -214,7 +214,7 @@ async def test_what_an_outcome_says_is_bounded(edge: Any, monkeypatch: pytest.Mo
 
 async def test_a_dry_run_says_with_which_of_the_named_it_cannot_be_done(edge: Any) -> None:
     """The rest is what is then sent; a completed job may be submitted again, though no selection has it."""
-    ended = str((await edge.submit(config_name="ended"))["job_id"])
+    ended = str((await edge.submit(config_name="ended", spec={"duration": 0}))["job_id"])
     await edge.runtime.wait(ended)
     await edge.runtime.queue.pause(None, "jobs are to wait", by="ana")
     waits = str((await edge.submit(config_name="dear"))["job_id"])

@@ -129,7 +129,9 @@ async def test_a_retry_takes_a_command_where_it_is_allowed_and_nobody_elses_envi
     runtime: RunningRuntime,
 ) -> None:
     before = await runtime.submit(
-        attrs.evolve(request(user_id="bo"), command=("true",), env={"KEY": "bos"}, inherited_env={"TOKEN": "bos"})
+        attrs.evolve(
+            request(user_id="bo", duration=0), command=("true",), env={"KEY": "bos"}, inherited_env={"TOKEN": "bos"}
+        )
     )
     await runtime.wait(before.job_id)
     url = f"/api/jobs/{before.job_id}/retry"

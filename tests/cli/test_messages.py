@@ -51,3 +51,16 @@ def _groups(command: click.Command, name: str) -> Iterator[tuple[click.Group, cl
     for below in command.list_commands(context):
         if (found := command.get_command(context, below)) is not None:
             yield from _groups(found, below)
+
+
+def test_a_number_of_more_than_64_bits_is_refused_by_its_field(terminal: Any, supervisor: Any) -> None:
+    terminal.json("submit", "--json", "--name", "waiting", "--start-after", "+1h", "--", "true")
+    large = "9" * 20
+    for words, field in (
+        (("limits", "set", "total", large), "value"),
+        (("prioritise", "waiting", large), "priority_override"),
+        (("submit", "--cpus", large, "--", "true"), "resources.cpus"),
+        (("submit", "--rerun", large, "--", "true"), "rerun.times"),
+    ):
+        done = terminal.type(*words)
+        assert (done.returncode, done.stderr) == (2, f"greenroom: {field}: is a number too large to keep\n")

@@ -63,6 +63,22 @@ def test_a_port_that_is_taken_is_said_where_the_run_begins(terminal: Any, job_fi
     )
 
 
+def test_a_queue_that_was_paused_before_is_said_where_the_run_begins(terminal: Any, supervisor: Any) -> None:
+    """Without that, a run that goes on until it is idle would wait without a word."""
+    terminal.json("queue", "pause", "--all", "--json")
+    terminal.json("submit", "--json", "--", "true")
+    supervisor.terminate()
+    supervisor.wait(60)
+    running = terminal.start("run", "--until-idle")
+    lines = [running.stdout.readline() for _ in range(3)]
+    (paused,) = [line for line in lines if "queue is paused" in line]
+    assert paused.startswith("The queue is paused: ")
+    assert paused.endswith("queue resume --all)\n")
+    terminal.type("queue", "resume", "--all")
+    running.communicate(timeout=60)
+    assert running.returncode == 0
+
+
 def test_running_it_again_runs_nothing_twice(terminal: Any, job_file: Any) -> None:
     """C5: keys of content and index; with --fail-on-failure an old failure still counts."""
     name = job_file("jobs:\n - {name: once, cwd: ., command: [sh, -c, 'echo ran >> ran; exit 1']}\n")

@@ -149,6 +149,11 @@ def test_identifiers_are_quoted_into_addresses() -> None:
     assert address(("api", "jobs", "../a b/?x")) == "/api/jobs/..%2Fa%20b%2F%3Fx"
 
 
+def test_an_empty_identifier_is_refused_before_it_becomes_another_address() -> None:
+    with pytest.raises(BadInput, match="an id or a name must not be empty"):
+        address(("api", "jobs", "", "cancel"))
+
+
 def test_every_option_of_submit_is_a_field_of_a_request_or_handled_by_the_command() -> None:
     """The option's name is what the API takes: one that is no field would be refused with "unknown key"."""
     handled = {

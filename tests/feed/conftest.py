@@ -89,11 +89,17 @@ async def supervisor() -> AsyncIterator[Supervisor]:
 
 
 @pytest.fixture
+def grace() -> float:
+    """Seconds in which connections have to end when the server stops. Where all of them must, a test gives more."""
+    return 1.0
+
+
+@pytest.fixture
 async def feed(
-    runtime: RunningRuntime, supervisor: Supervisor, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+    runtime: RunningRuntime, supervisor: Supervisor, tokens: Tokens, grace: float, monkeypatch: pytest.MonkeyPatch
 ) -> FeedServer:
     """Served as a supervised child, whose stop is the server's stop."""
-    monkeypatch.setattr("actors.net.connections.GRACE", 1.0)
+    monkeypatch.setattr("actors.net.connections.GRACE", grace)
     server = FeedServer(runtime, FeedOptions(port=0), tokens.peer_of, AllowedHosts())
     await supervisor.start_child(ChildSpec("feed", server.run))
     return server

@@ -11,6 +11,7 @@ import trio.testing
 from trio_websocket import ConnectionClosed, ConnectionRejected
 
 from actors.access.hosts import AllowedHosts
+from actors.feed.connection import BEAT
 from actors.feed.options import FeedOptions
 from actors.feed.server import CONNECT_SECONDS, FeedServer, feed_edge
 from actors.runtime import RunningRuntime
@@ -117,16 +118,18 @@ async def test_a_huge_message_is_refused(connect: Client) -> None:
 
 
 async def test_a_token_that_is_revoked_ends_its_connection(
-    connect: Client, tokens: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Client, tokens: Any, mock_clock: trio.testing.MockClock
 ) -> None:
-    monkeypatch.setattr("actors.feed.connection.BEAT", 0.1)
     async with connect("ana") as client:
         del tokens.known["ana"]
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(BEAT)
         with pytest.raises(ConnectionClosed) as closed:
             await client.next()
     assert (closed.value.reason.code, closed.value.reason.reason) == (1008, "the token has ended")
 
 
+@pytest.mark.parametrize("grace", [60.0])
 async def test_a_stop_says_goodbye_with_a_close_frame(
     runtime: RunningRuntime, connect: Client, supervisor: Supervisor
 ) -> None:

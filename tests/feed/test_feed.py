@@ -8,6 +8,7 @@ import trio.testing
 from trio_websocket import ConnectionClosed
 
 from actors.control import event_reader
+from actors.feed.connection import ACK_SECONDS
 from actors.runtime import RunningRuntime
 from actors.testing import request
 from tests.feed.conftest import Client
@@ -105,14 +106,15 @@ async def test_a_window_bounds_what_is_sent_ahead(runtime: RunningRuntime, conne
 
 
 async def test_who_never_acknowledges_is_told_where_to_resume(
-    runtime: RunningRuntime, connect: Client, monkeypatch: pytest.MonkeyPatch
+    runtime: RunningRuntime, connect: Client, mock_clock: trio.testing.MockClock
 ) -> None:
-    monkeypatch.setattr("actors.feed.connection.ACK_SECONDS", 0.2)
     for _ in range(3):
         await runtime.queue.set_limit("total", 5)
     async with connect() as client:
         await client.subscribe(after=0, window=1)
         await client.next()
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(ACK_SECONDS)
         with pytest.raises(ConnectionClosed) as closed:
             await client.next()
     assert (closed.value.reason.code, closed.value.reason.reason) == (1013, "not acknowledged; resume after 0")

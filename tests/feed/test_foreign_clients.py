@@ -30,6 +30,7 @@ UPGRADE = (
 SUBSCRIBE = b"\x81\x94\x00\x00\x00\x00" + b'{"type":"subscribe"}'
 
 
+@pytest.mark.parametrize("grace", [60.0])
 async def test_websockets_of_pypi(runtime: RunningRuntime, feed: FeedServer, supervisor: Supervisor) -> None:
     """Signs in by header, resumes, answers pings, is told goodbye with 1001."""
     await runtime.queue.set_limit("total", 5)

@@ -43,6 +43,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Printed:
     return found
 
 
+@pytest.mark.parametrize("grace", [60.0])
 async def test_a_lost_connection_is_taken_up_where_it_was_lost(
     runtime: RunningRuntime, feed: FeedServer, supervisor: Supervisor, printed: Printed
 ) -> None:

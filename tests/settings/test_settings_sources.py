@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.settings import EnterpriseConfig, get_enterprise_config, secrets
+from actors.settings import get_enterprise_config, secrets
 from actors.settings.effective import effective
+from actors.settings.settings import EnterpriseConfig
 from tests.settings.conftest import Load
 
 FILE = "background: {job_status_polling: {interval_seconds: 40}, approval_expiration: {interval_seconds: 400}}"

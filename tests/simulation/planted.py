@@ -236,6 +236,7 @@ PLANTED: dict[Plant, set[str]] = {
         "limits hold at every claim",
         "what can run starts",
         "what is paused starts nothing",
+        "approval rules are what was last said",
     },
     keys_of_a_file: {"one key, one job"},
     each_combination_its_own_values: {"a job for each combination"},

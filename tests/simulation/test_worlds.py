@@ -1,4 +1,4 @@
-"""Worlds in which every promise must hold: those that broke one once, and a hundred that nobody has seen."""
+"""Worlds in which every promise must hold: those that broke one once, and some more that nobody has seen."""
 
 import os
 import zlib
@@ -16,7 +16,7 @@ CORPUS = {
 }
 """Seed and what it showed when something was missing."""
 
-FRESH = int(os.environ.get("GREENROOM_SIMULATION_SEEDS", "100"))
+FRESH = int(os.environ.get("GREENROOM_SIMULATION_SEEDS", "110"))
 HOURS = float(os.environ.get("GREENROOM_SIMULATION_HOURS", "0.25"))
 BLOCKS = 20
 

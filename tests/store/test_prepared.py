@@ -76,7 +76,7 @@ def test_a_truth_value_and_a_drawn_key_come_back(connection):
     Prepared(insert(submissions), submission).run(connection, **submission)
     assert Prepared(select(submissions.c.spends_attempt)).one(connection) == (True,)
     lane = dict.fromkeys(("user_id", "org_id", "team_id", "provider", "head_job_id"), "x")
-    lane |= dict.fromkeys(("cpus", "gpus", "memory", "base_priority", "override", "number", "head_queued_seq"), 1)
+    lane |= dict.fromkeys(("cpus", "gpus", "memory", "base_priority", "override", "count", "head_queued_seq"), 1)
     lane |= {"head_queued_at": NOW}
     enter = Prepared(insert(lanes).returning(lanes.c.lane_id), lane)
     (first,) = enter.one(connection, **lane)

@@ -142,7 +142,7 @@ def test_entries_keep_their_order_and_lanes_their_heads_when_the_clock_is_put_ba
             insert(lanes),
             {
                 "lane_id": 1, "user_id": "ana", "org_id": "", "team_id": "", "provider": "p", "cpus": 1, "gpus": 0,
-                "memory": 0, "base_priority": 10, "override": -1, "number": 3, "head_job_id": "j0",
+                "memory": 0, "base_priority": 10, "override": -1, "count": 3, "head_job_id": "j0",
                 "head_queued_at": ahead[0], "head_queued_seq": 0, "blocked_since": START + timedelta(hours=3),
             },
         )  # fmt: skip

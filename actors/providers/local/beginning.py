@@ -1,7 +1,7 @@
-"""Since when a folder of the local provider holds the directories of all its jobs.
+"""Records since when a folder of the local provider has contained the directories of all its jobs.
 
-A state directory that was made anew, by a restore for example, has no directories of the jobs that ran before: that one
-is not there proves nothing then.
+A state directory that was made new, by a restore for example, does not have the directories of the jobs that ran
+before. A missing directory does not prove then that the job never ran.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def note_beginning(root: Path, jobs: Path) -> None:
-    """Write down that this folder begins now, unless it has a folder of ``jobs`` already. Raises ``OSError``."""
+    """Record that this folder begins now, unless it has a folder of ``jobs`` already. Raises ``OSError``."""
     if jobs.exists():
         return
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,7 +31,10 @@ def note_beginning(root: Path, jobs: Path) -> None:
 
 
 def beginning(root: Path) -> datetime | None:
-    """When this folder began: always, where an earlier version made it; None: it cannot be read."""
+    """Return when this folder began, or None where that cannot be read.
+
+    The result is the earliest time there is where an earlier version made the folder.
+    """
     try:
         with (root / _FILE).open("rb") as file:
             return datetime.fromtimestamp(float(file.read(64)), UTC)

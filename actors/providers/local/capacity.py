@@ -1,8 +1,8 @@
-"""What this machine has to hand out, and who holds which GPU.
+"""Finds out what this machine can give to jobs, and which job holds which GPU.
 
-A GPU is leased by a lock on its file, on a descriptor that the shim inherits: the lease ends with the shim, and after
-a restart of the supervisor the locks themselves say what is taken. The file also names the job that holds or held it:
-a device comes back only when that job's processes are gone, its shim's death alone is not enough.
+A job holds a GPU by a lock on a file of that GPU. The shim inherits the open file, so the lock ends with the shim, and
+after a restart of the supervisor the locks still say which GPUs are taken. The file also names the job that holds or
+last held the GPU: the GPU is free only when the processes of that job are gone; the end of its shim is not enough.
 """
 
 from __future__ import annotations
@@ -28,19 +28,22 @@ FIRST_FREE_FD = 200  # leases are opened above the descriptors under which the s
 
 @attrs.frozen
 class Lease:
-    """GPUs taken for one job: their names and the locked descriptors to hand to the shim."""
+    """GPUs that are reserved for one job: their names, and descriptors of the locked files for the shim."""
 
     devices: tuple[str, ...]
     fds: tuple[int, ...]
 
     @property
     def visible(self) -> str:
-        """``CUDA_VISIBLE_DEVICES``: "" hides all, which a variable that is not set would not."""
+        """The value for ``CUDA_VISIBLE_DEVICES``.
+
+        The value "" hides all GPUs; without the variable, all would be visible.
+        """
         return ",".join(self.devices)
 
 
 def machine_capacity(options: LocalOptions, devices: tuple[str, ...]) -> Capacity:
-    """All there is, by resource: unless the options say otherwise, this process's cores and nine tenths of memory."""
+    """Return what there is of each resource: as the options say, else this process's cores and 90 % of the memory."""
     cpus = options.cpus if options.cpus is not None else len(os.sched_getaffinity(0))
     memory = options.memory
     if memory is None and (there := memory_here(group=own_cgroup())) is not None:
@@ -49,9 +52,9 @@ def machine_capacity(options: LocalOptions, devices: tuple[str, ...]) -> Capacit
 
 
 def memory_here(proc: Path = Path("/proc"), group: Path | None = None) -> int | None:
-    """Bytes of memory that jobs can have: the machine's, or less where a control group of ours allows less.
+    """Return how many bytes of memory jobs can use, or None where the kernel does not say.
 
-    ``group``: the control group that we are in. None: the kernel does not say.
+    They are those of the machine, or fewer where the control group of this process, ``group``, has a limit.
     """
     kib = count_in(str(proc / "meminfo"), "MemTotal:")
     found = None if kib is None else kib * 1024
@@ -63,7 +66,7 @@ def memory_here(proc: Path = Path("/proc"), group: Path | None = None) -> int | 
 
 
 def machine_devices(options: LocalOptions) -> FoundGpus:
-    """The GPUs' names for ``CUDA_VISIBLE_DEVICES``: UUIDs, which stay with the device, where they are known."""
+    """Return the names of the GPUs for ``CUDA_VISIBLE_DEVICES``: UUIDs, which never change, where they are known."""
     if isinstance(options.gpus, tuple):
         return FoundGpus(options.gpus)
     if isinstance(options.gpus, int):
@@ -75,10 +78,10 @@ def machine_devices(options: LocalOptions) -> FoundGpus:
 def leased(
     folder: Path, devices: tuple[str, ...], count: int, key: str, is_gone: Callable[[str], bool]
 ) -> Iterator[Lease]:
-    """Hold ``count`` of ``devices`` for ``key`` until a shim has inherited the descriptors.
+    """Reserve ``count`` of ``devices`` for the job ``key`` during the block, in which a shim inherits the locks.
 
-    ``is_gone`` says whether nothing of another job runs any more; it is called for a device's last holder. Raises
-    :class:`Unavailable` when not enough are free.
+    ``is_gone`` tells whether nothing of another job runs any more; it is called for the last holder of a device. Raises
+    :class:`Unavailable` where not enough devices are free.
     """
     names: list[str] = []
     fds: list[int] = []

@@ -1,7 +1,7 @@
-"""Control groups (version 2), one for each job: the kernel itself says when nothing of a job is left.
+"""Control groups (version 2), one for each job: with one, the kernel says when no process of a job is left.
 
-They are made below the group that this process runs in, where it may: as root, or where that group was delegated to
-its user (``Delegate=yes`` in a systemd unit). Nothing is promised about a job that moves itself into another group.
+They are made below the control group of this process, where that is allowed: for root, or where the group was delegated
+to its user (``Delegate=yes`` in a systemd unit). A job that moves itself into another group is not covered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAME_SPACE = Path("/proc/self/ns/cgroup")
 
 
 def cgroup_parent() -> Path | None:
-    """The folder in which control groups of jobs can be made; None: there is none here."""
+    """Return the folder in which control groups of jobs can be made, or None where there is none."""
     own = own_cgroup()
     if own is None:
         return None
@@ -43,22 +43,25 @@ def cgroup_parent() -> Path | None:
 
 
 def cgroup_of(parent: Path, directory: JobDirectory) -> Path:
-    """The control group of a job: named after its directory, so that no two jobs on a machine share one."""
+    """Return the control group of a job.
+
+    It is named after the job's directory, so that no two jobs on a machine share one.
+    """
     return parent / (PREFIX + hashlib.sha256(os.fsencode(directory.path)).hexdigest()[:24])
 
 
 def end_cgroup(record: object, directory: JobDirectory, deadline: float) -> bool:
     """Kill what is in the job's control group, wait until it is empty, and remove it.
 
-    ``record``: what the shim wrote about it. ``deadline``: of :func:`time.monotonic`. True: nothing is left of the job.
-    False: something is, or there is no group by which one could tell.
+    ``record`` is what the shim wrote about the group; ``deadline`` is a time of :func:`time.monotonic`. Returns True
+    where nothing is left of the job, False where something is, or where there is no group that could tell.
     """
     path = _recorded(record, directory)
     return path is not None and end_group(path, deadline)
 
 
 def end_group(path: Path, deadline: float) -> bool:
-    """Kill what is in a control group, wait until it is empty, and remove it. False: something is left."""
+    """Kill what is in a control group, wait until it is empty, and remove it. Returns False where something is left."""
     while path.exists():
         _kill(path)
         if "populated 0" in _events(path):
@@ -71,7 +74,7 @@ def end_group(path: Path, deadline: float) -> bool:
 
 
 def own_cgroup() -> Path | None:
-    """The control group that this process is in; None: it is in none that can be seen."""
+    """Return the control group that this process is in, or None where it is in none that can be seen."""
     try:
         own = next((line[3:] for line in read("/proc/self/cgroup").splitlines() if line.startswith("0::")), None)
         mounts = [line.partition(" - ") for line in read("/proc/self/mountinfo").splitlines()]
@@ -86,7 +89,7 @@ def own_cgroup() -> Path | None:
 
 
 def _recorded(record: object, directory: JobDirectory) -> Path | None:
-    """The group's folder, if it is surely the one that the shim meant: the same name space, the same file system."""
+    """Return the group's folder where it surely is the recorded one: same name space, same file system."""
     if not isinstance(record, Mapping):
         return None
     path, device, space = (record.get(name) for name in ("path", "device", "space"))

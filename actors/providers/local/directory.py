@@ -39,7 +39,7 @@ from actors.providers.local.shim.files import (
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 REMOVED = ".removed-"
 CLEANING_SECONDS = 5.0
-"""For what earlier removals left, each time all directories are looked through."""
+"""How many seconds to spend on the remains of earlier removals, each time all directories are looked through."""
 
 
 class _File:
@@ -86,21 +86,27 @@ class JobDirectory:
 
     @property
     def started(self) -> Path:
-        """There: the program was let go, once and for all. It says by whom, and how it ended."""
+        """The file whose existence says that the program was started, which happens once only.
+
+        It says by whom, and how it ended.
+        """
         return self.path.with_name(f"{STARTED}{self.key}")
 
     def opened(self) -> AbstractContextManager[int]:
-        """A descriptor of the directory for the length of the block. Raises OSError, for a link too."""
+        """Open the directory for the length of the block, and give its descriptor. Raises OSError, also for a link."""
         return closing(open_own_folder(self.path))
 
     def opened_file(self, path: Path, flags: int = os.O_RDONLY) -> AbstractContextManager[int]:
-        """A descriptor of one of its plain files for the length of the block. Raises as :func:`open_plain` does."""
+        """Open one of its plain files for the length of the block, and give its descriptor.
+
+        Raises as :func:`open_plain` does.
+        """
         with self.opened() as folder:
             return closing(open_plain(folder, path.name, flags))
 
     @property
     def is_submitted(self) -> bool:
-        """Whether anything says so: a job may remove its own spec."""
+        """Return whether any file says that the job was submitted: a job may have removed its own spec."""
         paths = (self.spec, self.run, self.exit, self.lock, self.started)
         return any(os.path.lexists(path) for path in paths)
 
@@ -130,14 +136,17 @@ class JobDirectory:
         return True
 
     def sync_names(self) -> None:
-        """Have the directory, and the spec in it, survive a power cut. Raises OSError."""
+        """Write the names of the directory and of its spec to the disk, so that they survive a power cut.
+
+        Raises OSError.
+        """
         with self.opened() as folder:
             os.fsync(folder)
         with opened_folder(self.path.parent) as jobs:
             os.fsync(jobs)
 
     def remove(self) -> None:
-        """Remove the directory: gone for everybody at once, its files thereafter (see :mod:`.removing`)."""
+        """Remove the directory: first its name, in one step for everybody, then its files (see :mod:`.removing`)."""
         grave = self.path.with_name(f"{REMOVED}{self.key}-{secrets.token_hex(4)}")
         with suppress(FileNotFoundError):
             self.path.rename(grave)
@@ -153,13 +162,13 @@ class JobDirectory:
 
 
 def opened_folder(path: Path) -> AbstractContextManager[int]:
-    """A descriptor of a directory of ours, which no job writes in. Raises OSError."""
+    """Open one of Greenroom's own directories, in which no job writes, and give its descriptor. Raises OSError."""
     return closing(open_folder(path))
 
 
 @contextmanager
 def closing(fd: int) -> Iterator[int]:
-    """A descriptor for the length of the block."""
+    """Give a descriptor for the length of the block, and close it at the end."""
     try:
         yield fd
     finally:
@@ -167,9 +176,9 @@ def closing(fd: int) -> Iterator[int]:
 
 
 def job_directories(jobs: Path) -> Iterator[JobDirectory]:
-    """All jobs that were submitted, those included that have removed their own directory.
+    """Return all jobs that were submitted, also those that have removed their own directory.
 
-    What interrupted removals left is removed on the way, for a while.
+    It also removes what interrupted removals left, for at most :data:`CLEANING_SECONDS`.
     """
     names = sorted(entry.name for entry in os.scandir(jobs))
     graves = [name for name in names if name.startswith(REMOVED)]

@@ -1,8 +1,9 @@
-"""What can be seen of a request before its job is accepted: its directory is there, and its program is found (E6).
+"""Checks requests before their jobs are accepted: is the directory there, and is the program found (E6).
 
-A file system that does not answer must not hold up anybody else: files are looked at in threads of their own, each look
-has a time, and a place that did not answer is not asked again while its thread still waits. Nothing is concluded from
-silence: such a request is accepted with a warning. So is one that waits for other jobs, which may make what is missing.
+A file system that does not answer must not delay anybody else. So files are looked at in separate threads, each look
+has a time limit, and a place that did not answer is not asked again while its thread still waits. Where a place did not
+answer, the request is accepted with a warning. So is a request that waits for other jobs, which may make what is
+missing.
 """
 
 from __future__ import annotations
@@ -27,13 +28,16 @@ from actors.providers.entry_points import EntryPoint
 from actors.providers.programs import program_of
 
 SECONDS = 2.0
-"""For one look, and for all of one submission after the first that did not answer."""
+"""The time limit of one look, and of all looks of a submission together after the first one that did not answer."""
 _TOGETHER = 100
 
 
 @attrs.frozen
 class Place:
-    """A directory (None: a fresh one), a program and the PATH by which it is looked up; ``field``: what named it."""
+    """What a request needs: a directory (None: a new one), a program, and the PATH to look it up in.
+
+    ``field`` is the field of the request that named it.
+    """
 
     cwd: str | None
     program: str
@@ -42,7 +46,7 @@ class Place:
 
 
 class EarlyChecks:
-    """Checks requests for this machine, which has ``capacity``."""
+    """Checks requests for this machine; ``capacity`` is what the machine has."""
 
     def __init__(self, entry_points: Mapping[str, EntryPoint], capacity: Capacity) -> None:
         self._entry_points = entry_points
@@ -51,7 +55,7 @@ class EarlyChecks:
         self._hanging: set[Place] = set()
 
     async def faults(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
-        """What is wrong with each of ``requests``, in their order."""
+        """Return what is wrong with each of ``requests``, in their order."""
         places = [place_of(request, self._entry_points) async for request in InTurns(requests)]
         looked_at = await self._look(dict.fromkeys(place for place in places if place is not None))
         misfits = {one: self._misfit(one) for one in {request.resources for request in requests}}
@@ -70,7 +74,10 @@ class EarlyChecks:
         return None if misfit is None else RequestFault("resources", text)
 
     async def _look(self, places: Mapping[Place, None]) -> dict[Place, RequestFault | None]:
-        """What is wrong with each place; those that do not answer in time, and after one such the rest, are unsure."""
+        """Return what is wrong with each place.
+
+        Those that did not answer in time, and all after one of them, are unsure.
+        """
         found: dict[Place, RequestFault | None] = {place: unanswered(place) for place in places}
         full = len(self._hanging) >= MOST_THREADS
         waiting = [] if full else [place for place in places if place not in self._hanging]
@@ -90,7 +97,7 @@ class EarlyChecks:
 
 
 class _Batch:
-    """Some places, looked at in one thread, which may stay behind in one of them."""
+    """Some places that are looked at in one thread. The thread may hang in one of them, and is left behind then."""
 
     def __init__(self, places: Sequence[Place], hanging: set[Place]) -> None:
         self._places = places
@@ -101,7 +108,7 @@ class _Batch:
         self._lock = threading.Lock()
 
     def run(self) -> None:
-        """Look at each, until nobody waits for it any more."""
+        """Look at each place, until nobody waits for the results any more."""
         for place in self._places:
             if not self._begin(place):
                 return
@@ -126,7 +133,10 @@ class _Batch:
                 self._found[place] = fault
 
     def close(self) -> dict[Place, RequestFault | None]:
-        """What is known by now; a place that is being looked at hangs until its thread comes back."""
+        """Return what is known by now.
+
+        A place whose look has not ended counts as hanging until its thread comes back.
+        """
         with self._lock:
             self._closed = True
             if self._at is not None:
@@ -135,7 +145,7 @@ class _Batch:
 
 
 def place_of(request: JobRequest, entry_points: Mapping[str, EntryPoint]) -> Place | None:
-    """What ``request``, which was prepared before, needs of the file system; None where it names no program."""
+    """Return what ``request``, which was prepared before, needs of the file system; None: it names no program."""
     program = program_of(request, entry_points, [])
     if not program.argv:
         return None
@@ -144,7 +154,7 @@ def place_of(request: JobRequest, entry_points: Mapping[str, EntryPoint]) -> Pla
 
 
 def look(place: Place) -> RequestFault | None:
-    """What is wrong with one place; blocks for as long as its file system does."""
+    """Return what is wrong with one place. Blocks for as long as the file system takes."""
     if place.cwd is not None and (fault := _directory_fault(place.cwd)) is not None:
         return RequestFault("cwd", f"cwd: {_quoted(place.cwd)} {fault}")
     fault = _path_fault(place) if "/" in place.program else _search_fault(place)
@@ -152,7 +162,7 @@ def look(place: Place) -> RequestFault | None:
 
 
 def unanswered(place: Place) -> RequestFault:
-    """That a place could not be looked at in time."""
+    """Return the warning that a place could not be looked at in time."""
     words = f"{_quoted(place.program)} in {_quoted(place.cwd or 'its own directory')}"
     return RequestFault(place.field, f"{words} was not checked: the file system did not answer", sure=False)
 
@@ -171,7 +181,7 @@ def _directory_fault(cwd: str) -> str | None:
 
 
 def _path_fault(place: Place) -> str | None:
-    """What is wrong with a program that is named by a path."""
+    """Return what is wrong with a program that is named by a path."""
     if place.cwd is None and not place.program.startswith("/"):
         return "is a path in a directory that is not given; give cwd, or the whole path"
     file = _path(place.cwd or "/") / _path(place.program)
@@ -187,7 +197,7 @@ def _path_fault(place: Place) -> str | None:
 
 
 def _search_fault(place: Place) -> str | None:
-    """What is wrong with a program that is looked up."""
+    """Return what is wrong with a program that is looked up in the PATH."""
     name, cwd = _path(place.program), _path(place.cwd or "/")
     not_executable = None
     for folder in place.path.split(":"):

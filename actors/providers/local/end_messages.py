@@ -1,4 +1,4 @@
-"""How a job's end is described to people: from the exit record to one sentence."""
+"""Makes one sentence for people out of the record of how a job ended."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ REASON_LENGTH = 600  # characters of a reason in which names of the job's stand
 
 
 def shown(text: str) -> str:
-    """``text`` as one printable line of bounded length: names in it come from the job."""
+    """Return ``text`` as one printable line of limited length: the job itself may have chosen it."""
     line = printable(kept(text))
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 
 
 def failure_message(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
-    """Why the program was never run."""
+    """Say why the program was never run."""
     failure = record["failure"]
     code = failure.get("errno") or 0
     reason = os.strerror(code).lower() if code else str(failure.get("reason", "unknown"))
@@ -47,7 +47,7 @@ def failure_message(record: Mapping[str, Any], argv: list[str], cwd: str) -> str
 
 
 def end_message(record: Mapping[str, Any], last_line: str = "") -> str:
-    """What ended a program that ran and did not succeed."""
+    """Say what ended a program that ran and did not succeed."""
     number, code = record.get("signal"), record.get("code")
     reason_given = f": {last_line}" if last_line else ""
     if number is None:
@@ -91,7 +91,7 @@ def _signal_name(number: int) -> str:
 
 
 def has_windows_lines(program: str, cwd: str, path: str) -> bool:
-    """Whether the first line of ``program`` (looked for in ``path``, where it names no folder) ends in CR LF."""
+    """Return whether the first line of ``program`` ends in CR LF. A name without a folder is looked up in ``path``."""
     folders = [cwd] if "/" in program else path.split(":")
     for folder in folders:
         line = first_line(str(Path(cwd, folder, program)))
@@ -101,7 +101,7 @@ def has_windows_lines(program: str, cwd: str, path: str) -> bool:
 
 
 def script_of_shell(argv: Sequence[str]) -> str:
-    """The script that a shell was told to run; "" where the program is no shell, or was given no script."""
+    """Return the script that a shell was started with, or "" where the program is no shell, or has no script."""
     if not argv or os.path.basename(argv[0]) not in _SHELLS:  # noqa: PTH119 - a name, of which nothing is looked up
         return ""
     word = next((word for word in argv[1:] if not word.startswith("-") or word == "-c"), "")
@@ -109,6 +109,9 @@ def script_of_shell(argv: Sequence[str]) -> str:
 
 
 def shell_stumbles(script: str, cwd: str) -> bool:
-    """Whether the first line of a shell's ``script`` ends in CR LF: a shell takes the CR for a part of each command."""
+    """Return whether the first line of a shell's ``script`` ends in CR LF.
+
+    A shell takes the CR as a part of each command.
+    """
     line = first_line(str(Path(cwd, script))) if script else None
     return line is not None and line.endswith(b"\r")

@@ -1,4 +1,4 @@
-"""The job's environment: what its submitter passes on, what its request says, what describes the job; no more."""
+"""Makes the environment of a job: what its submitter passes on, what its request says, and what describes the job."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from actors.providers import job_variables as variables
 from actors.providers.local.directory import JobDirectory
 
 MARK = variables.OUTPUT_DIR
-"""By its value, which no two jobs on one machine share, a process is known to be of a job."""
+"""The variable by which a process is known to belong to a job: no two jobs on one machine have the same value."""
 
 OURS = frozenset({*variables.SHARED, variables.HOME, "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"})
-"""Names that the provider sets; a request that sets one of them is refused."""
+"""The names that the provider sets. A request that sets one of them is refused."""
 
 
 def job_environment(
     directory: JobDirectory, inherited: Mapping[str, str] | None, env: Mapping[str, str], context: Mapping[str, str]
 ) -> dict[str, str]:
-    """The whole environment of the program, but for its GPUs, which are known only when it starts.
+    """Return the whole environment of the program except its GPUs, which are known only when it starts.
 
-    ``inherited`` None: nothing was resolved at submission, and the default names alone are taken from our own
-    environment; other names than those could be the supervisor's secrets.
+    ``inherited`` None means that no environment was read at submission. Then only the default names are taken from the
+    environment of this process; other variables could hold secrets of the supervisor.
     """
     if inherited is None:
         inherited = inherited_of(DEFAULT_ENV_FROM, os.environ)

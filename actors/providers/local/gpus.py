@@ -1,4 +1,4 @@
-"""The GPUs of this machine as its driver names them: the text of an error is no GPU, one that fell off is one less."""
+"""Asks the driver for the GPUs of this machine. A line with an error message does not count as a GPU."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ _LONGEST = 200
 
 @attrs.frozen
 class FoundGpus:
-    """``devices``: their UUIDs, which stay with the device. ``fault``: what the driver complained of, "" of nothing."""
+    """``devices`` are their UUIDs, which never change for a device.
+
+    ``fault`` is what the driver complained of ("": nothing).
+    """
 
     devices: tuple[str, ...] = ()
     fault: str = ""
 
 
 def find_gpus(program: str | None = None) -> FoundGpus:
-    """Ask ``nvidia-smi`` (or ``program``), which takes its time; without one there is no GPU and no fault.
+    """Ask ``nvidia-smi`` (or ``program``), which may take seconds. Where there is no such program, there are no GPUs.
 
-    Where the table of UUIDs is not whole, the plain list is asked for, too: one lost device spoils the former.
+    Where the table of UUIDs is incomplete, the plain list is read too: one lost device can spoil the table.
     """
     program = program or shutil.which("nvidia-smi")
     if program is None:
@@ -37,7 +40,7 @@ def find_gpus(program: str | None = None) -> FoundGpus:
 
 
 def _asked(program: str, *arguments: str) -> tuple[tuple[str, ...], str]:
-    """The UUIDs in the answer, and the first line that has none."""
+    """Return the UUIDs in the answer, and the first line that has none."""
     try:
         answer = subprocess.run(  # noqa: S603 - a fixed argv
             [program, *arguments], capture_output=True, check=False, timeout=NVIDIA_SMI_SECONDS

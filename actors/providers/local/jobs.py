@@ -1,4 +1,4 @@
-"""What is done with jobs on this machine, each step on its directory; blocking, for worker threads."""
+"""All operations on jobs of this machine, each on the directory of its job. They block, and are for worker threads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOCK_SECONDS = 20.0  # for one start to wait for another; a disk that hangs in o
 
 
 class LocalJobs:
-    """All jobs below one root: ``jobs/KEY/`` for each, ``devices/`` for the GPUs' leases."""
+    """All jobs below one root folder: ``jobs/KEY/`` for each job, ``devices/`` for the locks of the GPUs."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class LocalJobs:
 
     @contextmanager
     def _leased(self, gpus: int, key: str) -> Iterator[Lease]:
-        """Devices for one start; starts come one after another. Raises :class:`Unavailable`."""
+        """Reserve devices for one start. Only one start at a time does this. Raises :class:`Unavailable`."""
         if not self._one_at_a_time.acquire(timeout=LOCK_SECONDS):
             raise Unavailable("another start takes long")
         try:
@@ -101,7 +101,7 @@ class LocalJobs:
             raise Unavailable(f"no process can be started: {error}") from error
 
     def view(self, directories: Iterable[JobDirectory]) -> View:
-        """What all these directories say."""
+        """Return what all these directories say."""
         observations, absent, failed = {}, set(), {}
         for directory in directories:
             try:
@@ -116,7 +116,10 @@ class LocalJobs:
         return View(observations, frozenset(absent), failed)
 
     def observation(self, directory: JobDirectory) -> Observation | None:
-        """What the directory says; None: nothing was submitted there. A job that nobody runs is started again."""
+        """Return what the directory says, or None where nothing was submitted.
+
+        A job that no shim runs is started again.
+        """
         has_shim = directory.key in self.shims  # read before the look, during which its shim may end
         seen = self._look(directory, has_shim=has_shim)
         if seen.standing is Standing.ABSENT:
@@ -134,7 +137,7 @@ class LocalJobs:
         return Observation(phase=Phase.STARTING, raw_status=waiting or "starting")
 
     def cancel(self, directory: JobDirectory) -> CancelAck:
-        """The intent first, then the signal. Raises OSError when the intent cannot be written."""
+        """Write the cancel file first, then send the signal. Raises OSError where the file cannot be written."""
         seen = self._look(directory, has_shim=directory.key in self.shims)
         if seen.standing is Standing.ABSENT:
             return CancelAck.UNKNOWN_JOB
@@ -148,7 +151,7 @@ class LocalJobs:
         return CancelAck.ACCEPTED
 
     def forget(self, directory: JobDirectory) -> None:
-        """Remove what is kept of an ended job. Raises :class:`Conflict` when it may still run."""
+        """Remove what is kept of an ended job. Raises :class:`Conflict` where it may still run."""
         seen = self._look(directory)
         if seen.standing in (Standing.STARTING, Standing.RUNNING):
             raise Conflict(f"job {directory.key} is still running and cannot be forgotten")
@@ -162,17 +165,20 @@ class LocalJobs:
         self._starts.pop(directory.key, None)
 
     def settle(self, directory: JobDirectory) -> None:
-        """Believe a person that nothing runs any more of a job that was lost. Raises OSError."""
+        """Record that nothing of a lost job runs any more, because a person says so. Raises OSError."""
         seen = self._look(directory)
         if seen.standing is Standing.DEAD:
             self._lost.settle(directory.key, seen)
 
     def unended(self) -> list[JobDirectory]:
-        """The jobs without an exit record, as found on disk."""
+        """Return the jobs on the disk that have no exit record."""
         return [one for one in job_directories(self.folder) if not has_end(one) or is_locked(one.lock)]
 
     def _start_again(self, directory: JobDirectory) -> str | None:
-        """Start a shim for a job that has none; in words why it has to wait, "" when it was given up."""
+        """Start a shim for a job that has none.
+
+        Return in words why the job has to wait, "" where it was given up, or None where a shim was started.
+        """
         key = directory.key
         if self._starts[key] >= MAX_STARTS:
             return _give_up(directory, f"its shim ended {MAX_STARTS} times before the program was run; see its log")
@@ -190,14 +196,14 @@ class LocalJobs:
         return None
 
     def _look(self, directory: JobDirectory, *, has_shim: bool = False) -> Look:
-        """A look at the directory; a job that has removed all that is said of it is not absent for that."""
+        """Look at the directory. A job that has removed its own files does not count as absent."""
         seen = look(directory, has_shim=has_shim, finished_shim=self.shims.finished.get(directory.key))
         if seen.standing is Standing.ABSENT and self._lost.is_known(directory):
             return Look(Standing.DEAD, fault="it has removed its own directory")
         return seen
 
     def _is_gone(self, key: str) -> bool:
-        """Whether nothing of the job runs any more, what outlived its shim included."""
+        """Return whether nothing of the job runs any more, including processes that outlived its shim."""
         directory = JobDirectory.of(self.folder, key)
         seen = self._look(directory)
         if seen.standing is Standing.DEAD:
@@ -206,7 +212,7 @@ class LocalJobs:
 
 
 def _give_up(directory: JobDirectory, reason: str) -> str | None:
-    """End a job that was never started: "" when that is done, None when a shim has come meanwhile."""
+    """End a job that was never started. Return "" where that is done, None where a shim has started meanwhile."""
     return "" if settle_unstarted(directory, {"failure": {"stage": "start", "reason": reason}}) else None
 
 

@@ -1,4 +1,4 @@
-"""Starting a process that outlives us or serves us: a session of its own, no terminal, nothing of ours inherited."""
+"""Starts a process with a session of its own, without a terminal, and without open files that are not meant for it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ KEPT = ("LD_LIBRARY_PATH", "PATH")  # the interpreter itself may need the first;
 
 
 def shim_command(directory: JobDirectory, lease: Lease, cgroup: Path | None) -> list[str]:
-    """The command line of a shim, by which it is known (:mod:`.processes`)."""
+    """Return the command line of a shim, by which it is recognised (:mod:`.processes`)."""
     argv = [sys.executable, "-I", "-S", str(SHIM), str(directory.path), lease.visible, str(len(lease.fds))]
     return argv if cgroup is None else [*argv, str(cgroup)]
 
 
 def spawn(argv: list[str], output: int | None, inherited: Sequence[int]) -> int:
-    """Start ``argv``: ``output`` becomes its output (None: /dev/null), ``inherited`` its descriptors from 3 on.
+    """Start ``argv`` and return its pid. Raises OSError.
 
-    The signals that stop a shim are blocked from its first moment, so none is lost while its interpreter starts.
-    Descriptors given here must lie above those which they become. Returns the pid. Raises OSError.
+    ``output`` becomes its output (None: /dev/null), ``inherited`` become its descriptors from 3 on. The signals that
+    stop a shim are blocked from the beginning, so that none is lost while its interpreter starts. The descriptors given
+    here must have higher numbers than those that they become.
     """
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -48,21 +49,21 @@ def spawn(argv: list[str], output: int | None, inherited: Sequence[int]) -> int:
 
 
 def open_log(directory: JobDirectory) -> int:
-    """The job's output, to append to, above the descriptors under which a shim inherits its leases."""
+    """Open the job's output for appending, with a descriptor above those under which a shim inherits its locks."""
     with directory.opened_file(directory.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as fd:
         os.set_blocking(fd, True)
         return moved_up(fd)
 
 
 def moved_up(fd: int) -> int:
-    """A copy of the descriptor above those under which a process that is started inherits others. Raises OSError."""
+    """Copy the descriptor to a number above those that a started process inherits. Raises OSError."""
     import fcntl  # not on every system on which this module is imported
 
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
 
 
 def likeness() -> tuple[object, ...]:
-    """What a process that is started now would inherit or load: a zygote of another likeness is replaced."""
+    """Return all that a process started now would inherit or load. Where it has changed, the zygote is replaced."""
     status = dict(line.split(":\t", 1) for line in read("/proc/thread-self/status").splitlines() if ":\t" in line)
     limits = []
     for number in range(16):

@@ -1,14 +1,14 @@
-"""Whether a job is alive, from its files and the kernel alone: the same answer before and after our own restart.
+"""Finds out whether a job is alive, from its files and the kernel only, also after a restart of the supervisor.
 
-The order of reading carries the proof. The lock is held from before ``run.json`` is written until after
-``exit.json`` is. So: a ``run.json`` seen, *then* the lock found free, *then* no ``exit.json`` found, means that the
-shim died and no record will ever come. A pid alone proves nothing (zombies answer, numbers are reused).
+The order of reading matters. The lock is held from before ``run.json`` is written until after ``exit.json`` is written.
+So where ``run.json`` was seen, *then* the lock was found free, *then* no ``exit.json`` was found, the shim has died and
+no record will ever come. A pid proves nothing by itself (ended processes can still have one, and numbers are reused).
 
-All of these files can be exchanged by the job itself. So what the shim noted beside the directory
-(:class:`.shim.job.Note`) comes before them: who runs the job, and that it ended, which no file in the directory can say
-for it in the same boot. A free lock is believed only when no shim of this directory is among the kernel's processes,
-and an end only when nothing of the job lives: a shim that is known to have ended well has seen to that, else all
-processes are looked at.
+The job itself can replace all of these files. So the note that the shim wrote beside the directory
+(:class:`.shim.job.Note`) comes before them: it says who runs the job, and that the job ended; within one boot, no file
+in the directory can say that in its place. A free lock is believed only when the kernel shows no shim of this
+directory. An end is believed only when nothing of the job lives: a shim that is known to have ended well has checked
+that, otherwise all processes are looked at.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CLEARING = 2.0  # seconds to wait for killed processes to be gone; SIGKILL takes
 
 
 class Standing(StrEnum):
-    """Where a directory stands."""
+    """The state that a job is in, according to its directory."""
 
     ABSENT = "absent"  # nothing was submitted here
     UNSTARTED = "unstarted"  # submitted, and nobody is about to run it
@@ -48,7 +48,7 @@ class Standing(StrEnum):
 
 @attrs.frozen
 class Look:
-    """One look at a directory. ``fault``: what of its records cannot be believed, "" where all can."""
+    """The result of one look at a directory. ``fault`` says which of its records cannot be believed ("": all can)."""
 
     standing: Standing
     run: Mapping[str, Any] | None = None
@@ -58,15 +58,18 @@ class Look:
 
     @property
     def same_boot(self) -> bool:
-        """Whether the machine has not been restarted since the shim started: else its pids mean nothing."""
+        """Whether the machine has not been restarted since the shim started.
+
+        If it has, the recorded pids mean nothing.
+        """
         return self.run is not None and self.run["boot_id"] == boot_id()
 
 
 def look(directory: JobDirectory, *, has_shim: bool = False, finished_shim: int | None = None) -> Look:
-    """Where the job stands. Raises OSError where nothing can be read.
+    """Return the state of the job. Raises OSError where nothing can be read.
 
-    ``has_shim``: a shim of it is known to live. ``finished_shim``: the pid of its shim, where that is known to have
-    ended well: what it noted is then its own, and nothing of the job lived any more when it did.
+    ``has_shim``: a shim of the job is known to live. ``finished_shim``: the pid of its shim, where that shim is known
+    to have ended well. Then the note is really its own, and nothing of the job lived any more at that time.
     """
     if not directory.is_submitted:
         return Look(Standing.RUNNING if has_shim else Standing.ABSENT)
@@ -92,13 +95,13 @@ def look(directory: JobDirectory, *, has_shim: bool = False, finished_shim: int 
 
 
 def _run_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
-    """Who runs the job, and why that cannot be believed."""
+    """Return who runs the job, and why that cannot be believed."""
     noted = read_note(directory).run
     return (noted, "") if noted is not None else read_checked(directory.run, checked_run)
 
 
 def _end_of(directory: JobDirectory, note: Note) -> tuple[Mapping[str, Any] | None, str]:
-    """How the job ended, and why that cannot be believed."""
+    """Return how the job ended, and why that cannot be believed."""
     if note.exit is not None:
         return note.exit, ""
     if note.run is not None and note.run["boot_id"] == boot_id():  # whatever the job says of itself
@@ -107,14 +110,16 @@ def _end_of(directory: JobDirectory, note: Note) -> tuple[Mapping[str, Any] | No
 
 
 def has_end(directory: JobDirectory) -> bool:
-    """Whether anything says that the job has ended, true or not."""
+    """Return whether any file says that the job has ended, whether or not it can be believed."""
     return os.path.lexists(directory.exit) or read_note(directory).exit is not None
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a shim holds the lock: asked without taking it, so that a starting shim is never in our way.
+    """Return whether a shim holds the lock.
 
-    What is no plain file is no lock of a shim's. Raises OSError where that cannot be found out.
+    This does not take the lock, so that it never stops a shim that is starting.
+
+    Anything else than a plain file does not count as a lock. Raises OSError where the answer cannot be found out.
     """
     import fcntl  # not on every system on which this module is imported
 
@@ -127,9 +132,9 @@ def is_locked(path: Path) -> bool:
 
 
 def settle_unstarted(directory: JobDirectory, record: Mapping[str, Any]) -> bool:
-    """End a job that was never started by writing its exit record, in a shim's place and under its lock.
+    """End a job that was never started: take its lock and write its exit record, as a shim would.
 
-    False: a shim has come meanwhile, which will write its own.
+    Returns False where a shim has started meanwhile; that shim will write its own record.
     """
     record = {"ended_at": time.time(), **record}
     try:
@@ -148,7 +153,10 @@ def settle_unstarted(directory: JobDirectory, record: Mapping[str, Any]) -> bool
 
 
 def open_process(pid: int, ticks: int | None) -> int | None:
-    """A pidfd of the process of that pid *and* start; None: it is gone. The caller closes it."""
+    """Return a pidfd of the process with that pid *and* that start time, or None where it is gone.
+
+    The caller closes it.
+    """
     try:
         fd = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -160,7 +168,7 @@ def open_process(pid: int, ticks: int | None) -> int | None:
 
 
 def open_shim(directory: JobDirectory, seen: Look) -> int | None:
-    """A pidfd of the job's shim; None where it is gone, not known, or no shim of this directory."""
+    """Return a pidfd of the job's shim, or None where it is gone, not known, or not a shim of this directory."""
     if seen.run is None or not seen.same_boot:
         return None
     fd = open_process(seen.run["shim"], seen.run["shim_ticks"])
@@ -171,7 +179,7 @@ def open_shim(directory: JobDirectory, seen: Look) -> int | None:
 
 
 def open_living_shim(directory: JobDirectory) -> int | None:
-    """A pidfd of the job's shim: the one that the record names or, where it cannot be believed, the one that lives."""
+    """Return a pidfd of the job's shim: the one in the record or, where that cannot be believed, the one that lives."""
     run, _ = _run_of(directory)
     if (fd := open_shim(directory, Look(Standing.RUNNING, run))) is not None:
         return fd
@@ -182,10 +190,10 @@ def open_living_shim(directory: JobDirectory) -> int | None:
 
 
 def _survivors(directory: JobDirectory, seen: Look) -> tuple[dict[int, int], list[int]]:
-    """Processes that outlived their shim: pids and starts of those surely of this job, and pids that may be.
+    """Return the processes that outlived their shim: those surely of this job (pids and starts), and pids that may be.
 
-    Sure: started after the program, and with the job's own folder in its environment. Unsure: in the program's session
-    and group, but the environment cannot be read or was overwritten.
+    Sure are those that started after the program and have the job's own folder in their environment. Unsure are those
+    in the program's session and group whose environment cannot be read or was overwritten.
     """
     if seen.run is None or not seen.same_boot:
         return {}, []
@@ -204,7 +212,7 @@ def _survivors(directory: JobDirectory, seen: Look) -> tuple[dict[int, int], lis
 
 
 def clear_survivors(directory: JobDirectory, seen: Look) -> list[int]:
-    """Kill what outlived its shim and wait until it is gone. Returns the pids that may be left, [] when none is."""
+    """Kill what outlived its shim, and wait until it is gone. Returns the pids that may be left ([]: none)."""
     deadline = time.monotonic() + CLEARING
     while True:
         sure, unsure = _survivors(directory, seen)

@@ -1,8 +1,8 @@
-"""Where in a job's output its last lines begin, and where what came after some time does.
+"""Finds where in a job's output its last lines begin, and where the output begins that arrived after some time.
 
-When output arrived stands in the file ``log.times``, beside it: the drainer writes a line of time and size there before
-it writes to the log, about once a second, more seldom for jobs that run long (:class:`.shim.log_pipe.ArrivalTimes`). It
-lies where the job may write: what makes no sense in it is left out, and the answer is then an earlier place.
+The file ``log.times`` beside the output says when it arrived: the drainer writes a line with time and size there before
+it writes to the log, about once a second, less often for long jobs (:class:`.shim.log_pipe.ArrivalTimes`). The job can
+write this file too: lines that make no sense are ignored, and the answer is an earlier place then.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from actors.providers.local.shim.files import NotPlain, read_plain
 _STEP = 64 * 1024
 _MOST_TIMES = 16 << 20
 _MOST_LINE = 4096
-"""Bytes by which a place is moved back to the beginning of its line."""
+"""How many bytes a place is moved back, at most, to reach the beginning of its line."""
 
 
 def log_place(directory: JobDirectory, lines: int | None, since: datetime | None) -> int | None:
-    """The offset of the last ``lines`` lines, of what came since then, or the later of both.
+    """Return the offset of the last ``lines`` lines, or of what came after ``since``; of both, the later one.
 
-    None: when output arrived is not known of this job. Raises OSError, and :class:`NotPlain`.
+    Returns None where it is not known for this job when output arrived. Raises OSError, and :class:`NotPlain`.
     """
     try:
         with directory.opened_file(directory.log) as fd:
@@ -42,7 +42,7 @@ def log_place(directory: JobDirectory, lines: int | None, since: datetime | None
 
 
 def _last_lines(fd: int, lines: int) -> int:
-    """Where the last ``lines`` lines begin; not before what was given back to the disk."""
+    """Return where the last ``lines`` lines begin, but no place before a part that was deleted from the disk."""
     end = os.fstat(fd).st_size
     if lines == 0 or end == 0:
         return end
@@ -63,7 +63,7 @@ def _last_lines(fd: int, lines: int) -> int:
 
 
 def _since(directory: JobDirectory, fd: int, since: float) -> int | None:
-    """The last known place of which all before came before ``since``, at the beginning of a line."""
+    """Return the last known place, at the beginning of a line, before which everything arrived before ``since``."""
     found = os.fstat(fd)
     if found.st_mtime < since:
         return found.st_size
@@ -79,7 +79,7 @@ def _since(directory: JobDirectory, fd: int, since: float) -> int | None:
 
 
 def _times(directory: JobDirectory) -> list[tuple[float, int]] | None:
-    """When the log had which size, in order; None: that was not written down."""
+    """Return when the log had which size, in order, or None where this was not recorded."""
     try:
         with directory.opened() as folder:
             content = read_plain(folder, directory.log_times.name, _MOST_TIMES)
@@ -104,7 +104,7 @@ def _line_begin(fd: int, place: int) -> int:
 
 
 def _kept_from(fd: int, begin: int, end: int) -> int:
-    """Where the data begins that lies unbroken before ``end``, not before ``begin``."""
+    """Return where the data begins that has no gap before ``end``, but no place before ``begin``."""
     at = begin
     while at < end:
         try:

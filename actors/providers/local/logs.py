@@ -1,6 +1,6 @@
-"""A job's output, read from a place that stays valid: the cursor is a byte offset, and the file only grows.
+"""Reads the output of a job from a cursor. The cursor stays valid: it is a byte offset, and the file only grows.
 
-A job can make it shorter all the same, being the same user: that is said, and the reading goes on from the new end.
+The job runs as the same user and can make the file shorter. The reader says so then, and goes on from the new end.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ CHUNK = 64 * 1024  # bytes read in one thread hop
 
 
 async def read_log(directory: JobDirectory, cursor: str | None, threads: DiskThreads) -> AsyncIterator[LogChunk]:
-    """Chunks from ``cursor`` to what is there when the reading begins.
+    """Give the output in chunks, from ``cursor`` to the end that the file has when the reading begins.
 
-    Raises :class:`Invalid` for a bad cursor, :class:`ProviderError` for a log that is no plain file any more.
+    Raises :class:`Invalid` for a bad cursor, and :class:`ProviderError` for a log that is not a plain file any more.
     """
     offset = offset_of(cursor)
     end = await threads.run(_size, directory)
@@ -46,7 +46,7 @@ def _size(directory: JobDirectory) -> int:
 
 
 def _piece(directory: JobDirectory, offset: int, end: int) -> LogChunk | None:
-    """What is there at ``offset``; None: the file ends before it by now."""
+    """Return the data at ``offset``, or None where the file now ends before it."""
     with _opened(directory) as fd:
         if removed := _hole(fd, offset, end):
             text = f"{removed} bytes of output are not kept: providers.local.log_bytes"
@@ -63,7 +63,7 @@ def _opened(directory: JobDirectory) -> Iterator[int]:
 
 
 def _hole(fd: int, offset: int, end: int) -> int:
-    """How many bytes from ``offset`` on were given back to the disk (see the shim's ``trim``)."""
+    """Return how many bytes from ``offset`` on were deleted from the disk (see ``trim`` of the shim)."""
     try:
         return min(os.lseek(fd, offset, os.SEEK_DATA), end) - offset
     except OSError as error:

@@ -1,14 +1,14 @@
-"""Whether anything is left of a job whose shim was killed: said only where it is proven.
+"""Finds out whether anything is left of a job whose shim was killed. It says "nothing" only where that is proven.
 
-A job sheds every mark: it can wipe its environment, leave its group and its session, and outlive its parent. So the
-proof is one of these, and what it proved is written down, for our own restart:
+A job can remove every mark: it can clear its environment, leave its group and its session, and outlive its parent. So
+one of these is needed as a proof; what was proven is written to the disk, so that it is known after a restart:
 
-- its own control group is empty (:mod:`.cgroups`);
-- this process started its shim, has been the reaper of all orphans since, and has none that could be of the job
+- the control group of the job is empty (:mod:`.cgroups`);
+- this process started the job's shim, has received all orphans since, and none of them can be of the job
   (:mod:`.subreaper`);
 - the machine was restarted, or a person said so (``greenroom settle``).
 
-Everything else is no proof: the job is uncertain, and its devices stay taken.
+Without a proof the job is uncertain, and its devices stay taken.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Remains:
 
 @attrs.frozen
 class LostJobs:
-    """Ends what lost jobs left and keeps what is known of it: a file in ``folder`` for each job that is surely gone."""
+    """Ends what lost jobs left. It keeps a file in ``folder`` for each job of which surely nothing is left."""
 
     folder: Path
     shims: Shims
@@ -48,7 +48,7 @@ class LostJobs:
     _looked: set[str] = attrs.field(factory=set)
 
     def clear(self, directory: JobDirectory, seen: Look) -> Remains:
-        """End what is left of a job whose shim is gone, as far as it can be known, and tell whether that is all."""
+        """End what is left of a job whose shim is gone, as far as it can be found, and say whether that is all."""
         if self._is_settled(directory.key, seen):
             return Remains(proven=True)
         marked = processes_of(directory).marked  # they contradict whatever a record says, which the job may have forged
@@ -65,16 +65,16 @@ class LostJobs:
         return Remains(proven=False, pids=tuple(left))
 
     def is_known(self, directory: JobDirectory) -> bool:
-        """Whether the job is known to have been started, though nothing says so that it could remove."""
+        """Return whether the job is known to have been started, from what the job itself cannot remove."""
         group = self.group(directory)
         return directory.key in self.shims.started or (group is not None and group.exists())
 
     def group(self, directory: JobDirectory) -> Path | None:
-        """The control group of the job; None: there are none here."""
+        """Return the control group of the job, or None where there are none on this machine."""
         return None if self.cgroup_parent is None else cgroup_of(self.cgroup_parent, directory)
 
     def _end_group(self, directory: JobDirectory, seen: Look) -> bool:
-        """End what is in the job's control group. True: it had one, and nothing is left."""
+        """End what is in the job's control group. Returns True where it had one and nothing is left."""
         deadline = time.monotonic() + CLEARING
         if seen.run is not None:
             return end_cgroup(seen.run.get("cgroup"), directory, deadline)
@@ -82,12 +82,12 @@ class LostJobs:
         return group is not None and group.exists() and end_group(group, deadline)
 
     def settle(self, key: str, seen: Look) -> None:
-        """Nothing of the job runs any more. Raises OSError where that cannot be written down."""
+        """Record that nothing of the job runs any more. Raises OSError where that cannot be written."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._file(key).write_text(_shim_of(seen))  # not synced: when the machine is restarted, nothing runs either
 
     def forget(self, key: str) -> None:
-        """Drop what is kept of a job that is removed."""
+        """Remove what is kept of a job that is removed."""
         self._file(key).unlink(missing_ok=True)
         self._looked.discard(key)
         self.shims.forget(key)
@@ -96,13 +96,13 @@ class LostJobs:
         return self.folder / key
 
     def _is_settled(self, key: str, seen: Look) -> bool:
-        """Whether it is written down for this very run of the job."""
+        """Return whether it is recorded for exactly this run of the job that nothing of it runs."""
         with suppress(OSError, UnicodeDecodeError):
             return self._file(key).read_text() == _shim_of(seen)
         return False
 
     def _account(self, directory: JobDirectory) -> tuple[bool, list[int]]:
-        """The reaper's account: whether it can tell, and the processes that may be of the job."""
+        """Return whether the list of orphans is complete for the job, and the orphans that may be of the job."""
         shim = self.shims.started.get(directory.key)
         if shim is None or not shim.reaped_by_us or not is_subreaper() or is_running(shim.pid, shim.ticks):
             return False, []
@@ -123,7 +123,7 @@ def _shim_of(seen: Look) -> str:
 
 
 def proof_here() -> tuple[LostJobProof, Path | None]:
-    """What can prove here that nothing of a lost job runs, and where control groups of jobs are made."""
+    """Return what can prove here that nothing of a lost job runs, and where control groups of jobs are made."""
     if (parent := cgroup_parent()) is not None:
         return LostJobProof.CGROUP, parent
     return (LostJobProof.SUBREAPER if is_subreaper() else LostJobProof.NONE), None

@@ -1,4 +1,4 @@
-"""From a look at a directory to an observation for the runtime. Pure but for reading what the job left."""
+"""Makes an observation for the runtime from a look at a directory. It reads what the job left, and changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from actors.providers.local.shim.files import MOST_SPEC
 
 
 def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observation:
-    """What is said of a job whose shim lives or has written its record."""
+    """Return the observation of a job whose shim lives or has written its record."""
     spec = _spec(directory)
     job_id = text(spec.get("job_id"), directory.key)
     if seen.exit is not None:
@@ -47,7 +47,7 @@ def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observatio
 
 
 def lost(directory: JobDirectory, seen: Look, left: Remains, outputs: Outputs) -> Observation:
-    """What is said of a job whose shim died: LOST; proven dead when nothing of it is left."""
+    """Return the observation of a job whose shim died: LOST, and proven dead where nothing of it is left."""
     interrupted = None
     if seen.fault:  # its own doing, most likely
         reason = f"its shim is gone, and how the job ended is not known: {shown(seen.fault)}"
@@ -74,7 +74,10 @@ def lost(directory: JobDirectory, seen: Look, left: Remains, outputs: Outputs) -
 
 
 def never_ran() -> Observation:
-    """What is said of a job that was cancelled before anybody ran it; a late shim obeys the intent."""
+    """Return the observation of a job that was cancelled before it ran.
+
+    A shim that starts late obeys the cancel file.
+    """
     return Observation(phase=Phase.CANCELED, raw_status="cancelled before start", proven_dead=True)
 
 
@@ -114,7 +117,7 @@ def _ended(
 
 
 def devices_of(run: Mapping[str, Any] | None) -> tuple[str, ...] | None:
-    """The GPUs that the shim made visible to the job, by UUID or index; None: it has none."""
+    """Return the GPUs that the shim made visible to the job, by UUID or index, or None where it has none."""
     names = text((run or {}).get("devices"), "-")
     return None if names in ("", "-") else tuple(names.split(","))
 
@@ -125,7 +128,7 @@ def _program(spec: Mapping[str, Any]) -> str:
 
 
 def _script_note(spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-    """The message of an interpreter about a carriage return explains little: ``: No such file``."""
+    """Explain an error that a carriage return in a script causes: the interpreter's own message says little."""
     env = spec.get("env")
     path = text(env.get("PATH"), os.defpath) if isinstance(env, Mapping) else os.defpath
     if record.get("code") is None:
@@ -141,7 +144,7 @@ def _deadline(seconds: object) -> str:
 
 
 def _spec(directory: JobDirectory) -> Mapping[str, Any]:
-    """What was to be run, or nothing where the job has spoilt that: it is for words only."""
+    """Return what was to be run, or nothing where the job has damaged that. It is used in messages only."""
     try:
         return read_record(directory.spec, MOST_SPEC) or {}
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a job leaves for us to read: progress, result, output. All of it is untrusted and read within bounds."""
+"""Reads what jobs leave: progress, result and output. Nothing of it is trusted, and all reading is limited in size."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ MAX_RESULT = 1024 * 1024  # bytes of the result (B21)
 
 @attrs.define
 class Outputs:
-    """Reads what jobs leave; each fault of a job is warned of once."""
+    """Reads what jobs leave. A warning about each fault of a job is given once."""
 
     _places: ProgressPlaces = attrs.field(factory=ProgressPlaces)
     _warned: set[tuple[str, str]] = attrs.field(factory=set, init=False)
 
     def reported(self, directory: JobDirectory, job_id: str, *, ended: bool = False) -> dict[str, Any]:
-        """What an observation says of the progress: ``progress`` and ``series``. ``ended``: no more is written."""
+        """Return the fields ``progress`` and ``series`` of an observation. ``ended``: the job writes no more."""
         progress = self.progress(directory, job_id, ended=ended)
         return {"progress": progress, "series": self._places.of(directory.key).snapshot()}
 
     def progress(self, directory: JobDirectory, job_id: str, *, ended: bool = False) -> dict[str, Any] | None:
-        """The last line so far that holds a JSON object; None: there is none."""
+        """Return the last line so far that holds a JSON object, or None where there is none."""
         found = self._places.of(directory.key)
 
         def warn(what: str) -> None:
@@ -48,7 +48,7 @@ class Outputs:
             self._places.keep(directory.key)
 
     def result(self, directory: JobDirectory, job_id: str) -> dict[str, Any] | None:
-        """The JSON object that the job wrote as its result; None: there is none that can be kept."""
+        """Return the JSON object that the job wrote as its result, or None where there is none that can be kept."""
         tail = read_tail(directory, directory.result, MAX_RESULT)
         if tail is None:
             return None
@@ -62,11 +62,11 @@ class Outputs:
         return value
 
     def ended(self, directory: JobDirectory) -> None:
-        """Drop how far the progress of a job was read that has ended."""
+        """Remove the reading place of the progress of a job that has ended."""
         self._places.close(directory.key)
 
     def forget(self, key: str) -> None:
-        """Drop what is remembered of a job."""
+        """Remove all that is remembered of a job."""
         self._warned = {entry for entry in self._warned if entry[0] != key}
         self._places.close(key)
 
@@ -77,13 +77,13 @@ class Outputs:
 
 
 def last_line(directory: JobDirectory) -> str:
-    """The line of the job's output that says why it failed (:mod:`actors.providers.last_words`); "" without one."""
+    """Return the line of the output that says why the job failed (:mod:`actors.providers.last_words`), or ""."""
     tail = read_tail(directory, directory.log, last_words.LOOKED_AT)
     return last_words.last_words(tail[0]) if tail else ""
 
 
 def output_url(directory: JobDirectory) -> str | None:
-    """Where the job's output lies, if it left any."""
+    """Return where the job's output is, if it left any."""
     try:
         name = directory.output.name
         with directory.opened() as at, closing(open_folder(name, at)) as output, os.scandir(output) as entries:
@@ -93,7 +93,7 @@ def output_url(directory: JobDirectory) -> str | None:
 
 
 def read_tail(directory: JobDirectory, path: Path, size: int) -> tuple[bytes, bool] | None:
-    """The last ``size`` bytes of a file, and whether that is all of it; None: there is no such plain file."""
+    """Return the last ``size`` bytes of a file and whether that is all of it; None: there is no such plain file."""
     try:
         with directory.opened_file(path) as fd:
             start = max(0, os.fstat(fd).st_size - size)

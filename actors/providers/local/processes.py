@@ -1,4 +1,4 @@
-"""Which processes are of a job, from the kernel alone: what the files of its directory say may be forged by it."""
+"""Finds out which processes belong to a job, from the kernel only: the job can forge the files of its directory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ _MOST = 1 << 16  # bytes of a command line that are looked at
 
 @attrs.frozen
 class JobProcesses:
-    """``shims``: living shims of a job. ``marked``: living processes with its own mark in their environment."""
+    """The living processes of a job: ``shims`` are its shims, ``marked`` those with its mark in their environment."""
 
     shims: tuple[int, ...] = ()
     marked: tuple[int, ...] = ()
 
 
 def processes_of(directory: JobDirectory) -> JobProcesses:
-    """What lives of a job now. Raises OSError where the kernel cannot be asked: no answer is not "nothing"."""
+    """Return what lives of a job now.
+
+    Raises OSError where the kernel cannot be asked: no answer does not mean "nothing".
+    """
     mark, folder = mark_of(directory), os.fsencode(directory.path)
     shims, marked = [], []
     for pid in all_pids():
@@ -39,9 +42,10 @@ def processes_of(directory: JobDirectory) -> JobProcesses:
 
 
 def is_shim(pid: int, directory: JobDirectory) -> bool:
-    """Whether the process is the shim of this directory: by its command line and its lock, which no file can forge.
+    """Return whether the process is the shim of this directory.
 
-    A fork of the shim, such as a helper that outlives it, has its command line and not its lock.
+    It must have the command line and the lock of a shim, which no file can forge. A fork of the shim, such as a helper
+    that outlives it, has the command line but not the lock.
     """
     return _has_command_of_shim(pid, os.fsencode(directory.path)) and _holds_lock(pid)
 
@@ -52,17 +56,17 @@ def _has_command_of_shim(pid: int, folder: bytes) -> bool:
 
 
 def mark_of(directory: JobDirectory) -> bytes:
-    """What stands in the environment of a job's processes, and in no other's."""
+    """Return the text that is in the environment of this job's processes, and of no other's."""
     return os.fsencode(f"{MARK}={directory.output}\0")
 
 
 def has_mark(pid: int, mark: bytes) -> bool:
-    """Whether ``mark`` stands in the environment with which the process was started."""
+    """Return whether ``mark`` is in the environment with which the process was started."""
     return mark in _content(f"/proc/{pid}/environ") + b"\0"
 
 
 def _holds_lock(pid: int) -> bool:
-    """Whether the process has a file open that it has locked as a shim locks, whatever that file is called by now."""
+    """Return whether the process has a file open that it locked as a shim does, whatever that file is called now."""
     try:
         numbers = os.listdir(f"/proc/{pid}/fdinfo")  # noqa: PTH208
     except _NOT_OURS:
@@ -71,12 +75,12 @@ def _holds_lock(pid: int) -> bool:
 
 
 def all_pids() -> Iterator[int]:
-    """Every process of this machine that can be seen."""
+    """Return the pid of every process of this machine that can be seen."""
     return (int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - a hundred of these a look
 
 
 def _content(path: str, most: int = 1 << 26) -> bytes:
-    """A file of the kernel's; nothing of a process that has ended or is another user's."""
+    """Return the content of a file of the kernel; empty for a process that has ended or belongs to another user."""
     try:
         return read_bytes(path, most)
     except _NOT_OURS:

@@ -1,4 +1,4 @@
-"""The provider `local`: this machine, one process tree for each job, outliving the supervisor."""
+"""The provider `local`: runs jobs on this machine, each as its own tree of processes, which outlive the supervisor."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class LocalProvider(NoDeliveries):
         self._watch = Watch(self._jobs, self._threads)
 
     def capacity(self) -> Capacity:
-        """Slots by resource: cores, GPUs, and memory for the jobs that say how much they need."""
+        """What the machine has of each resource: cores, GPUs, and memory for the jobs that say how much they need."""
         return self._capacity
 
     @property
@@ -92,11 +92,11 @@ class LocalProvider(NoDeliveries):
         return prepare_request(request, self._options)
 
     async def check_requests(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
-        """Whether the directories are there, the programs are found, and the needs can ever be met (E6)."""
+        """Check that the directories are there, the programs are found, and the needs can ever be met (E6)."""
         return await self._early_checks.faults(requests)
 
     async def check(self) -> Mapping[str, Any]:
-        """What there is, and whether jobs can be written down. Raises :class:`Unavailable`."""
+        """Say what resources there are, and check that jobs can be written to the disk. Raises :class:`Unavailable`."""
         with explained_as(Unavailable, f"{self._jobs.folder} cannot be used"):
             usage = await self._threads.run(shutil.disk_usage, self._jobs.folder)
         if not os.access(self._jobs.folder, os.W_OK | os.X_OK):
@@ -121,22 +121,25 @@ class LocalProvider(NoDeliveries):
         return Submitted(self._handle(directory), observation, existed)
 
     async def find(self, key: str, token: str) -> Found:
-        """What the directory of ``key`` says. A job that was submitted and never started is started on the way."""
+        """Return what the directory of ``key`` says. A job that was submitted and never started is started as well."""
         directory = self._directory(key)
         observation = await self._observe(directory)
         return ABSENT if observation is None else Submitted(self._handle(directory), observation, existed=True)
 
     async def records_since(self) -> datetime | None:
-        """Since when this folder has the directory of each job."""
+        """Return since when this folder has had the directory of each job."""
         return await self._threads.run(beginning, self._root)
 
     async def held(self) -> list[Held]:
-        """The jobs that have not ended."""
+        """Return the jobs that have not ended."""
         unended = await self._threads.run(self._jobs.unended)
         return [Held(one.key, str(one.path)) for one in unended]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
-        """What the directories of these keys say; what outlived a dead shim is cleared before a job is called lost."""
+        """Return what the directories of these keys say.
+
+        Before a job is called lost, what outlived its shim is ended.
+        """
         self._jobs.shims.collect()
         view = await self._threads.run(self._jobs.view, [self._directory(key) for key in handles])
         for key in handles:
@@ -145,7 +148,10 @@ class LocalProvider(NoDeliveries):
         return view
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
-        """Write the intent, then SIGTERM to the shim, which ends the job's processes. Repetition changes nothing."""
+        """Write the cancel file, then send SIGTERM to the shim, which ends the job's processes.
+
+        Repeating it changes nothing.
+        """
         directory = self._directory(key)
         with explained_as(Unavailable, "the cancel request cannot be written down"):
             ack = await self._threads.run(self._jobs.cancel, directory)
@@ -153,12 +159,15 @@ class LocalProvider(NoDeliveries):
         return ack
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
-        """The job's output from ``cursor`` (a byte offset) to what is there now, after the job's end too."""
+        """Give the job's output from ``cursor`` (a byte offset) to its present end, also after the end of the job."""
         async for chunk in read_log(self._directory(key), cursor, self._threads):
             yield chunk
 
     async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
-        """Where the last lines, or what came since then, begin: for the times a second apart, later a minute."""
+        """Return where the last lines begin, or the output after a time.
+
+        Times are a second apart, for long jobs up to a minute.
+        """
         with explained_as(ProviderError, f"the output of job {key} cannot be read", NotPlain):
             place = await self._threads.run(log_place, self._directory(key), lines, since)
         return None if place is None else str(place)
@@ -168,16 +177,19 @@ class LocalProvider(NoDeliveries):
         await self._threads.run(self._jobs.forget, self._directory(key))
 
     async def stored_bytes(self, key: str, handle: Handle) -> int | None:
-        """What the job's directory takes."""
+        """Return how many bytes the job's directory takes on the disk."""
         return await self._threads.run(bytes_below, self._directory(key).path)
 
     async def settled(self, key: str) -> None:
-        """Believe that nothing of a lost job runs any more: its devices are free. Raises :class:`Unavailable`."""
+        """Record that nothing of a lost job runs any more, and free its devices. Raises :class:`Unavailable`."""
         with explained_as(Unavailable, "the verdict cannot be written down"):
             await self._threads.run(self._jobs.settle, self._directory(key))
 
     async def watch(self, nudge: Nudge) -> None:
-        """Run until cancelled: nudge at every end, start, new progress. Adopts what runs already."""
+        """Run until cancelled, and nudge at every end, start and new progress.
+
+        It also watches jobs that run already.
+        """
         if self._gpus.fault:  # said by who runs jobs, once, and not by who only looks
             number, fault = len(self._gpus.devices), self._gpus.fault
             self._gpus = FoundGpus(self._gpus.devices)
@@ -186,7 +198,7 @@ class LocalProvider(NoDeliveries):
         await self._watch.run(nudge)
 
     async def aclose(self) -> None:
-        """Let go of the shims. The jobs run on."""
+        """Stop watching the shims. The jobs run on."""
         self._jobs.shims.close()
 
     def _directory(self, key: str) -> JobDirectory:
@@ -213,7 +225,7 @@ def require_linux(platform: str, release: str) -> None:
 
 
 def prepare_request(request: JobRequest, options: LocalOptions) -> Prepared:
-    """The body of a submission. Raises :class:`Invalid` naming every fault and its fix."""
+    """Return the body of a submission. Raises :class:`Invalid` that names every fault and how to mend it."""
     faults: list[str] = []
     program = program_of(request, options.entry_points, faults)
     faults += environment_faults(program.env, OURS)

@@ -1,4 +1,4 @@
-"""What a shim writes down, read as what a job may have forged: right in its types, or not at all."""
+"""Reads what a shim wrote. The job may have forged it, so each value has the right type or is not used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Note:
 
 
 def checked_run(found: Mapping[str, Any], file: str) -> dict[str, Any]:
-    """Who runs the job. Raises ValueError where ``found`` is no such record."""
+    """Return who runs the job. Raises ValueError where ``found`` is not such a record."""
     for name in ("shim", "child"):
         if not _is_whole(found.get(name), 1, _MOST_PID):
             raise ValueError(f"{file}: {name} is no process number")
@@ -45,7 +45,7 @@ def checked_run(found: Mapping[str, Any], file: str) -> dict[str, Any]:
 
 
 def checked_exit(found: Mapping[str, Any], file: str) -> dict[str, Any]:
-    """How the job ended. Raises ValueError where ``found`` does not say that."""
+    """Return how the job ended. Raises ValueError where ``found`` does not say that."""
     record = {name: read(found.get(name)) for name, read in _EXIT.items()}
     if record["code"] is record["signal"] is None and not (record["failure"] or record["cancelled"]):
         raise ValueError(f"{file} does not say how the job ended")
@@ -55,7 +55,7 @@ def checked_exit(found: Mapping[str, Any], file: str) -> dict[str, Any]:
 def read_checked(
     path: Path, checked: Callable[[Mapping[str, Any], str], dict[str, Any]]
 ) -> tuple[dict[str, Any] | None, str]:
-    """The record in ``path``, None: there is none; and why what is there cannot be believed. Raises OSError."""
+    """Return the record in ``path`` (None: there is none), and why what is there cannot be believed. Raises OSError."""
     try:
         found = read_record(path)
         return (None if found is None else checked(found, path.name)), ""
@@ -64,7 +64,7 @@ def read_checked(
 
 
 def read_note(directory: JobDirectory) -> Note:
-    """What the shim has noted beside the directory. Nothing where the program was not let go. Raises OSError."""
+    """Return what the shim noted beside the directory: nothing where the program was not started. Raises OSError."""
     try:
         with opened_folder(directory.started.parent) as folder:
             first, _, second = read_plain(folder, directory.started.name, MOST_NOTE).partition(b"\n")
@@ -80,14 +80,17 @@ def read_note(directory: JobDirectory) -> Note:
 
 
 def moment(value: object) -> float | None:
-    """Seconds since 1970 that can be meant, else None: a time of a job's own making must not reach far ahead."""
+    """Return a time as seconds since 1970, or None where it makes no sense.
+
+    A forged time must not be far in the future.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if _EARLIEST <= value <= time.time() + _AHEAD else None
 
 
 def text(value: object, otherwise: str = "?") -> str:
-    """``value`` if it is a text, cut; else ``otherwise``."""
+    """Return ``value``, shortened, if it is a text; else ``otherwise``."""
     return value[:_LONGEST] if isinstance(value, str) else otherwise
 
 
@@ -110,7 +113,7 @@ def _counts(value: object) -> list[dict[str, int | None]] | None:
 
 
 def _whole(least: int, most: int) -> Callable[[object], int | None]:
-    """Reads a whole number between the two; what is something else is None."""
+    """Return a function that reads a whole number between the two limits, and gives None for anything else."""
     return lambda value: cast("int", value) if _is_whole(value, least, most) else None
 
 
@@ -126,4 +129,4 @@ _EXIT: Mapping[str, Callable[[object], Any]] = {
     "oom_kills": _counts,
     **dict.fromkeys(("started_at", "ended_at"), moment),
 }
-"""How each field of an exit record is read; what makes no sense is None or false."""
+"""How each field of an exit record is read. A value that makes no sense becomes None or false."""

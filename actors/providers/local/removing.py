@@ -1,4 +1,4 @@
-"""Removing a directory in which a job could leave anything: no link is followed, no heap of files takes for ever."""
+"""Removes a directory in which a job could leave anything. It follows no link, and a time limit ends each removal."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from itertools import islice
 from actors.providers.local.shim.files import is_there, open_own_folder, open_up
 
 MOST_SECONDS = 5.0
-"""For one removal; what is left then is removed by the next one, or at the next start."""
+"""The time limit of one removal. What is left then is removed by the next removal, or at the next start."""
 _AT_ONCE = 1000
 
 
 def remove_tree(
     parent: int, name: str, seconds: float = MOST_SECONDS, now: Callable[[], float] = time.monotonic
 ) -> bool:
-    """Remove ``name`` in the directory ``parent`` with all that is below it. False: it is not all gone yet.
+    """Remove ``name`` in the directory ``parent`` with all that is below it. Returns False where something is left.
 
-    What lies deep is moved up to the top first, so that neither descriptors nor the stack limit the depth. A directory
-    that forbids it to its owner is opened up. Raises nothing: what cannot be removed stays.
+    What is deep is moved up to the top first, so that neither descriptors nor the stack limit the depth. A directory
+    that its owner may not enter is opened up. Raises nothing: what cannot be removed stays.
     """
     deadline = now() + seconds
     try:
@@ -47,9 +47,10 @@ def remove_tree(
 
 
 def _emptied(folder: int, top: int, late: Callable[[], bool]) -> bool | None:
-    """Remove what is in ``folder``, moving directories up to ``top``. True: it is empty; False: look again; None: stop.
+    """Remove what is in ``folder``, and move directories up to ``top``.
 
-    None is said when time is up, and when nothing more can be removed.
+    Returns True where it is empty, False where it must be looked at again, and None where time is over or nothing more
+    can be removed.
     """
     with os.scandir(folder) as entries:
         names = [entry.name for entry in islice(entries, _AT_ONCE)]
@@ -64,7 +65,7 @@ def _emptied(folder: int, top: int, late: Callable[[], bool]) -> bool | None:
 
 
 def _removed(folder: int, name: str, top: int, late: Callable[[], bool]) -> bool:
-    """Whether ``name`` is gone from ``folder``, or is emptier than it was."""
+    """Return whether ``name`` is gone from ``folder``, or has become emptier."""
     try:
         if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             os.unlink(name, dir_fd=folder)

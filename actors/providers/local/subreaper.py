@@ -1,7 +1,8 @@
-"""The supervisor as the reaper of its orphans: what a killed shim leaves behind becomes a child of the supervisor.
+"""Lets the supervisor receive orphans: the processes that a killed shim leaves become children of the supervisor.
 
-Only ``python -m actors run`` asks for that: an embedded runtime does not change its host's process. An orphan has left
-our session with its shim, and nothing else that this process starts does: by that it is known, and it is reaped here.
+Only ``python -m actors run`` asks for that: an embedded runtime does not change the process of its host. An orphan is
+recognised by its session: it has left ours together with its shim, and nothing else that this process starts does that.
+Ended orphans are reaped here.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _MARKED = re.compile(rb"(?:^|\0)%s=([^\0]*)" % MARK.encode())
 
 @attrs.frozen
 class Process:
-    """What ``/proc/PID/stat`` says of a living process; ``ticks``: its start, in clock ticks since boot."""
+    """What ``/proc/PID/stat`` says about a living process. ``ticks`` is its start, in clock ticks since the boot."""
 
     parent: int
     session: int
@@ -35,8 +36,9 @@ class Process:
 
 @attrs.define
 class _Children:
-    """What this process has started and nobody has reaped yet (pids with their starts), zygotes and what they forked
-    included; and whether orphans may have come to it.
+    """The processes that this process has started and nobody has reaped yet (pids with their starts).
+
+    Zygotes and what they forked are among them. It also says whether orphans may have come to this process.
     """
 
     shims: dict[int, int] = attrs.field(factory=dict)
@@ -51,7 +53,10 @@ ours = _Children()
 
 
 def become_subreaper() -> None:
-    """Receive the orphans of killed shims from now on, and reap them. Where the kernel cannot, nothing changes."""
+    """Receive the orphans of killed shims from now on, and reap them.
+
+    Does nothing where the kernel does not offer it.
+    """
     if sys.platform == "linux":
         with suppress(OSError):
             prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -59,7 +64,7 @@ def become_subreaper() -> None:
 
 
 def is_subreaper() -> bool:
-    """Whether the orphans of our children become our children."""
+    """Return whether the orphans of our children become our children."""
     if os.getpid() == 1:
         return True
     answer = ctypes.c_int(0)
@@ -68,7 +73,7 @@ def is_subreaper() -> bool:
 
 
 def reap(pid: int) -> int | None:
-    """The wait status of a process that we started, 1 where it is not to be had; None: it lives."""
+    """Return the wait status of a process that we started (1: it is not available), or None where it lives."""
     try:
         reaped, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:  # somebody in this process waits for all children
@@ -83,7 +88,7 @@ def reap(pid: int) -> int | None:
 
 
 def reap_orphans() -> None:
-    """Reap the orphans that have ended. The children that somebody in this process waits for are left to him."""
+    """Reap the orphans that have ended, but not the children that another part of this process waits for."""
     if not (ours.reaping and ours.orphans and ours.lock.acquire(blocking=False)):  # else at the next look
         return
     try:
@@ -99,10 +104,10 @@ def reap_orphans() -> None:
 
 
 def orphans_since(ticks: int, mark: str) -> list[int]:
-    """Living processes that came to us, begun at ``ticks`` or later, and what they have started; the youngest first.
+    """Return the living orphans that began at ``ticks`` or later, and what they have started; the youngest first.
 
-    The drainer is among them for as long as somebody holds the job's output. Those that carry the mark of another job
-    than ``mark`` (a value of the variable MARK) are not counted.
+    The drainer is among them for as long as any process holds the job's output. Processes that carry the mark of
+    another job than ``mark`` (a value of the variable MARK) are not counted.
     """
     found: dict[int, int] = {}
     for _ in range(2):  # what lives through both is not missed, however processes fork and end meanwhile
@@ -113,7 +118,7 @@ def orphans_since(ticks: int, mark: str) -> list[int]:
 
 
 def is_running(pid: int, ticks: int | None = None) -> bool:
-    """Whether a process of that pid (and start) lives; one that only waits to be reaped does not."""
+    """Return whether a process of that pid (and start) lives. One that has ended and waits to be reaped does not."""
     fields = stat_fields(pid)
     return bool(fields) and fields[0] not in "ZX" and ticks in (None, int(fields[19]))
 
@@ -127,7 +132,7 @@ def _processes() -> Mapping[int, Process]:
 
 
 def _has_come(pid: int, seen: Mapping[int, Process]) -> bool:
-    """Whether it descends from an orphan of ours: not from a shim that lives, nor from what we started otherwise."""
+    """Return whether it descends from an orphan of ours, not from a living shim or from anything else we started."""
     me, session = os.getpid(), os.getsid(0)
     while (one := seen.get(pid)) is not None:
         if ours.shims.get(pid) == one.ticks:

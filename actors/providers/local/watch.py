@@ -1,4 +1,7 @@
-"""Nudges: which job to look at: ends by the kernel, starts and progress by a look each second."""
+"""Tells the runtime which job to look at: at its end, which the kernel reports, and at a start or progress.
+
+The latter are looked for once a second.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ FINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OU
 
 @attrs.frozen
 class Sign:
-    """What changes when there is news of a job that lives."""
+    """The values that change when there is news of a job that lives."""
 
     started: bool = False
     stopping: bool = False
@@ -31,7 +34,7 @@ class Sign:
 
 @attrs.define(eq=False)
 class Watch:
-    """Watches the jobs whose end the runtime has not seen. With none of them it sleeps."""
+    """Watches the jobs whose end the runtime has not seen. Where there are none, it sleeps."""
 
     _jobs: LocalJobs
     _threads: DiskThreads = attrs.field(factory=DiskThreads)
@@ -45,19 +48,19 @@ class Watch:
         self._woken.set()
 
     def seen(self, key: str, observation: Observation | None) -> None:
-        """What the runtime is given of the job (None: it does not exist): watch it until that is its end."""
+        """Note what the runtime gets about the job (None: it does not exist), and watch it until that is its end."""
         if observation is None or (observation.phase in FINAL and observation.proven_dead):
             self._open.pop(key, None)
         else:
             self.follow(key)
 
     def nudge(self, key: str) -> None:
-        """Nudge for one job, if anybody listens."""
+        """Call the runtime's nudge for one job, if there is a listener."""
         if self._nudge is not None:
             self._nudge(key)
 
     async def run(self, nudge: Nudge) -> None:
-        """Nudge until cancelled. First about every job without an end, since much may have happened unwatched."""
+        """Nudge until cancelled: first for every job without an end, because there may be news of each."""
         self._nudge = nudge
         self._jobs.shims.on_end = self.nudge
         try:
@@ -111,7 +114,7 @@ class Watch:
 
 
 def sign_of(directory: JobDirectory) -> Sign:
-    """The job's sign as it is now."""
+    """Return the job's sign as it is now."""
     try:
         status = directory.progress.lstat()
         progress = (status.st_mtime_ns, status.st_size)

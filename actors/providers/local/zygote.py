@@ -38,12 +38,12 @@ _LARGEST = 256  # bytes of a message from the zygote
 
 
 class Unanswered(Exception):
-    """The zygote ended or was silent after a request: it is not known whether it forked."""
+    """The zygote ended or did not answer after a request: it is not known whether it has forked."""
 
 
 @attrs.define(eq=False)
 class Zygote:
-    """At most one zygote process. Its user lets one thread in at a time."""
+    """Holds at most one zygote process. Its user must let only one thread in at a time."""
 
     _channel: socket.socket | None = attrs.field(default=None, init=False)
     _pid: int = attrs.field(default=0, init=False)
@@ -53,7 +53,7 @@ class Zygote:
     _not_before: float = attrs.field(default=0.0, init=False)
 
     def ensure(self) -> bool:
-        """Start a zygote where there is none, replace one that differs from what would be started now.
+        """Start a zygote where there is none, and replace one that differs from what would be started now.
 
         Returns whether there is one that is ready.
         """
@@ -71,9 +71,9 @@ class Zygote:
         return self._ready
 
     def fork(self, argv: Sequence[str], fds: Sequence[int]) -> tuple[int, int] | None:
-        """Have a shim forked, after :meth:`ensure`: its pid and its pidfd.
+        """Let the zygote fork a shim, after :meth:`ensure`. Returns its pid and its pidfd.
 
-        None: surely none was. Raises :class:`Unanswered` where that is not known.
+        Returns None where surely no shim was forked. Raises :class:`Unanswered` where that is not known.
         """
         request = b"".join(os.fsencode(word) + b"\0" for word in argv)
         if self._channel is None or len(request) > TITLE_ROOM:
@@ -94,7 +94,7 @@ class Zygote:
         raise Unanswered  # with an answer: no descriptor was left here for the pidfd
 
     def close(self) -> None:
-        """End the zygote; its shims run on."""
+        """End the zygote. Its shims run on."""
         if self._channel is None:
             return
         self._channel.close()

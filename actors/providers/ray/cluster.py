@@ -27,7 +27,7 @@ _LIST_SECONDS = 15.0
 
 
 class Cluster:
-    """The head at ``options.address``; ``transport`` is for tests."""
+    """The head at ``options.address``. ``transport`` is for tests."""
 
     def __init__(self, name: str, options: RayOptions, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.name = name
@@ -42,30 +42,30 @@ class Cluster:
         )
 
     def credentials(self) -> dict[str, str]:
-        """The headers that authenticate us, as the environment is now."""
+        """Return the headers that authenticate us, from the present environment."""
         token = os.environ.get(self._options.token_env)
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def version(self) -> Mapping[str, Any]:
-        """``ray_version`` and ``session_name``: the name of the head's session, a new one after each restart."""
+        """Return ``ray_version`` and ``session_name``: that of the head's session, which is new after each restart."""
         return (await self._ask("GET", "/api/version")).object()
 
     async def session(self) -> str:
-        """The name of the head's present session."""
+        """Return the name of the head's present session."""
         found = (await self.version()).get("session_name")
         return found if isinstance(found, str) else ""
 
     async def post_job(self, request: Mapping[str, Any]) -> Answer:
-        """The answer to a submission, a refusal of Ray's (400, 404, 500) included. Raises ``OutcomeUnknown``."""
+        """Send a submission, and return Ray's answer, also a refusal (400, 404, 500). Raises ``OutcomeUnknown``."""
         return await self._client.request("POST", "/api/jobs/", json=request, repeatable=False, accept=_REFUSALS)
 
     async def job(self, job_id: str) -> dict[str, Any] | None:
-        """The cluster's record of one job; None: it has none."""
+        """Return the cluster's record of one job, or None where it has none."""
         answer = await self._ask("GET", f"/api/jobs/{job_id}", missing=True)
         return None if answer.status == 404 else answer.object()
 
     async def jobs(self) -> dict[str, Mapping[str, Any]]:
-        """Every job that was submitted, by its id."""
+        """Return every job that was submitted, by its id."""
         answer = await self._ask("GET", "/api/jobs/", most_bytes=_MOST_JOBS, deadline=_LIST_SECONDS)
         found = answer.json()
         if not isinstance(found, list):
@@ -74,20 +74,22 @@ class Cluster:
         return {entry["submission_id"]: entry for entry in entries if isinstance(entry.get("submission_id"), str)}
 
     async def stop(self, job_id: str) -> bool | None:
-        """Ask for an end: whether there was something to stop; None: no such job."""
+        """Ask for the end of a job. Returns whether there was something to stop, or None where there is no such job."""
         answer = await self._ask("POST", f"/api/jobs/{job_id}/stop", missing=True)
         return None if answer.status == 404 else bool(answer.object().get("stopped"))
 
     async def delete(self, job_id: str) -> None:
-        """Remove what is kept of an ended job; none: nothing. Raises :class:`errors.Conflict` for one that has not."""
+        """Remove what is kept of an ended job, if anything. Raises :class:`errors.Conflict` for a job that has not
+        ended.
+        """
         answer = await self._answer("DELETE", f"/api/jobs/{job_id}", repeatable=True)
         if answer.status in (400, 500):
             raise errors.Conflict(f"{self.name} did not delete job {job_id}: {self.words(answer)}")
 
     async def log(self, job_id: str) -> bytes:
-        """The whole output of a job, so far; nothing where there is none. What is no UTF-8 is replaced.
+        """Return the whole output of a job so far (empty: there is none). Bytes that are not UTF-8 are replaced.
 
-        Raises :class:`errors.ProviderError` where the head cannot read that file, which says nothing of the others.
+        Raises :class:`errors.ProviderError` where the head cannot read that file, which says nothing about other files.
         """
         path = f"/api/jobs/{job_id}/logs"
         # In JSON a character may take six bytes.
@@ -98,11 +100,13 @@ class Cluster:
         return text.encode("utf-8", "replace") if isinstance(text, str) else b""
 
     async def has_package(self, name: str) -> bool:
-        """Whether the cluster holds this package; asking keeps it there for the next ten minutes."""
+        """Return whether the cluster holds this package. A package that was asked for stays there for the next ten
+        minutes.
+        """
         return (await self._ask("GET", f"/api/packages/gcs/{name}", missing=True)).status != 404
 
     async def put_package(self, name: str, content: bytes) -> None:
-        """Leave a package at the cluster, under a name that is made of its content."""
+        """Upload a package to the cluster, under a name that is made from its content."""
         kind = {"Content-Type": "application/octet-stream"}
         await self._ask("PUT", f"/api/packages/gcs/{name}", content=content, headers=kind)
 
@@ -111,11 +115,11 @@ class Cluster:
         await self._client.aclose()
 
     def words(self, answer: Answer) -> str:
-        """The reason of a refusal, one line."""
+        """Return the reason of a refusal as one line."""
         return last_words(answer.body[-4096:].decode("utf-8", "replace")) or f"status {answer.status}"
 
     async def _ask(self, method: str, path: str, *, missing: bool = False, **options: Any) -> Answer:
-        """An answer that is no refusal of Ray's; ``missing``: 404 is an answer. These calls may be repeated."""
+        """Return an answer that is not a refusal. ``missing``: 404 is an answer too. These calls may be repeated."""
         answer = await self._answer(method, path, repeatable=True, **options)
         if answer.status == 400:
             raise errors.Invalid(f"{self.name} refused {method} {path}: {self.words(answer)}")

@@ -1,6 +1,6 @@
-"""A job's output, whole on every request, cut at the place up to which it was read; and live, by WebSocket.
+"""Reads a job's output: all of it with every request, cut at the place up to which it was read; or live, by WebSocket.
 
-The cursor is a number of bytes. Ray's log of a job only grows; both ways to read it give the same text.
+The cursor is a number of bytes. Ray's log of a job only grows, and both ways to read it give the same text.
 """
 
 from __future__ import annotations

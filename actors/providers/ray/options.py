@@ -1,4 +1,4 @@
-"""What may be set about the provider `ray`, with its defaults and checks."""
+"""The settings of the provider `ray`, with their defaults and checks."""
 
 from __future__ import annotations
 

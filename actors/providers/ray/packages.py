@@ -1,7 +1,8 @@
-"""A directory as a package that Ray's nodes unpack: the same content has the same name, so that it travels once.
+"""Makes a package from a directory, which Ray's nodes unpack. The same content has the same name, and is sent only
+once.
 
-The packages are those of ``ray job submit --working-dir``: ``_ray_pkg_<hash>.zip`` in the head's own store, which
-forgets them when it is restarted, and ten minutes after nobody has used them.
+The packages are those of ``ray job submit --working-dir``: ``_ray_pkg_<hash>.zip`` in the head's own store. The store
+loses them when the head is restarted, and ten minutes after their last use.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""From a request to the body of a submission: every fault that can be found here is refused before it is sent.
+"""Makes the body of a submission from a request. Every fault that can be found here is refused before anything is sent.
 
-A request by entry point may come from a user who may not send commands (B21). A runtime environment is as
-powerful as a command (it names interpreters, images, packages to install, directories of this machine to upload), so
-that such a request takes it, and the directory, from the configuration alone.
+A request by entry point may come from a user who may not send commands (B21). A runtime environment is as powerful as a
+command: it names interpreters, images, packages to install, and directories of this machine to upload. So such a
+request takes the runtime environment and the directory from the configuration only.
 """
 
 from __future__ import annotations

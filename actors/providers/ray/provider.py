@@ -1,4 +1,4 @@
-"""The provider `ray`: a Ray cluster, over the Jobs REST API of its head."""
+"""The provider `ray`: runs jobs on a Ray cluster, over the Jobs REST API of its head."""
 
 from __future__ import annotations
 

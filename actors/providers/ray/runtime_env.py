@@ -1,4 +1,4 @@
-"""Ray's runtime environment as far as it can be checked here: Ray itself ignores unknown fields silently.
+"""Checks Ray's runtime environment as far as possible, because Ray itself ignores unknown fields silently.
 
 The fields are those of https://docs.ray.io/en/latest/ray-core/handling-dependencies.html#api-reference.
 """

@@ -1,7 +1,7 @@
-"""Ray's statuses of a job in the runtime's terms.
+"""Translates Ray's statuses of a job into those of the runtime.
 
-Ray reports a job that was to be stopped before it ran as FAILED, in several ways: it could not be started, or not in
-time. Whether a stop was requested is therefore an argument here.
+Ray reports a job that was to be stopped before it ran as FAILED, with several messages: it could not be started, or not
+in time. So the functions here need to know whether a stop was requested.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Submits a job so that it exists once, even if the answer is lost.
+"""Submits a job so that it exists only once, even if the answer is lost.
 
-The id is ours, and Ray refuses a second job of one id; how it does so (status 500, a traceback) says nothing that could
-be relied on. Whatever is no plain yes is therefore settled by asking for the id: the token in its metadata says whose
-job that is.
+We choose the id, and Ray refuses a second job with the same id; but the way it refuses (status 500, a traceback) is not
+reliable. So whenever the answer is not a plain yes, the provider asks for the id: the token in the metadata of the job
+says whose job it is.
 """
 
 from __future__ import annotations

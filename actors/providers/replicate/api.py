@@ -1,4 +1,4 @@
-"""The requests to Replicate's API, one method each; paths are built here, never taken from an answer."""
+"""The requests to Replicate's API, one method each. Paths are built here, and never taken from an answer."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ RATES = (Rate(CREATE, 600, 60.0), Rate(OTHER, 3000, 60.0))
 """https://replicate.com/docs/topics/predictions/rate-limits"""
 
 MOST_BYTES_OF_ONE = 64 * 1024 * 1024
-"""Of one job, with its output and all that it printed: what is longer cannot be seen to end."""
+"""The size limit in bytes of one job, with its output and log. The end of a larger job cannot be seen."""
 
 GOOD_FOR = 3600.0
-"""Seconds after which an answer's ``Date`` is too old to be carried on: clocks drift."""
+"""For how many seconds the ``Date`` of an answer is used to compute the present time; clocks drift."""
 
 _YEARS = range(2000, 3000)
 _CONNECTIONS = 16
@@ -38,11 +38,12 @@ _LONGEST_CURSOR = 4_000
 
 
 class TheirTime:
-    """What Replicate's clock shows, by the ``Date`` of its answers: the ``created_at`` of its jobs is compared with it.
+    """What Replicate's clock shows, computed from the ``Date`` of its answers. The ``created_at`` of jobs is compared
+    with it.
 
-    Our wall clock may be wrong when a job is submitted and be corrected before it is searched for. A search from our
-    time on would miss the job, and it would run twice. So Replicate's time is carried on by ``steady``: seconds that no
-    step of a clock changes, sleep included.
+    Our wall clock may be wrong when a job is submitted, and be corrected before the job is searched for. A search from
+    our time on would then miss the job, and it would run twice. So Replicate's time is continued with ``steady``, a
+    count of seconds that includes sleep and that no change of the wall clock affects.
     """
 
     def __init__(self, steady: Callable[[], float]) -> None:
@@ -51,7 +52,7 @@ class TheirTime:
         self._at: float | None = None
 
     def note(self, date: str | None) -> None:
-        """Take the ``Date`` of an answer that was read now; one without leaves what is known."""
+        """Note the ``Date`` of an answer that was read now. An answer without one changes nothing."""
         sent = date_of(date)
         if sent is not None and sent.year not in _YEARS:
             sent = None
@@ -60,11 +61,13 @@ class TheirTime:
 
     @property
     def known(self) -> bool:
-        """Whether it is known, or known that the answers do not say it: neither for longer than :data:`GOOD_FOR`."""
+        """Whether the time is known, or known to be missing in the answers; neither for longer than
+        :data:`GOOD_FOR`.
+        """
         return self._at is not None and self._steady() - self._at < GOOD_FOR
 
     def now(self) -> datetime | None:
-        """Their time, not later than it is: an answer is written before it is read."""
+        """Return their time. It is never too late, because an answer is written before it is read."""
         if self._sent is None or self._at is None or not self.known:
             return None
         return self._sent + timedelta(seconds=max(self._steady() - self._at, 0.0))
@@ -72,9 +75,9 @@ class TheirTime:
 
 @attrs.frozen
 class Page:
-    """One page of a list, newest first, and the cursor of the next, None after the last.
+    """One page of a list, newest first, and the cursor of the next page (None after the last one).
 
-    ``last``: whether the list ends here. Where it does not and there is no cursor, the rest cannot be read.
+    ``last`` says whether the list ends here. Where it does not and there is no cursor, the rest cannot be read.
     """
 
     jobs: tuple[Mapping[str, Any], ...]
@@ -111,18 +114,18 @@ class ReplicateApi:
         )
 
     def credentials(self) -> dict[str, str]:
-        """What goes with each request. Raises :class:`Auth` where there is no token."""
+        """Return the headers that go with each request. Raises :class:`Auth` where there is no token."""
         token = os.environ.get(self._variable, "").strip()
         if not token:
             raise Auth(f"Replicate needs an API token in ${self._variable} ({self._setting}), which is not set")
         return {"Authorization": f"Bearer {token}"}
 
     async def account(self) -> Mapping[str, Any]:
-        """Whose token it is."""
+        """Return the account that the token belongs to, as the API describes it."""
         return await self._read("/v1/account")
 
     async def their_time(self) -> datetime | None:
-        """Replicate's own time, not later than it is; None where its answers have none. May send a request."""
+        """Return Replicate's own time, never too late; None where its answers have none. May send a request."""
         if not self._theirs.known:
             with suppress(Forbidden, NotFound, Invalid, Protocol):
                 await self.account()
@@ -136,11 +139,11 @@ class ReplicateApi:
         return answer.object()
 
     async def get(self, kind: str, job_id: str) -> Mapping[str, Any]:
-        """One job. Raises :class:`NotFound`."""
+        """Return one job. Raises :class:`NotFound`."""
         return await self._read(f"/v1/{kind}s/{remote_id(job_id)}", MOST_BYTES_OF_ONE)
 
     async def cancel(self, kind: str, job_id: str) -> Mapping[str, Any] | None:
-        """Request a job's end: the job as it is then, None where the answer is not reliable."""
+        """Request the end of a job. Returns the job as it is then, or None where the answer is not reliable."""
         path = f"/v1/{kind}s/{remote_id(job_id)}/cancel"
         try:
             answer = await self._ask("POST", path, repeatable=True)
@@ -149,7 +152,9 @@ class ReplicateApi:
             return None
 
     async def page(self, kind: str, cursor: str | None, since: datetime | None) -> Page:
-        """One page of all jobs; ``since``: only those created then or later, where the list supports that."""
+        """Return one page of all jobs. ``since`` limits it to jobs created at that time or later, where the list
+        supports it.
+        """
         params: dict[str, str] = {}
         if since is not None and kind != TRAINING:
             params["created_after"] = since.isoformat().replace("+00:00", "Z")
@@ -164,7 +169,7 @@ class ReplicateApi:
         return Page(tuple(one for one in found if isinstance(one, dict)), _cursor(following), not following)
 
     async def secret(self) -> str:
-        """What the account's deliveries are signed with."""
+        """Return the secret that signs the deliveries of the account."""
         key = (await self._read("/v1/webhooks/default/secret")).get("key")
         if not isinstance(key, str) or not 0 < len(key) <= _LONGEST_SECRET:
             raise Protocol("the answer holds no signing secret")
@@ -184,7 +189,7 @@ class ReplicateApi:
 
 
 def _cursor(following: object) -> str | None:
-    """The cursor in the address of the next page. The address itself, origin included, is not used."""
+    """Return the cursor in the address of the next page. The address itself, and its origin, are not used."""
     if not isinstance(following, str):
         return None
     try:

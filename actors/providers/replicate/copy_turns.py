@@ -1,9 +1,9 @@
-"""Decides whose results are copied now, so that no job's copying delays another's until its results vanish.
+"""Decides which jobs' results are copied now, so that a slow job does not delay others until theirs are deleted.
 
-Each job has one place, however many files it has, and keeps it for a turn; where others wait it then gives it up, and
-goes on later with the files that are missing. A job that needed more than one turn is slow, and slow ones never have
-all places: a new one waits for other new ones only. Among equals goes first who waited longest, then whose results
-vanish first.
+Each job has one place, however many files it has, and keeps it for a limited time (a turn). If others wait then, it
+gives the place up, and continues later with the files that are missing. A job that needed more than one turn is slow.
+Slow jobs never have all places, so that a new job waits for other new jobs only. Among equal jobs, the one that waited
+longest goes first, then the one whose results are deleted first.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import trio
 from actors.providers.base import Handle
 
 PLACES = 16
-"""Jobs whose results are copied at once."""
+"""How many jobs' results are copied at once."""
 
 SLOW_PLACES = 8
-"""Of those, by jobs that needed more than one turn."""
+"""How many of these places jobs may have that needed more than one turn."""
 
 TURN = 120.0
-"""Seconds for which a job keeps its place where others wait; twice as many each time, for what takes long."""
+"""Seconds for which a job keeps its place where others wait. Each further turn of the same job is twice as long."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """Seconds before a copy is tried again that failed."""
@@ -32,7 +32,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 
 @attrs.frozen
 class PendingCopy:
-    """What is to be copied: the results of the job of submission key ``key``, which vanish at ``expires``."""
+    """A copy that is to be made: of the results of the job ``key`` (a submission key), which are deleted at
+    ``expires``.
+    """
 
     key: str
     handle: Handle
@@ -41,7 +43,9 @@ class PendingCopy:
 
 @attrs.define(eq=False)
 class Copying:
-    """One job's copying. ``due``: when it may be tried (trio's time); ``queued``: since when it waits for a place."""
+    """The state of one job's copy. ``due``: when it may be tried (trio's time); ``queued``: since when it waits for
+    a place.
+    """
 
     pending: PendingCopy
     queued: float
@@ -54,17 +58,19 @@ class Copying:
 
     @property
     def is_slow(self) -> bool:
-        """Whether it needed more than one turn."""
+        """Whether the job needed more than one turn."""
         return self.turns > 0
 
     @property
     def turn_ends(self) -> float:
-        """Until when it keeps its place (trio's time); infinite where it has none."""
+        """Until when the job keeps its place (trio's time); infinite where it has none."""
         return math.inf if self.began is None or self.gave_way else self.began + TURN * 2.0**self.turns
 
 
 class Turns:
-    """Decides which jobs are copied now. ``copy`` copies the results of one job; True: nothing remains to be done."""
+    """Decides which jobs are copied now. ``copy`` copies the results of one job, and returns True when nothing is
+    left to do.
+    """
 
     def __init__(self, copy: Callable[[PendingCopy], Awaitable[bool]]) -> None:
         self._copy = copy
@@ -72,11 +78,11 @@ class Turns:
         self._changed = trio.Event()
 
     def knows(self, key: str) -> bool:
-        """Whether that is waited for or copied."""
+        """Return whether this copy waits or is being made."""
         return key in self._all
 
     def add(self, pending: PendingCopy) -> None:
-        """Copy this, too, unless it is known."""
+        """Add a copy to be made, unless it is known already."""
         if pending.key not in self._all:
             self._all[pending.key] = Copying(pending, trio.current_time())
             self._changed.set()
@@ -95,7 +101,7 @@ class Turns:
                     await self._changed.wait()
 
     def _next(self) -> list[Copying]:
-        """The jobs that get a place now; where others still wait, jobs that had their turn are stopped."""
+        """Return the jobs that get a place now. Where others still wait, jobs whose turn is over are stopped."""
         now = trio.current_time()
         running = [one for one in self._all.values() if one.began is not None]
         ready = [one for one in self._all.values() if one.began is None and one.due <= now]
@@ -114,7 +120,7 @@ class Turns:
         return chosen
 
     def _look_again(self) -> float:
-        """When a job may be tried again, or has had its turn while others wait."""
+        """Return when a job may be tried again, or when a turn is over while others wait."""
         now = trio.current_time()
         waiting = [one for one in self._all.values() if one.began is None]
         times = [one.due for one in waiting if one.due > now]
@@ -140,7 +146,7 @@ class Turns:
 
 
 def _giving_way(running: list[Copying], in_vain: list[Copying], now: float) -> list[Copying]:
-    """Jobs that have had their turn and give their places to waiting ones; slow jobs get slow places only."""
+    """Return the jobs whose turn is over and who give their places to waiting jobs. Slow jobs get slow places only."""
     over = sorted((one for one in running if one.turn_ends <= now), key=lambda one: one.turn_ends)
     new = sum(not one.is_slow for one in in_vain)
     chosen, left = over[:new], over[new:]

@@ -30,19 +30,19 @@ from logconf import get_logger
 _logger = get_logger("actors.providers.replicate")
 
 FILES_AT_ONCE = 4
-"""Of one job."""
+"""How many files of one job are downloaded at once."""
 
 MOST_FILES = 1000
-"""Of one job."""
+"""How many files of one job are copied at most."""
 
 _LATE = timedelta(minutes=10)
-"""For so long after it should have vanished something is still tried: clocks differ."""
+"""For how long after the time of deletion a copy is still tried, because clocks differ."""
 _MOST_REMARKS = 1000
 _FAILURES = (NotCopied, ProviderError, OSError, ValueError, httpx.HTTPError, httpx.InvalidURL)
 
 
 class Copies:
-    """The copies under ``root``. ``remark`` receives what was not copied; ``transport`` is for tests."""
+    """The copies in the folder ``root``. ``remark`` is called with what was not copied; ``transport`` is for tests."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Copies:
         self._remark, self.remarks = trio.open_memory_channel[Remark](_MOST_REMARKS)
 
     async def want(self, key: str, handle: Handle, ended: datetime | None) -> None:
-        """Write down that this job's results are to be copied, which ended then. Raises ``OSError``."""
+        """Write to the disk that the results of this job, which ended then, are to be copied. Raises ``OSError``."""
         if self._turns.knows(key) or not is_file_name(key):
             return
         now = self._now()
@@ -82,14 +82,14 @@ class Copies:
         return True
 
     async def forget(self, key: str) -> None:
-        """Remove them. Raises :class:`Conflict` while they are still to be copied, or being copied."""
+        """Remove the copies of a job. Raises :class:`Conflict` while they are still to be made, or being made."""
         if is_file_name(key):
             if self._turns.knows(key) or await trio.to_thread.run_sync(self._pending.has, key):
                 raise Conflict(f"the results of {key} are being copied; wait until that is done")
             await trio.to_thread.run_sync(self._remove, key)
 
     async def stored_bytes(self, key: str) -> int | None:
-        """What they take on disk."""
+        """Return how many bytes the copies of a job take on the disk."""
         return await trio.to_thread.run_sync(bytes_below, self._done / key) if is_file_name(key) else 0
 
     def _remove(self, key: str) -> None:
@@ -99,7 +99,7 @@ class Copies:
             shutil.rmtree(self._done / name, ignore_errors=True)
 
     async def run(self, nudge: Nudge) -> None:
-        """Make the pending copies until cancelled; ``nudge`` for each job that was settled."""
+        """Make the copies that are to be made, until cancelled. Calls ``nudge`` for each job that is finished."""
         self._nudge = nudge
         for pending in await trio.to_thread.run_sync(self._all_pending):
             self._turns.add(pending)
@@ -119,7 +119,7 @@ class Copies:
         return found
 
     async def _finish(self, pending: PendingCopy) -> bool:
-        """Whether nothing remains to be done about it."""
+        """Do what can be done for one job. Returns whether nothing is left to do."""
         extra = {
             "provider": self._api.name,
             "submission": pending.key,
@@ -139,7 +139,7 @@ class Copies:
         return True
 
     async def _failed(self, pending: PendingCopy, why: Exception, extra: Mapping[str, object]) -> bool:
-        """Give it up where another try would end the same; whether it was given up."""
+        """Give the copy up where another try would fail in the same way. Returns whether it was given up."""
         over = self._seconds_left(pending) <= 0 or getattr(why, "for_good", False) or isinstance(why, NotFound)
         if not over:
             _logger.info("Results could not be copied yet: %s", why, extra=extra)
@@ -154,7 +154,9 @@ class Copies:
         return True
 
     def _seconds_left(self, pending: PendingCopy) -> float:
-        """How long it may still be tried. The wall clock is asked once, at the first try: it may be stepped later."""
+        """Return how long it may still be tried. The wall clock is read at the first try only, because it may be
+        changed later.
+        """
         now = trio.current_time()
         usual = min(seconds_between(self._now(), pending.expires), RETENTION.total_seconds()) + _LATE.total_seconds()
         return self._over_at.setdefault(pending.key, now + usual) - now
@@ -183,7 +185,7 @@ class Copies:
     async def _download(
         self, left: Iterator[tuple[int, str]], part: Path, budget: Budget, failures: list[Exception]
     ) -> None:
-        """Download what is left, until one of the job's files could not be had."""
+        """Download the files that are missing, until one of them cannot be had."""
         for number, url in left:
             if failures:
                 return
@@ -193,7 +195,7 @@ class Copies:
                 failures.append(error)
 
     def _settled(self, key: str) -> int:
-        """How many files there are of a copy that was finished, and whose intent was not removed in time."""
+        """Return the number of files of a copy that was finished, but whose intent was not removed in time."""
         folder = self._done / key
         there = len(list(folder.iterdir())) if folder.is_dir() else 0
         if there:
@@ -212,12 +214,12 @@ class Copies:
 
 
 def _part(key: str) -> str:
-    """The folder of what is not whole yet."""
+    """Return the folder for a copy that is not complete yet."""
     return f".{key}.part"
 
 
 def _prepare(folder: Path) -> None:
-    """A folder for a copy, with the files that an earlier try finished."""
+    """Return a folder for a copy, with the files that an earlier try finished."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in folder.glob(f"*{UNFINISHED}"):
         path.unlink()

@@ -1,4 +1,5 @@
-"""Deliveries, verified as https://www.standardwebhooks.com says (v1: HMAC-SHA256) and read; pure.
+"""Reads deliveries and verifies them as https://www.standardwebhooks.com says (v1: HMAC-SHA256). It has no side
+effects.
 
 The reference library is used in tests only: it reads the clock itself, needs the whole body at once, and does not
 always raise its own error for a delivery that cannot be read.

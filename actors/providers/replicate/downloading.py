@@ -1,7 +1,7 @@
-"""One result, downloaded into a file: of a bounded size, not unpacked, and there whole or not at all.
+"""Downloads one result into a file. The size is limited, nothing is unpacked, and the file is complete or not there.
 
-The token goes along to the API's own origin only; no other host than the configured ones is asked, and no redirect is
-followed: the addresses come out of a model's output.
+The token is sent to the API's own origin only. Only the configured hosts are asked, and redirects are not followed,
+because the addresses come from the output of a model.
 """
 
 from __future__ import annotations

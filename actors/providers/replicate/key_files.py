@@ -1,4 +1,4 @@
-"""Small JSON files by submission key, each there whole or not at all, even after a crash of the process or machine."""
+"""Small JSON files, one for each submission key. Each is complete or not there, even after a crash of the machine."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Many jobs observed in few requests: by pages of the list as long as those have many of them, the rest one by one.
+"""Observes many jobs with few requests: reads pages of the list while they show many of them, then asks one by one.
 
-A list is newest first and does not prove absence: a job that it did not show is requested by its id. Pages are read
-until all jobs were seen, until the list is older than the oldest of them, or until so many pages in a row showed none
-that asking for the rest costs no more. A look that its time cut off is taken up where it stopped, so that a slow list
-hides nobody for ever.
+A list is newest first and does not prove that a job is absent: a job that it did not show is requested by its id. Pages
+are read until all jobs were seen, until the list is older than the oldest of them, or until so many pages in a row
+showed none that asking for the rest costs no more. A look that ran out of time continues where it stopped, so that a
+slow list does not hide any job for ever.
 """
 
 from __future__ import annotations

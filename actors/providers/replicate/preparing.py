@@ -1,8 +1,8 @@
-"""From a request to the body of a creation: checked here, so that what can be known to be wrong is refused at once.
+"""Makes the body of a creation from a request. What can be known to be wrong is refused here, before anything is sent.
 
-A job's ``spec`` names what is to run, by a ``model`` (``owner/name``, the version behind a colon or as ``version``),
-by a ``version`` alone (an id) or by a ``deployment`` (``owner/name``), and holds its ``input``. With a ``destination``
-it is a training. ``webhook`` and ``webhook_events_filter`` replace what the provider would ask for itself.
+A job's ``spec`` names what is to run, by a ``model`` (``owner/name``, the version behind a colon or as ``version``), by
+a ``version`` alone (an id) or by a ``deployment`` (``owner/name``), and holds its ``input``. With a ``destination`` it
+is a training. ``webhook`` and ``webhook_events_filter`` replace what the provider would ask for itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Replicate's objects, read: only ``id`` and ``status`` must be there, everything else may be missing, null or odd.
+"""Reads Replicate's objects. Only ``id`` and ``status`` must be there; everything else may be missing, null or odd.
 
-Create, get and list show one job in different shapes, date it up to 0.2 s apart and write 0 to 9 digits of a second.
-Addresses inside an object (``urls``, ``next``) are never requested: the token would go along.
+Create, get and list show one job in different shapes, with times up to 0.2 s apart that have 0 to 9 digits of a second.
+Addresses inside an object (``urls``, ``next``) are never requested, because the token would be sent there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where a submission went whose answer was lost: the list is searched for the token in the job's input.
+"""Searches for a submission whose answer was lost: for the token in the input of the jobs in the list.
 
-What is not found is surely absent only if the list reached back to the submission, by Replicate's own time, if the
-request can no longer be on its way, and if no job in question had its input erased (an hour after its end). Everything
-else is not known.
+A job that is not found is surely absent only if three things are true: the list reached back to the submission, by
+Replicate's own time; the request can no longer be on its way; and no job in question had its input deleted (this
+happens an hour after its end). In every other case the outcome is not known.
 """
 
 from __future__ import annotations

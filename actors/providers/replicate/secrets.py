@@ -1,4 +1,4 @@
-"""What deliveries are signed with: from the environment, or asked of the account and remembered."""
+"""Finds the secrets that sign deliveries: in the environment, or by asking the account and remembering the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submitting a job: once under each key, with the token where a search can find it."""
+"""Submits a job once under each key, and puts the token where a search can find it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Submissions whose outcome is not settled: of which kind, and since when by Replicate's own time.
+"""Remembers submissions whose outcome is not known: what they can have made, and since when by Replicate's own time.
 
-Where the provider has a folder it is written there before the submission, because our wall clock may be put right, or
-wrong, before the next process searches for the job.
+Where the provider has a folder, this is written there before the submission. Our wall clock may be changed before the
+next process searches for the job.
 """
 
 from __future__ import annotations

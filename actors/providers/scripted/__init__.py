@@ -1,4 +1,4 @@
-"""Simulated jobs for trying things out and for tests: given durations, ends, capacities, pushes and faults.
+"""Simulated jobs for trying things out and for tests. How long they take, how they end and what goes wrong can be set.
 
 ::
 
@@ -7,8 +7,8 @@
     remote.inject(Fault(FaultKind.DOWN, times=None, until=7200))    # down for the first two hours
     request = JobRequest(provider="scripted", spec={"duration": 60, "faults": {"submit": ["lost_answer"]}})
 
-A restart of our process is another provider on the same remote, which remembers what it was asked
-(``remote.calls``) and what it accepted (``remote.runs``).
+To simulate a restart of our process, open another provider on the same remote. The remote remembers all calls
+(``remote.calls``) and all jobs that it accepted (``remote.runs``).
 """
 
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal

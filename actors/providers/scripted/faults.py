@@ -1,4 +1,4 @@
-"""What can go wrong at a provider, as data: which call is struck, how often, when, and by what."""
+"""Describes as data what can go wrong at a provider: which call fails, how often, when, and in which way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from actors.validation.values import OR_MORE, fits
 
 
 class FaultKind(StrEnum):
-    """What strikes a call. The last three strike pushes, the four before them what is reported of a job."""
+    """What goes wrong. The last three kinds concern pushes; the four before them concern what is reported about a
+    job.
+    """
 
     SLOW = "slow"  # answers after ``seconds``
     REFUSED = "refused"  # refuses, as ``refusal`` says
@@ -33,7 +35,7 @@ class FaultKind(StrEnum):
 
 
 class Refusal(StrEnum):
-    """How a refused call is refused, each an error of :mod:`actors.providers.errors`."""
+    """How a refused call is refused; each is an error of :mod:`actors.providers.errors`."""
 
     INVALID = "invalid"
     AUTH = "auth"
@@ -103,12 +105,12 @@ class Fault:
                 raise ValueError(f"calls: {self.kind} can strike {', '.join(possible)}, not {call!r}")
 
     def strikes(self, call: str, elapsed: float) -> bool:
-        """Whether it is made for calls of this name, ``elapsed`` seconds after the remote was opened."""
+        """Return whether this fault concerns calls of this name, ``elapsed`` seconds after the remote was opened."""
         made_for = call in (self.calls or _ONLY_AT.get(self.kind, REQUESTS))
         return made_for and elapsed >= self.since and (self.until is None or elapsed < self.until)
 
     def error(self) -> Exception | None:
-        """What the struck call raises; None where it answers after all, or never."""
+        """Return what the call raises that this fault hits; None where the call answers after all, or never."""
         match self.kind:
             case FaultKind.DOWN:
                 return errors.Unavailable("the scripted provider is down", self.retry_after)
@@ -127,29 +129,29 @@ class Fault:
 
 
 class Rule(Protocol):
-    """What a fault book counts: it strikes ``times`` calls (None: all) after the first ``skip``."""
+    """What a fault book needs to count: the fault hits ``times`` calls (None: all) after the first ``skip`` calls."""
 
     @property
     def times(self) -> int | None:
-        """How many calls it strikes."""
+        """How many calls the fault hits."""
 
     @property
     def skip(self) -> int:
-        """How many calls it lets pass before."""
+        """How many calls pass before the first one that is hit."""
 
 
 R = TypeVar("R", bound=Rule)
 
 
 class FaultBook(Generic[R]):
-    """Faults in order, and how many calls each met. The first one that still strikes a call is taken."""
+    """Holds faults in order, and counts the calls of each. A call gets the first fault that still has calls to hit."""
 
     def __init__(self, faults: Iterable[R] = ()) -> None:
         self._entries: list[_Entry[R]] = []
         self.add(*faults)
 
     def add(self, *faults: R) -> None:
-        """Put ``faults`` behind those that are there."""
+        """Add ``faults`` behind those that are there."""
         self._entries.extend(map(_Entry, faults))
 
     def clear(self) -> None:
@@ -157,7 +159,9 @@ class FaultBook(Generic[R]):
         self._entries.clear()
 
     def take(self, concerns: Callable[[R], bool]) -> R | None:
-        """The fault that strikes this call, if any; ``concerns``: whether a fault is made for such calls."""
+        """Return the fault that hits this call, if any, and count it. ``concerns`` tells whether a fault is meant
+        for such calls.
+        """
         for entry in self._entries:
             fault = entry.fault
             if concerns(fault) and (fault.times is None or entry.met < fault.skip + fault.times):

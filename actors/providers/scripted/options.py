@@ -1,4 +1,4 @@
-"""What can be set about a scripted provider, with defaults to try it out."""
+"""The settings of a scripted provider; the defaults are good for a first try."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class ScriptedOptions:
     faults: tuple[Fault, ...] = ()
 
     def capacity(self) -> Capacity:
-        """What there is in all."""
+        """How much there is of each resource."""
         return Capacity(self.cpus, self.gpus, self.memory)
 
     def capabilities(self, *, survives_our_restart: bool) -> Capabilities:
-        """What a provider of these options can do."""
+        """What a provider with these options can do."""
         return Capabilities(
             submit_idempotency=self.idempotency,
             listing=self.listing,
@@ -54,7 +54,7 @@ class ScriptedOptions:
         )
 
     def script_defaults(self) -> dict[str, float]:
-        """The fields of a :class:`Script` that a job's ``spec`` need not give."""
+        """The fields of a :class:`Script` that are used where a job's ``spec`` does not give them."""
         return {"duration": self.duration, "queue_time": self.queue_time, "cancel_time": self.cancel_time}
 
 

@@ -1,4 +1,4 @@
-"""The provider whose jobs are simulated: it keeps the provider protocol, and fails as its faults say."""
+"""A provider whose jobs are simulated. It does what the provider protocol asks, and fails where its faults say so."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class ScriptedProvider(NoDeliveries):
         self._faults = FaultBook(self.options.faults)
 
     def capacity(self) -> Capacity:
-        """What the options say there is."""
+        """How much there is of each resource, as the options say."""
         return self.options.capacity()
 
     def prepare(self, request: JobRequest) -> Prepared:
-        """Check the script in ``request.spec``. Raises :class:`Invalid` naming the field."""
+        """Check the script in ``request.spec``. Raises :class:`Invalid` that names the field."""
         spec = {**self.options.script_defaults(), **request.spec}
         if request.spec:  # the defaults were checked with the options
             read_script(spec)
@@ -69,11 +69,11 @@ class ScriptedProvider(NoDeliveries):
         return Prepared(body)
 
     async def check(self) -> Mapping[str, Any]:
-        """How many runs the remote holds."""
+        """Say how many runs the remote holds."""
         return await self._request("check", (), lambda: {"runs": len(self.remote.runs)})
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """Start a run; with an idempotency of ``NONE`` the same key starts a second one."""
+        """Start a run. Where the idempotency is ``NONE``, the same key starts a second run."""
         asked = asked_for(prepared.body)
         self.remote.introduce(key, context.get("job_id", key), asked.script)
         await trio.lowlevel.checkpoint()
@@ -91,7 +91,7 @@ class ScriptedProvider(NoDeliveries):
         return answer
 
     async def find(self, key: str, token: str) -> Found:
-        """Look ``key`` up, or search for ``token``; with an idempotency of ``NONE`` the answer is not known."""
+        """Look up ``key``, or search for ``token``. Where the idempotency is ``NONE``, the answer is "not known"."""
 
         def look() -> Found:
             if self.options.idempotency is Idempotency.NONE:
@@ -105,19 +105,19 @@ class ScriptedProvider(NoDeliveries):
         return found
 
     async def records_since(self) -> datetime:
-        """Since its remote was opened."""
+        """Return when the remote was opened."""
         await trio.lowlevel.checkpoint()
         return self.remote.opened_at
 
     async def held(self) -> list[Held]:
-        """The runs that have not ended."""
+        """Return the runs that have not ended."""
         await trio.lowlevel.checkpoint()
         now = self.remote.now()
         runs = [run for run in self.remote.runs if not run.forgotten and not run.timeline.ended(now)]
         return [Held(run.key, run.run_id) for run in runs]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
-        """Look at all of them in one request, a page at a time, or one by one, as the options' ``listing`` has it."""
+        """Look at all jobs: in one request, page by page, or one by one, as the option ``listing`` says."""
         size = {Listing.PAGED: self.options.page_size, Listing.NONE: 1}.get(self.options.listing, len(handles))
         keys = list(handles)
         pages = [keys[start : start + size] for start in range(0, len(keys), max(size, 1))]
@@ -130,7 +130,7 @@ class ScriptedProvider(NoDeliveries):
         )
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
-        """Begin to stop the run; its end is seen ``cancel_time`` later."""
+        """Begin to stop the run. It ends ``cancel_time`` seconds later."""
         await trio.lowlevel.checkpoint()
         fault = self._strike("cancel", (key,))
 
@@ -145,14 +145,14 @@ class ScriptedProvider(NoDeliveries):
         return await _answer(fault, stop)
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
-        """The log of the run's steps; the cursor is an offset in bytes."""
+        """Give the log lines of the run's steps. The cursor is an offset in bytes."""
         offset = offset_of(cursor)  # refused before the call is made
         text = await self._request("logs", (key,), lambda: self._log(key, handle))
         for chunk in rest_of(text, offset):
             yield chunk
 
     async def forget(self, key: str, handle: Handle) -> None:
-        """Drop an ended run. Raises :class:`Conflict` for one that has not ended."""
+        """Remove an ended run. Raises :class:`Conflict` for a run that has not ended."""
 
         def drop() -> None:
             run = self.remote.by_handle(key, handle.get("run"))
@@ -165,12 +165,12 @@ class ScriptedProvider(NoDeliveries):
         await self._request("forget", (key,), drop)
 
     async def watch(self, nudge: Nudge) -> None:
-        """Nudge at each change of a run, where the options' ``push`` is a local event; otherwise return."""
+        """Nudge at each change of a run where the option ``push`` is a local event; otherwise return at once."""
         if self.options.push is Push.LOCAL_EVENT:
             await Pushes(self.remote, self._faults, nudge).run()
 
     async def aclose(self) -> None:
-        """Nothing is held: the runs are the remote's."""
+        """Do nothing: the runs belong to the remote."""
         await trio.lowlevel.checkpoint()
 
     async def _request(self, name: str, keys: tuple[str, ...], act: Callable[[], T]) -> T:
@@ -230,7 +230,7 @@ class ScriptedProvider(NoDeliveries):
         return run.timeline.observe(now)
 
     def _report(self, handles: Mapping[str, Handle]) -> None:
-        """These runs' states are in the answer that is now given."""
+        """Note that the states of these runs are in the answer that is given now."""
         for key, handle in handles.items():
             if (run := self.remote.by_handle(key, handle.get("run"))) is not None:
                 self.remote.report(run)
@@ -251,7 +251,7 @@ class ScriptedProvider(NoDeliveries):
 
 
 async def _answer(fault: Fault | None, act: Callable[[], T]) -> T:
-    """Do ``act`` as ``fault`` lets it be done."""
+    """Carry out ``act`` as far as ``fault`` allows it."""
     if fault is None:
         return act()
     if fault.seconds:
@@ -267,6 +267,6 @@ async def _answer(fault: Fault | None, act: Callable[[], T]) -> T:
 
 
 def asked_for(body: Mapping[str, Any]) -> Asked:
-    """What a prepared request asks the remote for."""
+    """Return what a prepared request asks the remote for."""
     fields = {name: body[name] for name in ("user_id", "org_id", "team_id", "max_runtime")}
     return Asked(read_script(body["spec"]), resources=Resources(**body["resources"]), **fields)

@@ -1,4 +1,4 @@
-"""Pushes: waits for the next change on the remote's clock; faults let pushes be lost, doubled or late."""
+"""Sends pushes: waits for the next change on the remote's clock. Faults can lose, double or delay pushes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHORTEST = 0.001
 
 
 class Pushes:
-    """One watcher's view: when to look at which run, and which late pushes are on their way."""
+    """The state of one watcher: when to look at which run, and which delayed pushes are still to come."""
 
     def __init__(self, remote: ScriptedRemote, faults: FaultBook[Fault], nudge: Nudge) -> None:
         self._remote = remote

@@ -1,4 +1,4 @@
-"""The server of a scripted provider: it goes on while our process is not running, and records our calls."""
+"""The simulated server of a scripted provider: it goes on while our process is not running, and records our calls."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from actors.providers.scripted.faults import Fault, FaultBook, FaultKind
 from actors.providers.scripted.script import Script, Timeline, timeline
 
 ENDS_KEPT = 1_000
-"""Ended runs, and calls, that a remote of one process keeps at the least; twice as many at the most."""
+"""How many ended runs, and how many calls, a remote of one process keeps at least. It keeps at most twice as many."""
 
 
 @attrs.frozen
 class Asked:
-    """What a submission asks for: the script, and for whom it runs on what."""
+    """What a submission asks for: the script, for whom it runs, and on which resources."""
 
     script: Script
     user_id: str = ""
@@ -30,7 +30,7 @@ class Asked:
 
 @attrs.frozen
 class Call:
-    """One request as the remote saw it. ``fault`` is what struck it as a whole."""
+    """One request as the remote saw it. ``fault`` is the fault that hit the whole call."""
 
     at: datetime
     name: str
@@ -40,9 +40,9 @@ class Call:
 
 @attrs.define(eq=False)
 class Run:
-    """One accepted job. Were one key submitted twice without a defence, there would be two runs of it.
+    """One accepted job. Where nothing prevents it, a key that is submitted twice has two runs.
 
-    ``reported``: its end was in an answer. ``interrupted``: when, and why, it was ended from outside.
+    ``reported``: its end was in an answer. ``interrupted``: when and why it was ended from outside.
     """
 
     run_id: str
@@ -59,7 +59,7 @@ class Run:
 
     @property
     def timeline(self) -> Timeline:
-        """When it runs and ends, as things stand."""
+        """When the run starts and ends, as far as is known now."""
         planned = timeline(
             self.asked.script,
             self.submitted_at,
@@ -72,7 +72,7 @@ class Run:
 
 
 def system_now() -> datetime:
-    """The machine's time, in UTC."""
+    """Return the machine's time, in UTC."""
     return datetime.now(UTC)
 
 
@@ -111,24 +111,26 @@ class ScriptedRemote:
         return self._dropped + len(self.touched)
 
     def touched_after(self, number: int) -> tuple[list[Run], int]:
-        """The journal after its first ``number`` entries, and how many it has now; some may be there twice."""
+        """Return the journal after its first ``number`` entries, and its present length. An entry may be there
+        twice.
+        """
         return self.touched[max(0, number - self._dropped) :], self.touches
 
     def inject(self, *faults: Fault) -> None:
-        """Let ``faults`` strike the calls that follow."""
+        """Let ``faults`` hit the calls that follow."""
         self._faults.add(*faults)
 
     def heal(self) -> None:
-        """Take back every injected fault; those in the jobs' scripts remain."""
+        """Remove every injected fault. The faults in the scripts of jobs stay."""
         self._faults.clear()
 
     @property
     def opened_at(self) -> datetime:
-        """Since when it keeps runs."""
+        """Since when the remote keeps runs."""
         return self._opened_at
 
     def elapsed(self) -> float:
-        """Seconds since this remote was opened; faults begin and end by them."""
+        """Seconds since this remote was opened. The times of faults are counted from there."""
         return (self.now() - self._opened_at).total_seconds()
 
     def record(self, call: Call) -> None:
@@ -138,12 +140,12 @@ class ScriptedRemote:
             del self.calls[:ENDS_KEPT]
 
     def fault(self, name: str, key: str | None, others: FaultBook[Fault]) -> Fault | None:
-        """The fault that strikes this call, taken: of the script of the job of ``key``, injected, or of ``others``."""
+        """Take the fault that hits this call: from the script of job ``key``, an injected one, or one of ``others``."""
         own = None if key is None else self.job_fault(name, key)
         return own or self._struck_by(self._faults, name) or self._struck_by(others, name)
 
     def job_fault(self, name: str, key: str) -> Fault | None:
-        """The fault in the script of the job of ``key`` that strikes this call, taken."""
+        """Take the fault in the script of the job ``key`` that hits this call."""
         book = self._job_faults.get(self._job_of_key.get(key, ""))
         return self._struck_by(book, name) if book is not None else None
 
@@ -152,7 +154,7 @@ class ScriptedRemote:
         return book.take(lambda fault: fault.strikes(name, elapsed))
 
     def introduce(self, key: str, job_id: str, script: Script) -> None:
-        """Learn the faults of a job before it is accepted; they are counted over all its keys."""
+        """Note the faults of a job before it is accepted. They are counted over all keys of the job."""
         self._job_of_key[key] = job_id
         if script.faults:
             self._job_faults.setdefault(job_id, FaultBook(script.faults))
@@ -167,18 +169,21 @@ class ScriptedRemote:
         return run
 
     def by_key(self, key: str) -> Run | None:
-        """The newest run of ``key`` that is kept."""
+        """Return the newest run of ``key`` that is kept."""
         return _kept(self._by_key.get(key))
 
     def by_handle(self, key: str, run_id: object) -> Run | None:
-        """The run of this id, if it is kept. Where runs die with their process, an earlier one's may have had this id,
-        under another key.
+        """Return the run of this id, if it is kept.
+
+        Where runs end with their process, a run of an earlier process may have had this id, under another key.
         """
         run = _kept(self._by_id.get(run_id)) if isinstance(run_id, str) else None
         return run if run is not None and (self.outlives_us or run.key == key) else None
 
     def report(self, run: Run) -> None:
-        """The state of ``run`` was in an answer: one that has ended may be forgotten when many others have."""
+        """Note that the state of ``run`` was in an answer. If it has ended, it may be removed when many others have
+        ended.
+        """
         if self.outlives_us or run.reported or not run.timeline.ended(self.now()):
             return
         run.reported = True
@@ -199,7 +204,7 @@ class ScriptedRemote:
         self._dropped, self.touched = self.touches - len(journal), journal
 
     def cancel(self, run: Run) -> bool:
-        """Begin to stop ``run``, once; False where it had ended."""
+        """Begin to stop ``run``, once. Returns False where it had ended."""
         if run.timeline.ended(self.now()):
             return False
         if run.cancelled_at is None:
@@ -208,7 +213,7 @@ class ScriptedRemote:
         return True
 
     def interrupt(self, run: Run, reason: str) -> bool:
-        """End ``run`` now, as by the loss of its node; False where it had ended."""
+        """End ``run`` now, as the loss of its node would. Returns False where it had ended."""
         if run.timeline.ended(self.now()):
             return False
         run.interrupted = self.now(), reason
@@ -216,11 +221,11 @@ class ScriptedRemote:
         return True
 
     def runs_of(self, key: str) -> list[Run]:
-        """Every run that was ever accepted under ``key``, forgotten ones too."""
+        """Return every run that was ever accepted under ``key``, including removed ones."""
         return [run for run in self.runs if run.key == key]
 
     def calls_of(self, name: str, key: str | None = None) -> list[Call]:
-        """The calls of that name, all of them or those about ``key``."""
+        """Return the calls of that name: all of them, or those about ``key``."""
         return [call for call in self.calls if call.name == name and (key is None or key in call.keys)]
 
     def _touch(self, run: Run) -> None:

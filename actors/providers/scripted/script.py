@@ -1,4 +1,4 @@
-"""What a simulated job does, as a pure function of (script, submitted at, cancelled at, now)."""
+"""Computes what a simulated job does, from its script, the times of its submission and cancel, and the present time."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ class Script:
     faults: tuple[Fault, ...] = ()
 
     def line(self, step: int) -> dict[str, Any]:
-        """What it reports when it has done ``step`` steps."""
+        """Return what the job reports when it has done ``step`` steps."""
         values = {name: each[step] for name, each in self.series.items() if step < len(each)}
         return {"step": step, "total": self.progress, **values}
 
 
 def read_script(spec: Mapping[str, Any]) -> Script:
-    """The script that ``spec`` (a job request's ``spec`` object) describes.
+    """Return the script that ``spec`` (the ``spec`` object of a job request) describes.
 
-    ``faults`` is an object there: call name → list of fault kinds or fault objects. Raises :class:`Invalid` naming
-    every wrong field, with a guess where a name is nearly right.
+    ``faults`` is an object there: the name of a call, and a list of fault kinds or fault objects. Raises
+    :class:`Invalid` that names every wrong field, with a suggestion where a name is nearly right.
     """
     try:
         written = orjson.dumps(spec)
@@ -94,7 +94,7 @@ def read_script(spec: Mapping[str, Any]) -> Script:
 
 @lru_cache(maxsize=256)
 def _read_again(written: bytes) -> Script:
-    """Each job's spec is read three times on its way, and many jobs have the same."""
+    """Read a script, and remember the result: each spec is read three times, and many jobs have the same one."""
     return _read(orjson.loads(written))
 
 
@@ -107,7 +107,7 @@ def _read(spec: Any) -> Script:
 
 
 def _fault(value: Any, usual: Callable[[Any], Any]) -> Any:
-    """A fault, or its kind alone."""
+    """Read a fault object, or only the kind of a fault."""
     return usual({"kind": value} if isinstance(value, str) else value)
 
 
@@ -133,9 +133,9 @@ _SCRIPTS = StrictConverter(
 
 @attrs.frozen
 class Timeline:
-    """When a job runs, is being stopped, and ends, and how; None for what never happens.
+    """When a job starts, begins to stop and ends, and how it ends; None for what never happens.
 
-    ``interrupted``: why it ends, where that is not the program's own doing.
+    ``interrupted`` says why it ends, where the program itself is not the reason.
     """
 
     script: Script
@@ -146,11 +146,11 @@ class Timeline:
     interrupted: str | None = None
 
     def ended(self, now: datetime) -> bool:
-        """Whether nothing of the job runs any more at ``now``."""
+        """Return whether nothing of the job runs any more at ``now``."""
         return self.ends is not None and now >= self.ends
 
     def phase(self, now: datetime) -> Phase:
-        """The phase that the job is in at ``now``."""
+        """Return the phase that the job is in at ``now``."""
         if self.ended(now):
             return self.ending
         if self.stops is not None and now >= self.stops:
@@ -158,17 +158,17 @@ class Timeline:
         return Phase.RUNNING if self.runs is not None and now >= self.runs else Phase.QUEUED
 
     def cut(self, at: datetime, reason: str) -> Timeline:
-        """The same, ended from outside at ``at``."""
+        """Return the same timeline, ended from outside at ``at``."""
         runs = self.runs if self.runs is not None and self.runs <= at else None
         return Timeline(self.script, runs, self.stops, at, Phase.LOST, reason)
 
     def next_change(self, now: datetime) -> datetime | None:
-        """The first moment after ``now`` at which an observation would show something new; None: never again."""
+        """Return the first moment after ``now`` at which an observation would differ, or None where there is none."""
         moments = [self.runs, self.stops, self.ends, *self._steps()]
         return min((moment for moment in moments if moment is not None and moment > now), default=None)
 
     def observe(self, now: datetime) -> Observation:
-        """What the provider reports of the job at ``now``."""
+        """Return what the provider reports about the job at ``now``."""
         phase, script = self.phase(now), self.script
         started_at = self.runs if self.runs is not None and now >= self.runs else None
         done = sum(1 for moment in self._steps() if moment <= now) if script.progress else 0
@@ -190,7 +190,7 @@ class Timeline:
         )
 
     def log(self, now: datetime) -> bytes:
-        """The job's output up to ``now``; a later one only adds to it."""
+        """Return the job's output up to ``now``. The output at a later time begins with the same text."""
         steps = [(at, f"step {n} of {self.script.progress}") for n, at in enumerate(self._steps(), start=1)]
         lines = [(self.runs, "started"), *steps, (self.stops, "stopping"), (self.ends, _LAST_WORDS[self.ending])]
         return "".join(f"{at.isoformat()} {text}\n" for at, text in lines if at is not None and at <= now).encode()
@@ -221,7 +221,7 @@ def timeline(
     endless: bool = False,
     attempt: int = 1,
 ) -> Timeline:
-    """What becomes of an attempt: a cancel before its end decides; else the deadline, else the script."""
+    """Compute when an attempt starts and ends. A cancel before its end decides; else its deadline; else its script."""
     runs = submitted_at + timedelta(seconds=script.queue_time)
     ends = None if endless else runs + timedelta(seconds=script.duration)
     ending, interrupted = _ENDING_PHASES[script.result], None

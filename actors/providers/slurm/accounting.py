@@ -1,6 +1,7 @@
-"""What Slurm's accounting (sacct) knows of jobs that squeue shows no more; not every cluster has one.
+"""What Slurm's accounting (sacct) knows about jobs that squeue no longer shows. Not every cluster has accounting.
 
-A job is known by its working directory, which is its own: accounting keeps no comments unless it is told to.
+A job is recognised by its working directory, which no other job has: accounting stores comments only where it was
+configured to.
 """
 
 from __future__ import annotations

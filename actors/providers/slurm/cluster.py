@@ -1,4 +1,4 @@
-"""What the cluster is asked, each question one command: answers as values, failures as the errors of providers."""
+"""The questions to the cluster, each as one command. Answers are values; failures are the errors of providers."""
 
 from __future__ import annotations
 

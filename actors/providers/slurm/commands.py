@@ -1,7 +1,7 @@
-"""Slurm's commands as programs beside trio: an argv, an environment of our own, a deadline and a bounded answer each.
+"""Runs Slurm's commands as programs, each with its own environment, a deadline and an answer of limited size.
 
-Variables such as SBATCH_PARTITION or SQUEUE_FORMAT change what the commands do, so that none of the supervisor's own
-reaches them. What a command prints is in English and in UTC.
+Variables such as SBATCH_PARTITION or SQUEUE_FORMAT change what the commands do, so the commands get none of the
+supervisor's own. What a command prints is in English and in UTC.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What became of many jobs: one squeue for all of them, then the records of those that Slurm has started.
+"""Observes many jobs: one squeue for all of them, then the records of the jobs that Slurm has started.
 
-squeue is asked first: a record that is read thereafter is newer than what Slurm said, never older.
+squeue is asked first, so that a record is always newer than what Slurm said.
 """
 
 from __future__ import annotations

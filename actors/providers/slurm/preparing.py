@@ -1,7 +1,7 @@
-"""From a request to sbatch's options and the job's program: every fault that can be found here is refused.
+"""Makes sbatch's options and the job's program from a request. Every fault that can be found here is refused.
 
-A request by entry point may come from a user who may not send commands (B21). What spends somebody's
-allocation (partition, account, quality of service, reservation) is then the configuration's alone.
+A request by entry point may come from a user who may not send commands (B21). What uses somebody's allocation
+(partition, account, quality of service, reservation) is then taken from the configuration only.
 """
 
 from __future__ import annotations

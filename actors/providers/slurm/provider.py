@@ -1,4 +1,4 @@
-"""The provider `slurm`: a Slurm cluster, by the commands that every cluster has."""
+"""The provider `slurm`: runs jobs on a Slurm cluster, with the commands that every cluster has."""
 
 from __future__ import annotations
 
