@@ -20,9 +20,7 @@ from actors.store import prepared
 
 _HERE = Path(__file__).parent
 _PRODUCT = str(_HERE.parent / "actors")
-_BETWEEN = (str(_HERE / "statement_plans.py"), "sqlalchemy", "contextlib.py")
-_ONCE = str(_HERE.parent / "actors" / "store" / "migrating.py")
-"""Runs once for a database, over all of its rows."""
+_BETWEEN = (str(_HERE / "statement_plans.py"), "sqlalchemy", "alembic", "contextlib.py")
 
 SMALL = {
     "access_tokens": "one row for each token that an administrator made; read at a start and for the list of tokens",
@@ -86,7 +84,7 @@ def _is_products() -> bool:
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith(_PRODUCT) and not name.endswith("prepared.py"):
-            return name != _ONCE
+            return True
         if not any(part in name for part in _BETWEEN) and not name.startswith(_PRODUCT):
             return False
         frame = frame.f_back  # type: ignore[assignment]

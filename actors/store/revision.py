@@ -6,6 +6,8 @@ store.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import Connection, inspect, text
 
 from actors.store import derived, dialect
@@ -14,6 +16,8 @@ from actors.store.schema import metadata
 
 NEWEST = "0005"
 KNOWN = frozenset({"0002", "0003", "0004", NEWEST})
+MIGRATIONS = Path(__file__).parent / "migrations"
+"""Alembic's folder: its scripts, one for each revision after that of 0.1.0."""
 
 
 def stored_revision(connection: Connection) -> str | None:
@@ -39,7 +43,7 @@ def bring_up_to_date(connection: Connection) -> None:
     if revision is None:
         _create(connection)
     else:
-        _migrate(connection, revision)
+        _migrate(connection)
 
 
 def _create(connection: Connection) -> None:
@@ -55,9 +59,15 @@ def _create(connection: Connection) -> None:
     connection.exec_driver_sql("COMMIT")
 
 
-def _migrate(connection: Connection, before: str) -> None:
-    from actors.store.migrating import migrate
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
 
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    if not connection.in_transaction():
+        connection.begin()  # so that Alembic takes part in the transaction, and does not commit it
     dialect.begin(connection)
-    migrate(connection, before)
+    command.upgrade(config, "head")
     connection.exec_driver_sql("COMMIT")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,3 +127,12 @@ def test_texts():
 def test_of_an_address_scheme_and_host_are_shown():
     assert masked_address("https://ana:secret@hooks.example:8443/T0/x?key=1") == "https://hooks.example/***"
     assert masked_address("http://[::1") == "***"
+
+
+def test_a_message_is_json_a_line_of_text_or_what_slack_reads() -> None:
+    body = {"type": "group_ended", "data": {"group": "<a&b>", "user_id": "ana", "counts": {"completed": 2}}}
+    words = as_text(body)
+    assert rendered(body, "text") == (f"{words}\n".encode(), "text/plain; charset=utf-8")
+    assert rendered({"a": 1}, "json") == (b'{"a":1}', "application/json")
+    escaped = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert rendered(body, "slack") == (orjson.dumps({"text": escaped}), "application/json")

@@ -43,7 +43,9 @@ async def test_a_job_that_needs_an_approval_waits_for_it_and_then_runs(autojump_
 async def test_a_rejected_job_is_cancelled_and_its_entry_failed(autojump_clock, world):
     async with world.open() as runtime:
         job, approval = await asked(world)
-        await runtime.reject(approval.approval_id, by="bo", reason="too dear")
+        rejected = await runtime.reject(approval.approval_id, by="bo", reason="too dear")
+        assert (rejected.approval_id, rejected.status) == (approval.approval_id, ApprovalStatus.REJECTED)
+        assert (rejected.decided_by, rejected.decision_reason) == ("bo", "too dear")
         view = await runtime.jobs.get(job.job_id)
         assert (view.job.status, view.entry.status) == (JobStatus.CANCELLED, QueueStatus.FAILED)
         assert view.entry.error_message == "Rejected: too dear"
