@@ -36,10 +36,12 @@ class Causes:
         self._asked: set[tuple[str, str]] = set()
         self._levels: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._requested: dict[str, Event] = {}
+        self._asked_at: dict[str, float] = {}
 
     def asked(self, kind: str, subject: str, level: str = "admin") -> None:
         """A client is about to ask for something: ``kind`` of the job, or (``submit``) the marker, of ``subject``."""
         self._asked.add((kind, subject))
+        self._asked_at[subject] = self._world.elapsed()
         self._levels[kind, subject].add(level)
 
     def changed(self, event: Event, account: JobAccount, happened: Follows) -> None:
@@ -59,7 +61,12 @@ class Causes:
             self._world.require(not going_on, Rule.NO_ORPHANS, f"{event.type} of {job_id}, {going_on} go on")
 
     def came_too_late(self, job_id: str, refusal: str) -> None:
-        """A decision was refused because the request has expired: then its deadline has come."""
+        """A decision was refused because the request has expired: then its deadline has come.
+
+        Not judged where the clock was moved since it was asked for: nobody knows by which time it was refused.
+        """
+        if self._world.jumped_at >= self._asked_at.get(job_id, 0.0) > 0.0:
+            return
         for (status,) in self._world.database.look("SELECT status FROM approvals WHERE job_id = ?", (job_id,)):
             due = self._requested[job_id].time + self._timeout
             late = status == "expired" or self._world.clock.now() >= due
