@@ -43,7 +43,7 @@ def choose(connection: Connection, selection: Selection, action: Action, viewer:
         return Chosen(_named(connection, selection.jobs, viewer))
     statuses = action.statuses & frozenset(selection.statuses or action.statuses)
     if viewer.only_own and selection.user_id not in (None, viewer.user_id):
-        raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
+        raise Refused("user_id: a user other than you needs level lead", RefusalKind.FORBIDDEN, "user_id")
     user_id = viewer.user_id if viewer.only_own else selection.user_id
     found = []
     most = _ALL if action is Action.SETTLE else MOST + 1

@@ -111,7 +111,7 @@ def test_each_may_cancel_what_the_level_allows(here: Machine) -> None:
     ana, bo, root = (here.person(who) for who in (ANA, BO, SUPERUSER))
     first, second, third = (one.json("submit", "--entry-point", "long")["job_id"] for one in (bo, bo, ana))
     assert root.refused("cancel", first) == f"there is no job {first!r}"
-    assert root.refused("cancel", "--name", "long", "--user", bo.name, "--yes").endswith("takes a lead")
+    assert root.refused("cancel", "--name", "long", "--user", bo.name, "--yes").endswith("needs level lead")
     assert "no job" in root.refused("cancel", "--name", "long", "--yes")
     bo.json("cancel", first)
     ana.json("cancel", second)

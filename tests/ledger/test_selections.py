@@ -45,7 +45,7 @@ async def test_who_sees_only_their_own_jobs_chooses_among_these(waiting):
     runtime, (first, second, third) = waiting
     assert await chosen(runtime, Selection(name="*"), Action.CANCEL, ANA) == ([second, first], 0)
     assert await chosen(runtime, Selection(user_id="ana"), Action.CANCEL, ANA) == ([second, first], 0)
-    with pytest.raises(Refused, match="takes a lead") as refused:
+    with pytest.raises(Refused, match="needs level lead") as refused:
         await chosen(runtime, Selection(user_id="bo"), Action.CANCEL, ANA)
     assert (refused.value.kind, refused.value.field) == (RefusalKind.FORBIDDEN, "user_id")
     for hidden in (Selection(jobs=(third,)), Selection(jobs=("a-2",))):
