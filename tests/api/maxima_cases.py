@@ -58,7 +58,7 @@ def above(maximum: Maximum, first: str = "x") -> Iterator[Any]:
         case Text() | Bytes():
             yield first + "x" * maximum.most
         case Tree():
-            yield {"x": "y" * maximum.most}
+            yield {f"x{number}": "max" for number in range(maximum.most // 10)}  # as the best of a series may be
         case Items():
             yield [first] * (maximum.most + 1)
             if maximum.each is not None:
