@@ -141,9 +141,11 @@ class SlurmProvider(NoDeliveries):
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (a number of bytes) to what is there now, from the shared file system."""
         await self._finder.known(key)  # raises where the file system is not there, which looks like an empty output
-        with explained_as(ProviderError, f"the output of {key} cannot be read on this machine"):
+        try:  # no context manager, since a generator that is left early would end it late
             async for chunk in read_log(self._outputs.directory(key), cursor, self._threads):
                 yield chunk
+        except OSError as error:
+            raise ProviderError(f"the output of {key} cannot be read on this machine: {error}") from error
 
     async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
         """The cursor of the last ``lines`` lines; when output arrived is not known."""
