@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import click
@@ -81,8 +83,7 @@ class Session:
             nursery.cancel_scope.cancel()
         if failures:
             raise _explained(failures)
-        if self._display is not None:
-            self._display.end(self._board, self._interrupted)
+        self._show(lambda display: display.end(self._board, self._interrupted))
         return self._status()
 
     async def _run_runtime(self) -> None:
@@ -117,7 +118,7 @@ class Session:
             await self._submit(runtime)
             if self._display is not None:
                 self._board.notes += filter(None, [runtime.access.not_served, await self._paused(runtime)])
-                self._display.begin(self._board)
+                self._show(lambda display: display.begin(self._board))
             begun.set()
             while not (await self._look(runtime) and self._plan.until_idle):
                 await happened.wait()
@@ -136,7 +137,7 @@ class Session:
             idle = await runtime.queue.is_idle()
             if self._display is not None:
                 await self._board.refresh(runtime)
-                self._display.paint(self._board)
+                self._show(lambda display: display.paint(self._board))
         except StoreError as error:  # it is being restarted; when it cannot be, the whole runtime ends
             _logger.warning("Cannot read the store: %s", error)
             idle = False
@@ -167,8 +168,8 @@ class Session:
                     async for event in changes:
                         seen = event.seq
                         document = event_document(event)
-                        if self._board.note(document) and self._display is not None:
-                            self._display.show_event(document, self._board)
+                        if self._board.note(document):
+                            self._show(methodcaller("show_event", document, self._board))
                         happened.set()
             except StoreError:
                 await trio.sleep(REFRESH_SECONDS)
@@ -201,9 +202,18 @@ class Session:
         _logger.info("Supervisor stops", extra={"signal": number.name})
         if number == signal.SIGHUP:  # the terminal is closed: nothing can be shown
             self._display = None
-        if self._display is not None:
-            self._display.stopping(number.name)
+        self._show(lambda display: display.stopping(number.name))
         self._stop.cancel()
+
+    def _show(self, act: Callable[[Lines], None]) -> None:
+        """Show something, if there is a display. A terminal that was closed takes nothing: its SIGHUP is coming."""
+        if self._display is not None:
+            try:
+                act(self._display)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                self._display = None
 
     def _status(self) -> int:
         """0 if every job has ended, or a signal ended the run (C1, C5)."""

@@ -206,10 +206,11 @@ def test_a_state_directory_that_cannot_be_made_is_one_clear_error(terminal: Any)
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_a_closed_terminal_ends_the_run_in_order(terminal: Any, job_file: Any) -> None:
-    """As Ctrl-C does; what runs lives on and is found again."""
+@pytest.mark.parametrize("shown", [b"Greenroom is running", b"slow"])
+def test_a_closed_terminal_ends_the_run_in_order(terminal: Any, job_file: Any, shown: bytes) -> None:
+    """As Ctrl-C does, in the middle of the greeting too; what runs lives on and is found again."""
     os.mkfifo(terminal.cwd / "gate")
-    name = job_file("jobs:\n - {name: slow, cwd: ., command: [sh, -c, 'echo began >> ran; cat gate']}\n")
+    name = job_file("jobs:\n - {name: slow, cwd: ., command: [sh, -c, 'echo began >> ran; head -n 1 gate']}\n")
     leader, follower = os.openpty()
 
     def on_a_terminal() -> None:
@@ -222,11 +223,11 @@ def test_a_closed_terminal_ends_the_run_in_order(terminal: Any, job_file: Any) -
     )  # fmt: skip
     os.close(follower)
     seen = b""
-    while b"running" not in seen:
+    while shown not in seen:
         seen += os.read(leader, 65536)
     os.close(leader)
     assert process.wait(timeout=60) == 0
-    with (terminal.cwd / "gate").open("w") as gate:
-        gate.write("done")
-    assert "1 job: 1 completed" in terminal.type("run", "--file", name, "--until-idle").stdout
+    with (terminal.cwd / "gate").open("r+b", buffering=0) as gate:  # whether it has begun or begins only now
+        gate.write(b"done\n")
+        assert "1 job: 1 completed" in terminal.type("run", "--file", name, "--until-idle").stdout
     assert (terminal.cwd / "ran").read_text() == "began\n"
