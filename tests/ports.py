@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-_LOWEST = 10_000
+_LOWEST = 20_000
+"""Ray gives 10002 to 19999 to its workers, and refuses to start if another of its ports is among them."""
 
 
 def free_ports(number: int) -> list[int]:
