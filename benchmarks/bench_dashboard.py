@@ -45,25 +45,7 @@ LONGEST = 100
 GROWN = 1.2
 """The heap after 100,000 events beside that after 10,000, at most."""
 BATCH = 1_000
-STREAM = """
-window.EventSource = class extends EventTarget {
-  constructor() {
-    super();
-    this.readyState = 1;
-    window.stream = this;
-    setTimeout(() => this.dispatchEvent(new MessageEvent("connection", { data: "{}", lastEventId: "0" })));
-  }
-  close() { this.readyState = 2; }
-};
-window.send = (from, number) => new Promise((sent) => {
-  for (let seq = from; seq < from + number; seq += 1) {
-    const event = { type: "job_status_changed", seq, job_id: `job-${seq}`, status: "running", user_id: "ana" };
-    const data = JSON.stringify({ ...event, time: "2024-01-01T00:00:00.000Z", correlation_id: "c".repeat(32) });
-    window.stream.dispatchEvent(new MessageEvent("message", { data, lastEventId: String(seq) }));
-  }
-  requestAnimationFrame(() => requestAnimationFrame(sent));
-});
-"""
+STREAM = Path(__file__).parents[1] / "tests" / "browser" / "sent_events.js"
 """In place of the server's stream of events one that the benchmark writes."""
 
 
@@ -151,7 +133,7 @@ def heap_after(page: Any, devtools: Any, first: int, last: int) -> int:
 
 def heap(page: Any) -> Figure:
     """How the heap grows with events; the page is signed in."""
-    page.add_init_script(STREAM)
+    page.add_init_script(path=STREAM)
     page.goto(page.url.split("#")[0] + "#/events")
     page.reload()
     page.get_by_role("heading", name="Events").wait_for()

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.api.supervised import Served
 from tests.browser.stage import Browser, Stage, at, expect, marks, page_of
 
 pytestmark = marks
 BATCH = 1_000
-FAKE = """
-window.EventSource = class extends EventTarget {
-  static CLOSED = 2;
-  constructor() {
-    super();
-    this.readyState = 1;
-    window.stream = this;
-    setTimeout(() => this.dispatchEvent(new MessageEvent("connection", { data: "{}", lastEventId: "0" })));
-  }
-  close() { this.readyState = 2; }
-};
-window.send = (from, number) => new Promise((sent) => {
-  for (let seq = from; seq < from + number; seq += 1) {
-    const job_id = `job-${seq}`;
-    const data = { type: "job_status_changed", seq, job_id, status: "running", time: "2024-01-01T00:00:00.000Z", correlation_id: "c".repeat(32), user_id: "ana" };
-    window.stream.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(data), lastEventId: String(seq) }));
-  }
-  requestAnimationFrame(() => requestAnimationFrame(sent));
-});
-"""  # noqa: E501 - a script
+STREAM = Path(__file__).with_name("sent_events.js")
 """A stream of events that the test sends."""
 
 
@@ -37,7 +20,7 @@ def test_a_hundred_thousand_events_leave_no_more_than_ten_thousand(
     with page_of(browser) as page:
         page.goto(stage.link())
         page.get_by_role("navigation").wait_for()
-        page.add_init_script(FAKE)
+        page.add_init_script(path=STREAM)
         page.goto(at(served, "events"))
         page.reload()
         page.get_by_role("heading", name="Events").wait_for()  # by then the stream is open

@@ -58,6 +58,15 @@ class Terminal:
 
 
 @pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    """A file with a token that nobody else may read."""
+    path = tmp_path / "token"
+    path.touch(mode=0o600)
+    path.write_text("gr_abc\n")
+    return path
+
+
+@pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
     home = tmp_path / "state"
     plain = {key: value for key, value in os.environ.items() if not key.startswith(("SIMPLETUNER_", "GREENROOM_"))}

@@ -20,14 +20,6 @@ ENDED = greenroom(200, orjson.dumps({"job_id": "j", "status": "completed"}))
 END = (9, "end", {"type": "end", "status": "completed"})
 
 
-@pytest.fixture
-def token_file(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
-    path.touch(mode=0o600)
-    path.write_text("gr_abc")
-    return path
-
-
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []

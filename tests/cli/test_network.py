@@ -57,14 +57,6 @@ def test_insecure_is_for_what_is_not_encrypted() -> None:
         checked_url("https://lab", "--url", insecure=True)
 
 
-@pytest.fixture
-def token_file(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
-    path.touch(mode=0o600)
-    path.write_text("gr_abc\n")
-    return path
-
-
 def test_a_token_is_read_from_a_file_or_a_pipe_that_nobody_else_may_read(token_file: Path) -> None:
     assert read_token(str(token_file), "--token-file") == "gr_abc"
     out, into = os.pipe()

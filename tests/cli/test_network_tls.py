@@ -39,14 +39,6 @@ def encrypted(certificate: tuple[Path, Path], host: str = "127.0.0.1") -> Iterat
         thread.join()
 
 
-@pytest.fixture
-def token_file(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
-    path.touch(mode=0o600)
-    path.write_text("gr_abc")
-    return path
-
-
 def client_of(url: str, token_file: Path) -> Client:
     return Client(supervisor=network_address(url, "--url", str(token_file), "--token-file", insecure=False))
 

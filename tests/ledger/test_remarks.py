@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -12,11 +14,23 @@ from actors.jobs.records import JobStatus
 from actors.kernel import VirtualClock
 from actors.providers.abilities import Remark
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
-from actors.runtime import Parts
+from actors.runtime import Parts, RunningRuntime
 from actors.store import StoreError
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 
 TEXT = "its results were not copied: replicate.delivery answered 404 for a result"
+
+
+@asynccontextmanager
+async def remarking_runtime() -> AsyncIterator[tuple[RunningRuntime, trio.MemorySendChannel[Remark]]]:
+    """A runtime with one provider, and the channel by which that provider makes its remarks."""
+    clock = VirtualClock()
+    send, receive = trio.open_memory_channel[Remark](10)
+    provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(clock.now))
+    provider.remarks = receive  # type: ignore[attr-defined]
+    parts = Parts(clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
+    async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
+        yield runtime, send
 
 
 @pytest.mark.parametrize(
@@ -30,12 +44,7 @@ async def test_a_remark_is_shown_at_its_job(
     spec: dict[str, str], status: JobStatus, said: str, autojump_clock: MockClock
 ) -> None:
     """Once, however often it is made; one about nobody's job changes nothing."""
-    clock = VirtualClock()
-    send, receive = trio.open_memory_channel[Remark](10)
-    provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(clock.now))
-    provider.remarks = receive  # type: ignore[attr-defined]
-    parts = Parts(clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
-    async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
+    async with remarking_runtime() as (runtime, send):
         job = await runtime.wait((await runtime.submit(request(duration=5, **spec))).job_id)
         ended = dict(runtime.tallies.ended)
         for key in ("nobody-1", f"{job.job_id}-1", f"{job.job_id}-1"):
@@ -50,16 +59,11 @@ async def test_a_remark_is_shown_at_its_job(
         assert dict(runtime.tallies.ended) == ended
 
 
-async def test_a_remark_that_cannot_be_kept_is_told_in_the_log_and_the_next_one_is_kept(
+async def test_a_remark_that_cannot_be_kept_is_logged_and_the_next_one_is_kept(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    clock = VirtualClock()
-    send, receive = trio.open_memory_channel[Remark](10)
-    provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(clock.now))
-    provider.remarks = receive  # type: ignore[attr-defined]
-    parts = Parts(clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
-    async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
+    async with remarking_runtime() as (runtime, send):
         job = await runtime.wait((await runtime.submit(request(duration=5))).job_id)
 
         async def fails(*_: object) -> None:
@@ -69,8 +73,8 @@ async def test_a_remark_that_cannot_be_kept_is_told_in_the_log_and_the_next_one_
             patch.setattr(runtime.ledger, "write", fails)
             send.send_nowait(Remark(f"{job.job_id}-1", "lost"))
             await trio.sleep(0.1)
-        told = [one for one in caplog.records if one.message == "A remark about a job was not kept: the disk is full"]
-        assert [one.submission for one in told] == [f"{job.job_id}-1"]  # type: ignore[attr-defined]
+        logged = [one for one in caplog.records if one.message == "A remark about a job was not kept: the disk is full"]
+        assert [one.submission for one in logged] == [f"{job.job_id}-1"]  # type: ignore[attr-defined]
         send.send_nowait(Remark(f"{job.job_id}-1", TEXT))
         await trio.sleep(0.1)
         assert (await runtime.jobs.get(job.job_id)).job.error_message == TEXT
