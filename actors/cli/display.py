@@ -83,7 +83,7 @@ class Lines:
 
     def stopping(self, signal_name: str) -> None:
         """Show that a signal has begun the stop."""
-        self.show_line(f"{signal_name}: stopping; requests in progress have 10 s. Press again to stop at once")
+        self.show_line(f"{signal_name}: stopping; submissions in progress have 10 s. Press again to stop at once")
 
     def end(self, board: Board, interrupted: bool) -> None:
         """The runtime has stopped: print the summary."""

@@ -33,17 +33,16 @@ class Named:
 
 def find(connection: Connection, text: str, viewer: Viewer = EVERYTHING, *, newest: bool = False) -> Named:
     """The job that ``text`` means to ``viewer``; ``newest``: if several have the name, the newest, else they are
-    refused.
+    refused, also if one of them is a retry of the other.
 
-    A job and its retries, one after the other, are not refused: the newest has replaced the others. Raises
-    :class:`Refused` if there is no such job, or more than one.
+    Raises :class:`Refused` if there is no such job, or more than one.
     """
     _check(text, "job")
     exact = names.of_ids(connection, [text]).get(text)
     if exact is not None and viewer.sees(exact.user_id):
         return Named(exact)
     if found := of_name(connection, text, viewer):
-        if len(found) > 1 and not newest and not _others_are_replaced(connection, found):
+        if len(found) > 1 and not newest:
             raise _several(text, found)
         return Named(found[0], len(found))
     if found := _of_part(connection, text, viewer):
@@ -116,15 +115,6 @@ def _of_part(connection: Connection, text: str, viewer: Viewer) -> list[Called]:
     part = text.lower()
     own = [] if viewer.user_id is None else names.of_part(connection, part, viewer.user_id)
     return own if own or viewer.only_own else names.of_part(connection, part, None)
-
-
-def _others_are_replaced(connection: Connection, found: Sequence[Called]) -> bool:
-    """Whether each of these jobs of one name but the newest has a retry among them, for the same user."""
-    if len(found) >= _COUNTED or len({one.user_id for one in found}) > 1:
-        return False
-    ids = {one.job_id for one in found}
-    replaced = {before for before, new in names.retries_of(connection, ids) if new in ids}
-    return ids - replaced == {found[0].job_id}
 
 
 def _several(name: str, found: Sequence[Called]) -> Refused:
