@@ -13,7 +13,6 @@ from actors.jobs.suggestions import guess
 from actors.kernel import ActorRef, Registry
 from supervision import ChildInfo, ChildStartError, SupervisionError, Supervisor
 
-
 EDGES = "edges"
 """The group of the servers below the root."""
 
