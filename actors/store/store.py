@@ -25,12 +25,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import stamina
 import trio
 from outcome import Error, Outcome, Value
 from sqlalchemy import Connection, Engine
@@ -38,11 +37,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event
-from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
 from actors.store import clock_steps, dialect, remembered, wal
 from actors.store.dialect import explained, refusal_of
-from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
+from actors.store.errors import StoreBusy, StoreClosed, StoreError, StoreUnavailable
 from actors.store.executor import Executor, seconds_to_read
 from actors.store.group import Closure, Waiting, begin, commit, run_one
 from actors.store.log_size import LOOK, LogSize
@@ -62,9 +60,6 @@ _PROBE = "INSERT INTO counters VALUES ('write_probe', 1) ON CONFLICT (name) DO U
 
 _GROUP = 100
 """The most closures that share one transaction; with more, the cost of a commit per closure hardly falls."""
-
-_BUSY_ATTEMPTS = 2
-"""Further attempts after the first one; each of them waits for the lock."""
 
 # Fault points, for each caller: before its closure is queued, and between its commit and its knowing of it.
 COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
@@ -118,13 +113,19 @@ class Store:
                 bring_up_to_date(self._writer)
                 dialect.prepare_writer(self._writer)
                 if self._steps is not None:
-                    self._begin(self._writer)
+                    begin(self._writer, self._where)
                     if (ago := clock_steps.start(self._writer, now)) is not None:
                         self._steps.remember_leap(ago)
                     commit(self._writer)
             except (StoreError, SQLAlchemyError):
                 self._disconnect()
                 raise
+
+    def _opened(self) -> Connection:
+        """The writer's connection. Raises :class:`StoreClosed` before the store is open, and after its end."""
+        if self._writer is None:
+            raise StoreClosed(f"{self._where} is closed: its runtime has ended, or is starting it again")
+        return self._writer
 
     def _disconnect(self) -> None:
         if self._writer is not None:
@@ -229,9 +230,9 @@ class Store:
     @contextmanager
     def _snapshot(self, seconds: float | None = None) -> Iterator[Connection]:
         """A connection inside a read transaction; the only one there is where the database lives in memory."""
+        writer = self._opened()
         if self.path is None:
-            assert self._writer is not None, "the store is closed"
-            yield self._writer
+            yield writer
             return
         with self._engine.connect() as connection:
             command(connection, "BEGIN")
@@ -256,16 +257,15 @@ class Store:
 
     def _transact(self, group: list[Waiting[Any]], now: datetime, step: Step | None) -> list[Event]:
         """One transaction for all of ``group``; what fails it fails them all, and leaves nothing begun."""
-        assert self._writer is not None, "the store is closed"
-        connection = self._writer
         try:
+            connection = self._opened()
             with explained(self._where):
-                self._begin(connection)
+                begin(connection, self._where)
                 if step is not None and self._steps is not None:
                     clock_steps.follow(connection, step)
                     commit(connection)
                     self._steps.applied(step)
-                    self._begin(connection)
+                    begin(connection, self._where)
                 events = self._run_closures(group, Transaction(connection, now, self.series_bytes, self.outbox))
         except (StoreError, SQLAlchemyError) as error:
             events = []
@@ -273,8 +273,9 @@ class Store:
             for waiting in group:
                 waiting.outcome = Error(error)
         finally:
-            dialect.roll_back(connection)
-            remembered.of(connection).end()
+            if self._writer is not None:
+                dialect.roll_back(self._writer)
+                remembered.of(self._writer).end()
         return events
 
     def _run_closures(self, group: list[Waiting[Any]], transaction: Transaction) -> list[Event]:
@@ -289,12 +290,3 @@ class Store:
         for waiting, result in zip(group, outcomes, strict=True):
             waiting.outcome = result
         return events
-
-    def _begin(self, connection: Connection) -> None:
-        with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
-            begin(connection)
-            return
-        ensure_retry_log()
-        for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
-            with attempt, explained(self._where):
-                begin(connection)
