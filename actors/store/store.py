@@ -38,7 +38,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event
 from actors.kernel.steps import Step, StepWatch
-from actors.store import clock_steps, dialect, remembered, wal
+from actors.store import clock_steps, dialect, remembered, rows, wal
 from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy, StoreClosed, StoreError, StoreUnavailable
 from actors.store.executor import Executor, seconds_to_read
@@ -221,6 +221,8 @@ class Store:
                 try:
                     return query(connection)
                 except (UnicodeEncodeError, StatementError) as error:
+                    if rows.read_leniently(connection, error):
+                        return query(connection)
                     if isinstance(error, DBAPIError) or (refusal := refusal_of(error)) is None:
                         raise
                     raise refusal from error
@@ -272,6 +274,8 @@ class Store:
             self.troubles = (str(error),) if isinstance(error, StoreBusy | StoreUnavailable) else self.troubles
             for waiting in group:
                 waiting.outcome = Error(error)
+            if self._writer is not None:  # the next try can read it
+                rows.read_leniently(self._writer, error.__cause__)
         finally:
             if self._writer is not None:
                 dialect.roll_back(self._writer)
