@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.simulation.replay import Replay
 from actors.simulation.rules import Rule
-from actors.simulation.states import ENDED
+from actors.simulation.states import BLOCKED, ENDED
 from actors.simulation.world import World
 
 _MOST_BY_ITSELF = 4096
@@ -17,7 +17,7 @@ def audit(world: World, replay: Replay) -> None:
     """Everything that must hold at any moment between two transactions."""
     rows = world.database.look(
         "SELECT j.job_id, j.status, q.status, j.correlation_id, j.cancel_requested_at, q.attempt, q.max_attempts,"
-        " q.lane_id, coalesce(q.not_before, q.start_after, nullif(q.unfinished_parents, 0)), j.completed_at,"
+        " q.lane_id, coalesce(q.not_before, q.start_after, nullif(q.unfinished_parents, 0), q.restored), j.completed_at,"
         " q.reruns, q.run_first_attempt, coalesce(json_extract(j.request, '$.rerun.times'), 0)"
         " FROM jobs j LEFT JOIN queue_entries q ON q.job_id = j.job_id"
     )
@@ -131,6 +131,8 @@ def _approvals(world: World, replay: Replay) -> None:
     ):
         account = replay.jobs.get(job_id)
         said = account.approval if account else None
+        if account and account.restored == BLOCKED and (said, status) == ("pending", "cancelled"):
+            said = status  # it was found at its provider, so nobody need decide any more
         world.require(said == status, Rule.REPLAY, f"the approval of {job_id} is {status}, events say {said}")
         if status in ("approved", "rejected"):
             text = f"{job_id}: {status} {decided_at}, due {expires_at}"

@@ -93,6 +93,8 @@ class Causes:
                 return bool(self._world.database.look(_BAD_PARENT, (job_id,)))
             case By.PROVIDER:
                 return self._ran(event)
+            case By.RESTORE:
+                return self._world.restored
             case By.SCHEDULER | By.ANSWER:
                 return True
 

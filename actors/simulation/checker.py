@@ -20,6 +20,8 @@ from actors.simulation.world import DEAR, PROVIDERS, Limited, World, limit_of, l
 
 _START = "SELECT json_extract(request, '$.start_after') FROM jobs WHERE job_id = ?"
 
+_ATTEMPTS = "SELECT job_id, attempt, run_first_attempt FROM queue_entries"
+
 _IN_HANDS = 300.0
 """Seconds that may lie between a claim and its submission: a lowered limit holds for claims after it."""
 
@@ -34,12 +36,29 @@ class Checker:
         self._active: list[tuple[str, Run]] = []
         self._tried: dict[str, float] = {}
         self._job_attempts = Attempts(world)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know of no event."""
+        world = self._world
         self.waits = KeptWaits(world, self._job_attempts)
         self.cancels = CancelRequests(world)
         self.slots = Slots(world)
         self.refusals = Refusals(world, self.slots.paused)
         self._wide = WideJobs(world)
         self._starts: dict[str, float] = {}
+
+    def restored(self) -> None:
+        """The rows are older ones: what the events told is what these say. What the servers accepted stays.
+
+        Limits count what is accepted from now on: of what runs now the rows may not know.
+        """
+        self._active = []
+        self._begin()
+        self.slots.read_rows()
+        for job_id, attempt, first in self._world.database.look(_ATTEMPTS):
+            self.waits.know(job_id, attempt, first)
+            self.refusals.know(job_id, attempt)
 
     def runs_of(self, job_id: str) -> list[Run]:
         """Every run of this job, of all its attempts."""
@@ -49,9 +68,12 @@ class Checker:
 
     def carries(self, call: str, key: str, current: str | None, sent: str | None) -> None:
         """A request about one job carries that job's correlation ID."""
-        rows = self._world.database.look(
+        look = self._world.database.look
+        rows = look(
             "SELECT j.correlation_id FROM submissions s JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?", (key,)
         )
+        if self._world.restored and call.endswith(".find"):  # it may have been written after the backup
+            rows = look("SELECT correlation_id FROM jobs WHERE job_id = ?", (key.rpartition("-")[0],))
         self._world.require(rows, Rule.INTENT, f"{call} of {key}: no row has that key")
         for (correlation_id,) in rows:
             whole = current == correlation_id and sent in (None, correlation_id)

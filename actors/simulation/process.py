@@ -211,7 +211,7 @@ class Process(trio.abc.Instrument):
             world.judging.ask(judge_end, world, ended.error, self.dead)
         world.database.power_cycle()
         world.judging.ask(self.checker.process_ended)
-        self._read_unpublished()
+        self.read_unpublished()
         world.judging.ask(self.checker.process_ended)
 
     async def _live(self, work: Work) -> None:
@@ -280,7 +280,7 @@ class Process(trio.abc.Instrument):
         if event.type == EventType.LIMITS_CHANGED:
             world.note(world.note_limits, event)
 
-    def _read_unpublished(self) -> None:
+    def read_unpublished(self) -> None:
         """Take the events that were committed and not published: the next process's readers find them in the rows."""
         with self.world.database.disk.silent(), engine().connect() as connection:
             for event in event_rows.after(connection, self.replay.last, limit=10_000):

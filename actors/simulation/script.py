@@ -36,6 +36,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     drawn += wide(source(seed, "wide"), seconds)
     drawn = [*notifying(source(seed, "notifying"), drawn), *targets(source(seed, "targets"), seconds)]
     drawn += situations(source(seed, "situations"), seconds)
+    drawn += backups(source(seed, "backups"), seconds)
     steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 
@@ -241,3 +242,9 @@ def flood(draw: Random, seconds: float) -> Iterator[Step]:
         ]
         markers = [f"flood-{index}" for index in range(number)]
         yield Step(round(draw.uniform(0, seconds / 4), 3), "batch", {"markers": markers, "requests": requests})
+
+
+def backups(draw: Random, seconds: float) -> Iterator[Step]:
+    """In one world of three a backup is made, from which it is restored at the end."""
+    if draw.random() < 1 / 3:
+        yield Step(round(draw.uniform(0.1, 0.95) * seconds, 3), "backup")

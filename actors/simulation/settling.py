@@ -59,7 +59,9 @@ class Operator:
             open_ones = self._world.database.look(
                 "SELECT key FROM submissions WHERE job_id = ? AND state != 'closed'", (job_id,)
             )
-            runs = [run for run in self._checker.runs_of(job_id) if (run.key,) in open_ones]
+            runs = self._checker.runs_of(job_id)
+            if not self._world.restored:  # else it may have run under a key that is not in the rows
+                runs = [run for run in runs if (run.key,) in open_ones]
             with bind_correlation_id(f"operator-{job_id}"):
                 verdict = "ran" if runs else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None

@@ -50,10 +50,11 @@ class Row:
     group: str | None
     retry_of: str | None
     error: str | None
-    uncertain: bool
+    can_be_settled: bool
     started_at: int | None
     completed_at: int | None
     waits_there: bool
+    holds_slot: bool
 
     def holds(self, text: str) -> bool:
         """Whether a search for ``text`` finds it: its id, user, name and error are looked through."""
@@ -62,7 +63,8 @@ class Row:
 
 _QUERY = (
     "SELECT j.job_id, j.status, q.status, j.user_id, q.org_id, j.provider, j.config_name, j.group_name, j.retry_of,"
-    " j.error_message, j.uncertain_since IS NOT NULL, j.started_at, j.completed_at, j.waiting_reason IS NOT NULL"
+    " j.error_message, j.uncertain_since IS NOT NULL OR q.restored = 'look_up', j.started_at, j.completed_at, j.waiting_reason IS NOT NULL,"
+    " q.status = 'running' AND coalesce(q.restored, 'look_up') = 'look_up'"
     " FROM jobs j JOIN queue_entries q ON q.job_id = j.job_id ORDER BY j.job_id DESC"
 )
 
@@ -196,7 +198,7 @@ class _Shown:
         self._same(f"places of {user}", places, sorted(set(places)))
         view = listing.queue_view(connection, PageRequest(1), None, context)
         counts = Counter(row.entry for row in self._rows)
-        self._same("running", [view.running], [counts["running"]])
+        self._same("running", [view.running], [sum(row.holds_slot for row in self._rows)])
         self._same("entries", sorted((k, n) for k, n in view.counts.items() if n), sorted(counts.items()))
         self._same("limits", [view.limits], [self._world.limits[-1][1]])
         there = [row.job_id for row in self._rows if row.status == "queued" and row.waits_there]
@@ -274,7 +276,7 @@ class _Shown:
         connection, again = self._connection, {row.retry_of for row in self._rows}
         fit = [row for row in self._rows if row.user_id == one.user_id and row.status in _AMONG[action]]
         if action is Action.SETTLE:
-            fit = [row for row in fit if row.uncertain]
+            fit = [row for row in fit if row.can_be_settled]
         left = [row.job_id for row in fit if action is not Action.RETRY or row.job_id not in again]
         by_user, by_id = Selection(user_id=one.user_id), Selection(jobs=(one.job_id,))
         for viewer in (EVERYTHING, Viewer(one.user_id, only_own=True)):

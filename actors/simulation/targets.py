@@ -31,6 +31,7 @@ _TYPES: Mapping[str, tuple[str, ...]] = {
     "job_uncertain": ("uncertain",),
     "job_rerun": ("rerun",),
 }
+_NOT_SENT = "SELECT notification_id FROM notifications WHERE last_error = 'not sent: restored'"
 _ENDS = ("completed", "failed", "cancelled")
 
 
@@ -52,6 +53,12 @@ class Targets:
     def heal(self) -> None:
         """All work from now on."""
         self._faults.clear()
+
+    def restored(self, newest: int) -> None:
+        """Of what the rows say now, ``newest`` is the last: later numbers are those of other notifications."""
+        for numbers in (self.accepted, self.refused):
+            numbers.difference_update([number for number in numbers if number > newest])
+        self._newest.clear()
 
     def sender(self, check: Callable[[], None]) -> OpenSender:
         """What sends in one process; ``check`` raises in a dead one."""
@@ -155,6 +162,7 @@ def judge(world: World, targets: Targets) -> None:
     """At the end: exactly one row for each event and target that asks for it, each delivered, or refused for good."""
     expected, groups = _expected(world)
     rows = world.database.look("SELECT notification_id, job_id, target, type, state, merged_into FROM notifications")
+    not_sent = {number for (number,) in world.database.look(_NOT_SENT)}
     found = Counter((job_id, target, type_) for _, job_id, target, type_, _, _ in rows if job_id is not None)
     for what in sorted(expected - found):
         world.broken(Rule.NOTIFICATION_LOST, f"{what} has an event and no row")
@@ -162,7 +170,7 @@ def judge(world: World, targets: Targets) -> None:
         world.broken(Rule.NOTIFICATION_TRUE, f"{what} has a row and no event")
     for number, job_id, target, type_, state, merged_into in rows:
         sent_as = number if merged_into is None else merged_into
-        good = sent_as in (targets.accepted if state == "delivered" else targets.refused)
+        good = sent_as in (targets.accepted if state == "delivered" else targets.refused) or number in not_sent
         text = f"{number} ({type_} of {job_id} to {target}) is {state} and was not received"
         world.require(good, Rule.NOTIFICATION_LOST, text)
     look = "SELECT DISTINCT json_extract(body, '$.data.user_id'), json_extract(body, '$.data.group'), target"
