@@ -134,7 +134,7 @@ class Checker:
         before = self._of_job.setdefault(job_id, [])
         before.append(run)
         world.trace.count(f"runs at {provider}")
-        self._job_attempts.accepted(job_id, before)
+        self._job_attempts.accepted(provider, job_id, before)
         self._row(job_id, run)
         self._parents(job_id)
         self.slots.accepted(provider, job_id, _IN_HANDS + world.elapsed() - self._tried[job_id])

@@ -10,10 +10,11 @@ import attrs
 
 from actors.jobs.events import EventType
 from actors.jobs.records import Event, Phase
+from actors.providers.base import Idempotency
 from actors.providers.scripted import Run
 from actors.simulation.rules import Rule
 from actors.simulation.step import Step
-from actors.simulation.world import World
+from actors.simulation.world import PROVIDERS, World
 
 _KINDS = {Phase.FAILED: "failed", Phase.TIMED_OUT: "timed_out"}
 
@@ -56,8 +57,11 @@ class Attempts:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def accepted(self, job_id: str, runs: Sequence[Run]) -> None:
-        """The last of ``runs`` has just been accepted; those before it have ended, by what the job runs again after."""
+    def accepted(self, provider: str, job_id: str, runs: Sequence[Run]) -> None:
+        """The last of ``runs`` has just been accepted; those before it have ended, by what the job runs again after.
+
+        Where a provider cannot be asked for a key, nobody knows after a restore which keys it has had.
+        """
         world, keys = self._world, [run.key for run in runs]
         if len(runs) == 1:
             world.require(True, Rule.ONE_RUN, "")
@@ -70,7 +74,8 @@ class Attempts:
         now, before = world.true_now(), runs[:-1]
         over = all(run.timeline.ended(now) and _kind(run) in on for run in before)
         world.require(times and over, Rule.ONE_RUN, f"{job_id} runs as {keys}")
-        world.require(len(set(keys)) == len(keys), Rule.KEY_OF_ATTEMPT, f"{job_id} runs as {keys}")
+        if not world.restored or PROVIDERS[provider].idempotency is Idempotency.CLIENT_ID:
+            world.require(len(set(keys)) == len(keys), Rule.KEY_OF_ATTEMPT, f"{job_id} runs as {keys}")
         if times and over:
             text = f"{job_id} runs as {keys}, and was to run again {times} times"
             world.require(len(before) <= times, Rule.RERUNS, text)
