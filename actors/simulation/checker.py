@@ -164,6 +164,7 @@ class Checker:
         world.require(sent == correlation_id, Rule.CORRELATION, f"{run.key} was sent {sent}, not {correlation_id}")
         needed = asked_for is not None or (cost > DEAR and world.dear_jobs_need_admins)
         granted = approvals == "approved" or (approvals is None and not needed)
+        granted |= world.restored and len(self.runs_of(job_id)) > 1  # approved after the backup: it has run since
         world.require(granted, Rule.BEFORE_APPROVAL, f"{run.key}: its approval is {approvals}")
 
     def _parents(self, job_id: str) -> None:

@@ -37,6 +37,8 @@ class Devices:
         held = {name for one, names in self._leases.values() if not one.timeline.ended(now) for name in names}
         order = sorted(self._names, key=lambda name: name in held)  # those that are free first
         self._leases[run.key] = run, tuple(order[:number])
+        if self._world.restored:  # what runs since the backup is unknown, and so are its devices
+            return
         twice = sorted(held.intersection(order[:number]))
         self._world.note(self._world.require, not twice, Rule.DEVICES, f"{run.key} shares {', '.join(twice)}")
 

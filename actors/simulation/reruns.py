@@ -60,7 +60,7 @@ class Attempts:
     def accepted(self, provider: str, job_id: str, runs: Sequence[Run]) -> None:
         """The last of ``runs`` has just been accepted; those before it have ended, by what the job runs again after.
 
-        Where a provider cannot be asked for a key, nobody knows after a restore which keys it has had.
+        Where a provider cannot be asked for a key, nobody knows after a restore how often the job has run.
         """
         world, keys = self._world, [run.key for run in runs]
         if len(runs) == 1:
@@ -74,12 +74,13 @@ class Attempts:
         now, before = world.true_now(), runs[:-1]
         over = all(run.timeline.ended(now) and _kind(run) in on for run in before)
         world.require(times and over, Rule.ONE_RUN, f"{job_id} runs as {keys}")
-        if not world.restored or PROVIDERS[provider].idempotency is Idempotency.CLIENT_ID:
-            world.require(len(set(keys)) == len(keys), Rule.KEY_OF_ATTEMPT, f"{job_id} runs as {keys}")
+        world.trace.count(f"again: {_kind(before[-1])}")
+        if world.restored and PROVIDERS[provider].idempotency is not Idempotency.CLIENT_ID:
+            return
+        world.require(len(set(keys)) == len(keys), Rule.KEY_OF_ATTEMPT, f"{job_id} runs as {keys}")
         if times and over:
             text = f"{job_id} runs as {keys}, and was to run again {times} times"
             world.require(len(before) <= times, Rule.RERUNS, text)
-        world.trace.count(f"again: {_kind(before[-1])}")
 
     def wait_of(self, event: Event) -> float:
         """Seconds that the job of a ``job_rerun`` event has to wait at least."""

@@ -37,6 +37,11 @@ _OUTCOMES = {
 }
 
 
+_ENDED_ATTEMPT = (
+    "SELECT 1 FROM submissions WHERE outcome IS NOT NULL AND (key = ? OR json_extract(handle, '$.run') = ?)"
+)
+
+
 class Operator:
     """An operator: resumes providers, and settles uncertain jobs by what really happened at the provider."""
 
@@ -176,6 +181,6 @@ def judge_all(process: Process) -> None:
 
 def _truth(world: World, job_id: str, status: str, run: Run) -> None:
     """The last run decides, unless its job was to run again, and was cancelled or could not be handed over then."""
-    ran_again = world.database.look("SELECT 1 FROM submissions WHERE key = ? AND outcome IS NOT NULL", (run.key,))
+    ran_again = world.database.look(_ENDED_ATTEMPT, (run.key, run.run_id))
     same = ran_again or _OUTCOMES[run.timeline.ending] == status
     world.require(same, Rule.AS_THEY_RAN, f"job {job_id} is {status}, its run ended as {run.timeline.ending}")
