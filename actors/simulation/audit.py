@@ -108,6 +108,10 @@ _WRONG_DEPENDENCIES = {
         " WHERE j.status NOT IN ('cancelled') AND d.parent_status IN ('failed', 'cancelled')"
         " AND coalesce(json_extract(j.request, '$.after_mode'), 'ok') = 'ok'"
     ),
+    Rule.EVENT_CONTENTS: (
+        "SELECT name FROM notification_targets WHERE disabled_at IS NOT NULL AND name NOT IN"
+        " (SELECT json_extract(data, '$.target') FROM events WHERE type = 'notification_target_disabled')"
+    ),
 }
 """What no row may show at any moment between two transactions."""
 

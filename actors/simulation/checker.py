@@ -10,11 +10,13 @@ from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.providers.scripted import Run
 from actors.simulation.cancel_requests import CancelRequests
+from actors.simulation.contents import Contents
 from actors.simulation.kept_waits import TOLERANCE, KeptWaits
 from actors.simulation.refusals import Refusals
 from actors.simulation.reruns import Attempts
 from actors.simulation.rules import Rule
 from actors.simulation.slots import Slots
+from actors.simulation.suspects import Suspects
 from actors.simulation.wide import WideJobs
 from actors.simulation.world import DEAR, PROVIDERS, Limited, World, limit_of, limited
 
@@ -45,6 +47,8 @@ class Checker:
         self.cancels = CancelRequests(world)
         self.slots = Slots(world)
         self.refusals = Refusals(world, self.slots.paused)
+        self.suspects = Suspects(world)
+        self._contents = Contents(world)
         self._wide = WideJobs(world)
         self._starts: dict[str, float] = {}
 
@@ -102,6 +106,8 @@ class Checker:
         self.cancels.saw(event)
         self.slots.saw(event)
         self.refusals.saw(event)
+        self.suspects.saw(event)
+        self._contents.saw(event)
         if event.type == EventType.JOB_DISPATCHED:
             self._wide.claimed(event)
         if event.type in (EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED):
@@ -113,6 +119,7 @@ class Checker:
         """Over a restart a wait ends by the wall clock, which may be early."""
         self.waits.process_ended()
         self.refusals.process_ended()
+        self.suspects.process_ended()
         self._starts.clear()
 
     def check(self, began: float, called: Collection[str]) -> None:

@@ -26,6 +26,7 @@ class JobAccount:
     correlation_id: str = ""
     approval: str | None = None
     cancel_requested: bool = False
+    uncertain: bool = False
     steps: int = 0
     restored: State | None = None
 
@@ -75,6 +76,11 @@ class Replay:
             status = account.state[0]
             tells = event.data.get("status", status) == status
             self._require(tells, Rule.STATUS_IN_EVENTS, f"{whose}: {event.data}, it is {status}")
+        if event.type == "job_uncertain":
+            account.uncertain = True
+        if event.type == "job_settled":
+            self._require(account.uncertain, Rule.SETTLED, f"{whose}, which was not uncertain")
+            account.uncertain = False
         if event.type == "job_cancel_requested":
             account.cancel_requested = True
         if event.type == "job_rerun":
@@ -94,6 +100,7 @@ class Replay:
         self.transitions.add(f"{'/'.join(before)} -> {'/'.join(after)} ({event.type})")
         account.steps += 1
         account.state = after
+        account.uncertain = False
         if event.type == "job_restored":
             account.restored = before
         if event.type == "approval_requested":

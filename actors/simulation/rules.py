@@ -37,6 +37,7 @@ class Rule(StrEnum):
     CAUSED = "each change has a cause"
     REPLAY = "replay of events = table"
     CORRELATION = "one correlation ID"
+    EVENT_CONTENTS = "events say what the rows say"
     ENDS_HAVE_TIME = "ends have a time"
     LANES_HOLD = "lanes hold what is ready"
     LANES_COUNT = "lanes count their entries"
@@ -50,6 +51,7 @@ class Rule(StrEnum):
     OWN_KEY = "a key is its user's own"
     WHOLE_SWEEP = "a sweep is accepted or refused as a whole"
     EACH_COMBINATION = "a job for each combination"
+    MOST_WAITING = "a user has no more waiting than may wait"
     SUBSCRIBERS = "subscribers miss nothing"
     # Approvals.
     ONE_END = "one end per approval"
@@ -78,6 +80,10 @@ class Rule(StrEnum):
     LIMITS = "limits hold as the provider sees them"
     CLAIMS = "limits hold at every claim"
     PAUSED = "what is paused starts nothing"
+    SHOWN_AT_ONCE = "what an answer shows is shown at once"
+    DELIVERED_ONCE = "a delivery counts, and counts once"
+    ALONE = "what may have killed a process is handed over alone"
+    SETTLED = "only what is uncertain is settled"
     ORPHANS = "what was left in hands is asked about"
     CANCELS = "a cancel reaches the provider until the job ends"
     ONE_RUN = "at most one remote job each"
@@ -96,6 +102,7 @@ class Rule(StrEnum):
     NOTIFICATION_LOST = "no notification is lost"
     NOTIFICATION_TRUE = "no notification without its change"
     NOTIFICATION_ORDER = "notifications in order"
+    NOTIFICATION_WAIT = "a notification waits after a try that failed"
     NOTIFICATION_ID = "one id, one notification"
     FEW_AT_ONCE = "few deliveries at once"
     # The process.
@@ -110,7 +117,7 @@ class Rule(StrEnum):
 IN_EVERY_WORLD = frozenset(
     {
         Rule.NO_GAP, Rule.PUBLISHED, Rule.KNOWN_EVENTS, Rule.STATUS_IN_EVENTS, Rule.IN_TABLE, Rule.FINAL, Rule.CAUSED,
-        Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
+        Rule.REPLAY, Rule.CORRELATION, Rule.EVENT_CONTENTS, Rule.MOST_WAITING, Rule.SHOWN_AT_ONCE, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
         Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES,
         Rule.ENDS_FOLLOWED, Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
         Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,

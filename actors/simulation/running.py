@@ -219,6 +219,7 @@ class Simulation:
         assert self._backup is not None
         self.world.judging.ask(restore, self._backup, process)
         self._clients.unanswered.clear()
+        self._deliveries.restored()
         draw = source(self.world.seed, "restore")
         self._again = draw.choice([0, draw.randint(1, 400)])
 

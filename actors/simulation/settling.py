@@ -104,7 +104,7 @@ async def settle(
         await operator.resume_paused(runtime)
         await operator.settle(runtime)
         await _decide(runtime, causes)
-        await enable_targets(runtime)
+        await enable_targets(process, runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
         world.judging.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
@@ -128,8 +128,9 @@ def _judge_shown(process: Process, context: Context, moment: str) -> None:
         world.judging.ask(judge_shown, world, context.for_decision, moment)
 
 
-async def enable_targets(runtime: RunningRuntime) -> None:
+async def enable_targets(process: Process, runtime: RunningRuntime) -> None:
     """As an operator does when all work again: what waits for them is tried at once."""
+    process.targets.failed.clear()
     for name in TARGETS:
         await runtime.notifications.enable(name, by="op")
 

@@ -27,6 +27,7 @@ from actors.ledger.queries import DecisionContext
 from actors.simulation.database import engine
 from actors.simulation.pinned import source
 from actors.simulation.rules import Rule
+from actors.simulation.shown_job import judge_job
 from actors.simulation.states import ENDED
 from actors.simulation.world import World
 
@@ -187,6 +188,7 @@ class _Shown:
         self._same(f"before {row.job_id}", [one.job.job_id for one in older], following)
         shown = queries.view(self._connection, row.job_id, self._context)
         self._same(row.job_id, [shown.job.job_id, shown.job.status], [row.job_id, row.status])
+        judge_job(self._world, self._connection, shown)
 
     def _queue(self) -> None:
         connection, context = self._connection, self._context

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import trio
 
+from actors.ledger.provider_views import unhealthy
 from actors.providers.breaker import BreakerState
+from actors.providers.guard import GuardedProvider
 from actors.runtime import RunningRuntime
 from actors.simulation.checker import Checker
 from actors.simulation.rules import Rule
@@ -64,8 +66,15 @@ class Waiting:
         self._what_can_run_starts(runtime)
         self._what_was_left_is_asked_about()
         guarded = runtime.providers.guarded
+        self._what_is_open_is_said(guarded)
         called = {name for name, one in guarded.items() if one.breaker.state is BreakerState.CLOSED}
         self._checker.check(self._began, called)
+
+    def _what_is_open_is_said(self, guarded: Mapping[str, GuardedProvider]) -> None:
+        """Health names the providers whose circuit breaker is open, and no other."""
+        said, opened = unhealthy(guarded), [n for n, one in guarded.items() if one.breaker.state is BreakerState.OPEN]
+        same = len(said) == len(opened) and all(f" {name} " in text for name, text in zip(opened, said, strict=True))
+        self._world.require(same, Rule.SHOWN, f"health says {said}, open are {opened}")
 
     def _what_was_left_is_asked_about(self) -> None:
         now, before, self._intents = self._world.elapsed(), self._intents, {}

@@ -247,7 +247,10 @@ def drawn_settings(seed: int) -> Settings:
     rules = (admins_decide,) if source(seed, "rules").random() < 0.5 else ()
     settings = virtual_settings(
         limits=limits,
-        queue=QueueOptions(reserve_after=source(seed, "reserve").choice([30.0, 120.0, 600.0])),
+        queue=QueueOptions(
+            reserve_after=source(seed, "reserve").choice([30.0, 120.0, 600.0]),
+            max_waiting_per_user=source(seed, "waiting").choice([6, 20, 20_000, 20_000]),
+        ),
         approvals=ApprovalOptions(
             timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5, rules=rules
         ),
