@@ -74,7 +74,7 @@ def apply_observation(
         changes |= UNFLAGGED
     error = changes.get("error_message")
     if verdict.trigger in _BAD_ENDS and (again := run_again(pair.job, pair.entry, observation, error, tx.now)):
-        if pair.entry.restored is not None:  # it may have run again since the backup was made: a person decides (F3)
+        if _may_have_run_since(pair):
             return Recorded(pair.job.job_id, pair.job.correlation_id, None)
         rerun(tx, pair, key, changes, again)
         with_series = True
@@ -91,6 +91,11 @@ def apply_observation(
         emit(tx, after.job, EventType.JOB_PROGRESS, status=after.job.status.value, **shown)
     has_room = not with_series or _keep_series(tx, pair, key, observation)
     return Recorded(pair.job.job_id, pair.job.correlation_id, verdict.note, has_room)
+
+
+def _may_have_run_since(pair: Pair) -> bool:
+    """Whether the attempt that ended may have been followed by another one after the backup: a person decides (F3)."""
+    return pair.entry.restored is not None
 
 
 def _paced(job: Job, changes: Mapping[str, Any], at: datetime) -> list[list[float]] | None:

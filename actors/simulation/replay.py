@@ -20,6 +20,7 @@ class JobAccount:
     """One job as its events describe it. ``steps`` counts the events that changed its states.
 
     ``restored``: from which state a restore took it for one that runs; None: none did.
+    ``was_blocked``: a restore did so with one that waited for its approval, and nothing has happened to it since.
     """
 
     state: State = NEW
@@ -29,11 +30,12 @@ class JobAccount:
     uncertain: bool = False
     steps: int = 0
     restored: State | None = None
+    was_blocked: bool = False
 
     @property
     def is_blocked_again(self) -> bool:
         """Whether it waits for its approval again, if it has not run: a restore took it for one that runs."""
-        return self.restored == BLOCKED and not self.cancel_requested
+        return self.was_blocked and not self.cancel_requested
 
 
 class Replay:
@@ -101,6 +103,7 @@ class Replay:
         account.steps += 1
         account.state = after
         account.uncertain = False
+        account.was_blocked = event.type == "job_restored" and before == BLOCKED
         if event.type == "job_restored":
             account.restored = before
         if event.type == "approval_requested":

@@ -11,7 +11,7 @@ import attrs
 from actors.simulation.drawing import disturbances
 from actors.simulation.pinned import source
 from actors.simulation.reruns import asking, interruptions
-from actors.simulation.situations import situations
+from actors.simulation.situations import backups, situations
 from actors.simulation.step import Step as Step
 from actors.simulation.sweeps import files
 from actors.simulation.waiting_jobs import waits
@@ -242,9 +242,3 @@ def flood(draw: Random, seconds: float) -> Iterator[Step]:
         ]
         markers = [f"flood-{index}" for index in range(number)]
         yield Step(round(draw.uniform(0, seconds / 4), 3), "batch", {"markers": markers, "requests": requests})
-
-
-def backups(draw: Random, seconds: float) -> Iterator[Step]:
-    """In one world of three a backup is made, from which it is restored at the end."""
-    if draw.random() < 1 / 3:
-        yield Step(round(draw.uniform(0.1, 0.95) * seconds, 3), "backup")

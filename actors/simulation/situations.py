@@ -26,6 +26,22 @@ def situations(draw: Random, seconds: float) -> Iterator[Step]:
             yield from make(draw, at, f"{make.__name__.strip('_')}-{number}")
 
 
+def backups(draw: Random, seconds: float) -> Iterator[Step]:
+    """In one world of three a backup is made, from which the runtime is restored at the end.
+
+    Some of what runs then is interrupted later and runs again, which the backup does not know.
+    """
+    if draw.random() >= 1 / 3:
+        return
+    at = round(draw.uniform(0.1, 0.95) * seconds, 3)
+    yield Step(at, "backup")
+    for index in range(2):
+        rerun = {"times": 2, "on": ["interrupted"], "delay": 5.0}
+        asked = _request(draw, draw.choice(ALL), 60.0, rerun=rerun, priority_override=50)
+        asked["spec"]["interruptions"] = 1
+        yield _submit(max(at - draw.choice([1.0, 5.0, 20.0]), 0.0), f"kept-{index}", asked)
+
+
 def _request(draw: Random, provider: str, duration: float, faults: dict[str, Any] | None = None, **more: Any) -> Any:
     request: dict[str, Any] = {
         "provider": provider,

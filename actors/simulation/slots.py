@@ -36,6 +36,8 @@ class Slots:
             self._held[job_id] = limited(user, org, team, provider), provider, cpus, gpus
         for (where,) in look("SELECT provider FROM provider_gates WHERE paused_reason IS NOT NULL"):
             self.paused[where] = self._world.elapsed()
+        if self._world.restored:  # until a person has looked at the jobs
+            self.paused[_EVERYTHING] = self._world.elapsed()
 
     def saw(self, event: Event) -> None:
         """Something was paused or resumed; or a restore made a job uncertain, which holds no slot as long as it is."""
