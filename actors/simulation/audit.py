@@ -17,8 +17,8 @@ def audit(world: World, replay: Replay) -> None:
     """Everything that must hold at any moment between two transactions."""
     rows = world.database.look(
         "SELECT j.job_id, j.status, q.status, j.correlation_id, j.cancel_requested_at, q.attempt, q.max_attempts,"
-        " q.lane_id, coalesce(q.not_before, q.start_after, nullif(q.unfinished_parents, 0), q.restored), j.completed_at,"
-        " q.reruns, q.run_first_attempt, coalesce(json_extract(j.request, '$.rerun.times'), 0)"
+        " q.lane_id, coalesce(q.not_before, q.start_after, nullif(q.unfinished_parents, 0), q.restored),"
+        " j.completed_at, q.reruns, q.run_first_attempt, coalesce(json_extract(j.request, '$.rerun.times'), 0)"
         " FROM jobs j LEFT JOIN queue_entries q ON q.job_id = j.job_id"
     )
     jobs: dict[str, Any] = {job_id: values for job_id, *values in rows}
@@ -107,6 +107,10 @@ _WRONG_DEPENDENCIES = {
         "SELECT d.job_id FROM dependencies d JOIN jobs j ON j.job_id = d.job_id"
         " WHERE j.status NOT IN ('cancelled') AND d.parent_status IN ('failed', 'cancelled')"
         " AND coalesce(json_extract(j.request, '$.after_mode'), 'ok') = 'ok'"
+    ),
+    Rule.SLOT: (
+        "SELECT q.job_id FROM queue_entries q JOIN submissions s ON s.job_id = q.job_id"
+        " WHERE q.status IN ('pending', 'blocked') AND s.state != 'closed'"
     ),
     Rule.EVENT_CONTENTS: (
         "SELECT name FROM notification_targets WHERE disabled_at IS NOT NULL AND name NOT IN"

@@ -19,6 +19,7 @@ from actors.ledger import Sources
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.simulation.checker import Checker
 from actors.simulation.database import engine
+from actors.simulation.event_lines import EventLines
 from actors.simulation.pinned import source
 from actors.simulation.providers import ProviderServer, SimulatedProvider
 from actors.simulation.replay import Replay
@@ -146,6 +147,7 @@ class Process(trio.abc.Instrument):
         self.dead = False
         self.plan = FaultPlan(seed=world.seed + number, strict=False)
         self.crashes = Crashes(world, lambda: self.dead)
+        self._lines = EventLines(world)
         self._number = number
         self._died_at = 0.0
         self._end = trio.Event()
@@ -198,7 +200,7 @@ class Process(trio.abc.Instrument):
         """From start to end, however it ends."""
         world = self.world
         lanes.forget()  # a process's memory is lost with it
-        with self.crashes, self.plan:
+        with self.crashes, self.plan, self._lines:
             world.say(f"process {self._number} starts")
             world.entered()
             clock = trio.testing.MockClock(autojump_threshold=0)
@@ -267,6 +269,7 @@ class Process(trio.abc.Instrument):
     def _saw(self, message: Any) -> bool:
         """An event was published; nothing is to be delivered."""
         if isinstance(message, Event) and not self.dead:
+            self.world.note(self._lines.published, message)
             self._take(message)
         return False
 

@@ -30,6 +30,7 @@ class Rule(StrEnum):
     # Events and rows.
     NO_GAP = "events without a gap"
     PUBLISHED = "events are published"
+    LOGGED = "an event is one line of the log"
     KNOWN_EVENTS = "known events"
     STATUS_IN_EVENTS = "events tell the status"
     IN_TABLE = "steps stand in the table"
@@ -117,7 +118,8 @@ class Rule(StrEnum):
 IN_EVERY_WORLD = frozenset(
     {
         Rule.NO_GAP, Rule.PUBLISHED, Rule.KNOWN_EVENTS, Rule.STATUS_IN_EVENTS, Rule.IN_TABLE, Rule.FINAL, Rule.CAUSED,
-        Rule.REPLAY, Rule.CORRELATION, Rule.EVENT_CONTENTS, Rule.MOST_WAITING, Rule.SHOWN_AT_ONCE, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
+        Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.EVENT_CONTENTS, Rule.MOST_WAITING, Rule.SHOWN_AT_ONCE,
+        Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
         Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES,
         Rule.ENDS_FOLLOWED, Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
         Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,

@@ -37,6 +37,9 @@ _OUTCOMES = {
 }
 
 
+_WITHOUT_HANDLE = (
+    "SELECT key FROM submissions WHERE error = 'it ran again after the backup was made' AND handle IS NULL"
+)
 _ENDED_ATTEMPT = (
     "SELECT 1 FROM submissions WHERE outcome IS NOT NULL AND (key = ? OR json_extract(handle, '$.run') = ?)"
 )
@@ -169,6 +172,8 @@ def judge_all(process: Process) -> None:
     world, checker = process.world, process.checker
     audit(world, process.replay)
     judge(world, process.targets)
+    unnamed = [key for (key,) in world.database.look(_WITHOUT_HANDLE)]
+    world.require(not unnamed, Rule.SHOWN, f"their provider has {unnamed}, their rows do not say under which name")
     for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
         for run in checker.runs_of(job_id):
             world.require(

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-import attrs
 from sqlalchemy import Connection
 
 from actors.jobs.pages import Page
@@ -28,6 +27,7 @@ from actors.simulation.database import engine
 from actors.simulation.pinned import source
 from actors.simulation.rules import Rule
 from actors.simulation.shown_job import judge_job
+from actors.simulation.shown_rows import JOBS, Row
 from actors.simulation.states import ENDED
 from actors.simulation.world import World
 
@@ -36,38 +36,6 @@ _PAGES = 3
 _HELD = ("pending", "blocked")
 _STRANGER = Viewer("nobody", only_own=True)
 
-
-@attrs.frozen
-class Row:
-    """A job as its rows have it; the moments are microseconds."""
-
-    job_id: str
-    status: str
-    entry: str
-    user_id: str
-    org_id: str
-    provider: str
-    name: str | None
-    group: str | None
-    retry_of: str | None
-    error: str | None
-    can_be_settled: bool
-    started_at: int | None
-    completed_at: int | None
-    waits_there: bool
-    holds_slot: bool
-
-    def holds(self, text: str) -> bool:
-        """Whether a search for ``text`` finds it: its id, user, name and error are looked through."""
-        return any(text in (one or "").lower() for one in (self.job_id, self.user_id, self.name, self.error))
-
-
-_QUERY = (
-    "SELECT j.job_id, j.status, q.status, j.user_id, q.org_id, j.provider, j.config_name, j.group_name, j.retry_of,"
-    " j.error_message, j.uncertain_since IS NOT NULL OR q.restored = 'look_up', j.started_at, j.completed_at, j.waiting_reason IS NOT NULL,"
-    " q.status = 'running' AND coalesce(q.restored, 'look_up') = 'look_up'"
-    " FROM jobs j JOIN queue_entries q ON q.job_id = j.job_id ORDER BY j.job_id DESC"
-)
 
 _KEYS: dict[JobSort, Callable[[Row], Any]] = {
     JobSort.CREATED: lambda row: row.job_id,
@@ -87,7 +55,7 @@ _AMONG: dict[Action, frozenset[str]] = {
 
 def judge_shown(world: World, context: DecisionContext, moment: str) -> None:
     """Ask some of it, past all that may happen to statements."""
-    rows = [Row(*one) for one in world.database.look(_QUERY)]
+    rows = [Row(*one) for one in world.database.look(JOBS)]
     with world.database.disk.silent(), engine().connect() as connection:
         shown = _Shown(world, connection, context, rows, source(world.seed, f"shown {moment}"))
         shown.judge()
@@ -112,6 +80,8 @@ class _Shown:
             self._order(order)
         self._queue()
         self._numbers()
+        named = self._world.database.look("SELECT 1 FROM settings WHERE name = 'instance.id'")
+        self._same("the runtime's own id", named, [(1,)])
         self._approvals()
         for row in self._drawn(self._rows, 2):
             self._name(row)
@@ -165,6 +135,9 @@ class _Shown:
             return listing.jobs_page(self._connection, asked, None, filters, context, order)
 
         views = list(self._walked(page))
+        if filters and (cursor := page(PageRequest(1, None, "judge")).next) is not None:
+            asked = PageRequest(1, cursor, "judge")
+            self._refuses("the place in another list", listing.jobs_page, asked, None, {}, context, order)
         ids, there = [one.job.job_id for one in views], [row.job_id for row in self._rows if fits(row)]
         if not order.is_newest_first:
             ids, there = sorted(ids), sorted(there)

@@ -1,4 +1,4 @@
-"""What is shown of one job, beside its rows: its attempts, its place in line, its estimates, and its parents' results."""
+"""What is shown of one job, beside its rows: its attempts, place in line and estimates, and its parents' results."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ _UNDER_WAY = "SELECT job_id, intent_at FROM submissions WHERE state = 'intent' A
 _A_WHILE = timedelta(seconds=29)
 _ORPHANED = ("the process ended before the answer came", "the supervisor was stopped before the answer came")
 
+_ANSWERS = ("job_outcome_unknown", "job_requeued", "job_status_changed", "job_rerun")
+
 
 class Suspects:
     """The suspects of ``world``."""
@@ -42,9 +44,8 @@ class Suspects:
             self._suspects.discard(job_id)
         elif event.type == "job_outcome_unknown" and event.data.get("error_message") in _ORPHANED:
             return
-        elif event.type in ("job_outcome_unknown", "job_requeued", "job_status_changed", "job_rerun"):
-            if job_id in self._claimed:  # it was handed over again, and this is the answer
-                self._suspects.discard(job_id)
+        elif event.type in _ANSWERS and job_id in self._claimed:  # it was handed over again
+            self._suspects.discard(job_id)
 
     def _is_alone(self, event: Event) -> None:
         job_id = event.job_id or ""

@@ -38,4 +38,3 @@ async def call_in_vain(world: World, runtime: RunningRuntime, what: str) -> None
     except Refused as refusal:
         refused = bool(str(refusal))
     world.note(world.require, refused, Rule.REFUSED, f"{what} of what does not exist is accepted")
-

@@ -33,6 +33,10 @@ IN_HANDS = 400.0
 PATIENCE = 600.0
 """Seconds for which a job may wait although it could run: an actor may hang, and be restarted, twice."""
 
+QUIET, OVERDUE = 600.0, 330.0
+"""Seconds after a leap of the clock without a sweep; and for which the expiry actor may hang or be delayed."""
+
+_OVERDUE = "SELECT job_id FROM approvals WHERE status = 'pending' AND expires_at < ?"
 _WAITS = (
     "SELECT 'job ' || job_id, not_before FROM queue_entries WHERE status = 'pending' AND not_before IS NOT NULL"
     " UNION ALL SELECT 'job ' || job_id, start_after FROM queue_entries WHERE status IN ('pending', 'blocked')"
@@ -63,6 +67,7 @@ class Waiting:
         """What must hold now."""
         if self._world.elapsed() - max(self._began, self._world.jumped_at) >= SETTLED:
             self._waits_end()
+        self._approvals_expire()
         self._what_can_run_starts(runtime)
         self._what_was_left_is_asked_about()
         guarded = runtime.providers.guarded
@@ -90,6 +95,16 @@ class Waiting:
         waits = [(who, instant(ends) - now) for who, ends in self._world.database.look(_WAITS)]
         long = [f"{who} is to wait for {left} more" for who, left in waits if left > LONGEST_WAIT]
         self._world.require(not long, Rule.WAITS_END, str(long))
+
+    def _approvals_expire(self) -> None:
+        """Not while the clock has leapt, after which nothing expires for ten minutes (B16), nor soon after a start."""
+        interval = self._world.settings.background.approval_expiration.interval_seconds + OVERDUE
+        leapt_at = self._world.jumped_at
+        if self._world.elapsed() - max(self._began, leapt_at and leapt_at + QUIET) < interval:
+            return
+        before = self._world.clock.now() - timedelta(seconds=interval) - instant(0)
+        late = self._world.database.look(_OVERDUE, (before // timedelta(microseconds=1),))
+        self._world.require(not late, Rule.DEADLINE, f"nobody decided about {late}, and they do not expire")
 
     def _what_can_run_starts(self, runtime: RunningRuntime) -> None:
         now = self._world.elapsed()
