@@ -112,10 +112,6 @@ _WRONG_DEPENDENCIES = {
         "SELECT q.job_id FROM queue_entries q JOIN submissions s ON s.job_id = q.job_id"
         " WHERE q.status IN ('pending', 'blocked') AND s.state != 'closed'"
     ),
-    Rule.EVENT_CONTENTS: (
-        "SELECT name FROM notification_targets WHERE disabled_at IS NOT NULL AND name NOT IN"
-        " (SELECT json_extract(data, '$.target') FROM events WHERE type = 'notification_target_disabled')"
-    ),
 }
 """What no row may show at any moment between two transactions."""
 

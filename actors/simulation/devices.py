@@ -17,6 +17,7 @@ from actors.providers.scripted import Run
 from actors.simulation.rules import Rule
 from actors.simulation.world import PROVIDERS, World
 
+_OF_ATTEMPT = "SELECT json_extract(outcome, '$.devices') FROM submissions WHERE key = ? AND outcome IS NOT NULL"
 _SHOWN = "SELECT devices FROM jobs WHERE job_id = ?"
 _NOT_YET = (Phase.QUEUED, Phase.UNKNOWN)
 
@@ -53,6 +54,11 @@ class Devices:
 
     def shown(self, event: Event, runs: Sequence[Run]) -> None:
         """After this event its job shows no devices, or those of the last of its ``runs``; waiting again, none."""
+        for run in runs[-1:] if event.type == "job_rerun" else ():
+            for (text,) in self._world.database.look(_OF_ATTEMPT, (run.key,)):
+                names, runs_on = None if text is None else tuple(json.loads(text)), self.of(run)
+                text = f"{run.key} ended on {runs_on}, its attempt shows {names}"
+                self._world.require(names == runs_on or run.timeline.runs is None, Rule.DEVICES, text)
         found = {self.of(run) for run in runs[-1:] if event.type != "job_rerun"} | {None}
         for (text,) in self._world.database.look(_SHOWN, (event.job_id,)):
             names = None if text is None else tuple(json.loads(text))

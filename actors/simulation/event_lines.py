@@ -21,20 +21,20 @@ class EventLines(logging.Handler):
         super().__init__(logging.DEBUG)
         self._world = world
         self._is_on = world.seed % _WORLDS == 0
-        self._lines: dict[int, tuple[str, str, str | None]] = {}
+        self._lines: dict[int, tuple[str | None, ...]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record."""
         number = getattr(record, "event_seq", None)
         if number is not None:
-            job_id = getattr(record, "job_id", None)
-            self._lines[number] = (str(getattr(record, "event", "")), get_correlation_id(), job_id)
+            event, job_id, status = (getattr(record, name, None) for name in ("event", "job_id", "status"))
+            self._lines[number] = (event, get_correlation_id(), job_id, status)
 
     def published(self, event: Event) -> None:
         """``event`` was published: it was logged before that."""
         if self._is_on:
             line = self._lines.pop(event.seq, None)
-            same = line == (event.type, event.correlation_id, event.job_id)
+            same = line == (event.type, event.correlation_id, event.job_id, event.data.get("status"))
             self._world.require(same, Rule.LOGGED, f"event {event.seq} ({event.type}) has the line {line}")
 
     def __enter__(self) -> EventLines:

@@ -17,6 +17,7 @@ from actors.simulation.checker import Checker
 from actors.simulation.database import engine
 from actors.simulation.process import Process
 from actors.simulation.replay import JobAccount, Replay
+from actors.simulation.rules import Rule
 from actors.simulation.world import World
 from actors.store import InlineExecutor, Store, lanes
 from actors.store.restored import Restore
@@ -76,5 +77,9 @@ async def _mark(world: World, backup: Backup) -> None:
     store = Store(None, executor=InlineExecutor(), now=world.clock.now, engine=engine())
     await store.open()
     last = Restore(world.clock.now(), backup.began_at, "original")
-    await store.write(lambda tx: restoring.begin(tx, last, f"restored-{world.seed}"))
+    begun = await store.write(lambda tx: restoring.begin(tx, last, f"restored-{world.seed}"))
     await store.aclose()
+    ((marked,),) = world.database.look("SELECT count(*) FROM queue_entries WHERE restored = 'look_up'")
+    world.require(
+        begun.to_look_up == marked, Rule.SHOWN, f"{begun.to_look_up} are to be looked up, {marked} are marked"
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import trio
 
 from actors.control.context import Context
 from actors.jobs.records import ApprovalStatus, JobStatus, Phase
 from actors.jobs.refusal import Refused
+from actors.providers.base import Push
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
@@ -19,13 +22,14 @@ from actors.simulation.shown import judge_shown
 from actors.simulation.target_options import TARGETS
 from actors.simulation.targets import judge, unsent
 from actors.simulation.waiting import Waiting
-from actors.simulation.world import World
+from actors.simulation.world import PROVIDERS, World
 from actors.store import StoreError, jobs
 from logconf import bind_correlation_id
 from supervision.faults import InjectedFault
 
 ROUND = 60.0
 CANCEL_AFTER, END_WITHIN = 5, 60
+NOTICED_WITHIN = 200.0
 """Rounds after which the jobs that still run are cancelled, and after which all must have ended."""
 
 _OUTCOMES = {
@@ -37,6 +41,10 @@ _OUTCOMES = {
 }
 
 
+_GOING_ON = (
+    "SELECT s.key FROM submissions s JOIN jobs j ON j.job_id = s.job_id"
+    " WHERE s.state = 'handed' AND j.uncertain_since IS NULL"
+)
 _WITHOUT_HANDLE = (
     "SELECT key FROM submissions WHERE error = 'it ran again after the backup was made' AND handle IS NULL"
 )
@@ -111,6 +119,8 @@ async def settle(
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
         world.judging.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
+        if turn == CANCEL_AFTER:
+            world.judging.ask(_ends_are_noticed, world, process.checker)
         if turn >= CANCEL_AFTER:
             await _cancel_all(world, runtime, causes)
         await trio.sleep(ROUND)
@@ -121,6 +131,19 @@ async def settle(
     left, waiting_for = _unsettled(world)[:5], unsent(world)[:5]
     world.note(world.require, not left, Rule.SETTLES, f"jobs, their entries and submissions: {left}")
     world.note(world.require, not waiting_for, Rule.SETTLES, f"notifications, their targets and states: {waiting_for}")
+
+
+def _ends_are_noticed(world: World, checker: Checker) -> None:
+    """What ended minutes ago, while nothing failed, is known to have ended: it is closed, or in doubt.
+
+    Where a provider calls back, a lost call is made up for by the safety net alone, much later.
+    """
+    going_on = {key for (key,) in world.database.look(_GOING_ON)}
+    since = world.true_now() - timedelta(seconds=NOTICED_WITHIN)
+    asked = {name for name, options in PROVIDERS.items() if options.push is Push.NONE}
+    runs = [run for name, run in checker.runs if name in asked and run.key in going_on]
+    late = [run.key for run in runs if run.timeline.ended(since)]
+    world.require(not late, Rule.ENDS_NOTICED, f"the ends of {late} are not noticed")
 
 
 def _judge_shown(process: Process, context: Context, moment: str) -> None:

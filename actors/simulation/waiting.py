@@ -43,6 +43,10 @@ _WAITS = (
     " AND start_after IS NOT NULL AND start_wait_seconds IS NOT NULL"
     " UNION ALL SELECT 'provider ' || provider, closed_until FROM provider_gates WHERE closed_until IS NOT NULL"
 )
+_DISABLED = (
+    "SELECT name FROM notification_targets WHERE disabled_at IS NOT NULL AND name NOT IN"
+    " (SELECT json_extract(data, '$.target') FROM events WHERE type = 'notification_target_disabled')"
+)
 _KINDS = "job_id, user_id, org_id, team_id, provider, cpus, gpus"
 
 
@@ -70,6 +74,8 @@ class Waiting:
         self._approvals_expire()
         self._what_can_run_starts(runtime)
         self._what_was_left_is_asked_about()
+        disabled = self._world.database.look(_DISABLED)
+        self._world.require(not disabled, Rule.EVENT_CONTENTS, f"no event says that {disabled} are disabled")
         guarded = runtime.providers.guarded
         self._what_is_open_is_said(guarded)
         called = {name for name, one in guarded.items() if one.breaker.state is BreakerState.CLOSED}
