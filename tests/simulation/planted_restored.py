@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from actors.jobs import notifications
-from actors.ledger import deliveries, dispatch, observe, restoring, settle, submit
+from actors.ledger import deliveries, dispatch, ledger, observe, restoring, settle, submit
 from actors.simulation.rules import Rule
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -71,6 +71,16 @@ def wait_of_a_notification(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(notifications, "growing", lambda *_: 0.0)
 
 
+def line_of_an_event(patch: pytest.MonkeyPatch) -> None:
+    """An event is not logged."""
+    patch.setattr(ledger, "log_event", lambda _: None)
+
+
+def end_that_is_followed(patch: pytest.MonkeyPatch) -> None:
+    """An attempt that ended, and is to be followed by another one, stays as it was."""
+    patch.setattr(observe, "rerun", lambda *_: None)
+
+
 PLANTED_RESTORED: dict[Plant, set[str]] = {
     jobs_are_looked_up_after_a_restore: {Rule.ONE_RUN, Rule.KEY_OF_ATTEMPT, Rule.INTENT},
     queue_is_paused_after_a_restore: {Rule.PAUSED},
@@ -82,5 +92,7 @@ PLANTED_RESTORED: dict[Plant, set[str]] = {
     suspects_alone: {Rule.ALONE},
     settling_what_is_certain: {Rule.SETTLED},
     wait_of_a_notification: {Rule.NOTIFICATION_WAIT},
+    line_of_an_event: {Rule.LOGGED},
+    end_that_is_followed: {Rule.ENDS_NOTICED},
 }
 """Each with the rules by which it is noticed."""
