@@ -105,7 +105,7 @@ async def test_old_jobs_are_left_out_only_where_each_job_costs_a_request(autojum
 async def test_a_job_whose_row_has_changed_is_old_no_more(autojump_clock: Any) -> None:
     """Its age counts from the change, and on trio's clock from the moment at which that was seen."""
     seen = statuses(Provider(Listing.NONE))
-    assert seen.silent([row("a")], 3_600.0) != []
+    seen.due([row("a")])
     changed = row("a", LONG_AGO + HOUR)
     assert seen.silent([changed], 3_600.0) == []
     await trio.sleep(3_599)
@@ -137,6 +137,41 @@ async def test_a_job_that_alone_cannot_be_asked_about_is_warned_of_once(
     said = [record for record in caplog.records if "could not be asked" in record.message]
     assert [record.levelname for record in said] == ["WARNING", "DEBUG", "DEBUG"]
     assert {record.message for record in said} == {"Provider other could not be asked: not understood"}
+
+
+class Answered(Exception):
+    """Whether the provider was ``reached``."""
+
+    def __init__(self, reached: bool) -> None:
+        self.reached = reached
+
+
+@pytest.mark.parametrize(
+    ("cause", "warnings"), [(None, 1), (ValueError("odd"), 1), (Answered(reached=True), 1), (Answered(reached=False), 3)]
+)
+async def test_a_provider_that_was_not_reached_is_warned_of_each_time_whatever_it_was_asked(
+    autojump_clock: Any, caplog: pytest.LogCaptureFixture, cause: Exception | None, warnings: int
+) -> None:
+    caplog.set_level(logging.WARNING, "actors.poller")
+    seen = statuses(Provider(Listing.ALL, Failure(FailureKind.OTHER, "no answer", cause=cause)))
+    for _ in range(3):
+        await seen.observe([row("a")])
+    assert len(caplog.records) == warnings
+
+
+async def test_an_unknown_status_is_warned_of_once_until_it_is_another_one(
+    autojump_clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "actors.poller")
+    provider = Provider(Listing.ALL)
+    seen, job = statuses(provider), row("a")
+    for status in ("odd", "odd", "odder"):
+        provider.view = View({"a": Observation(Phase.UNKNOWN, status)})
+        assert await seen.observe([job]) == {"a"}
+    assert [(record.levelname, record.funcName) for record in caplog.records] == [
+        ("WARNING", "_record"), ("DEBUG", "_record"), ("WARNING", "_record"),
+    ]  # fmt: skip
+    assert "unknown status 'odder', kept as running" in caplog.messages[-1]
 
 
 @pytest.mark.parametrize("listing", [Listing.ALL, Listing.NONE])
