@@ -10,6 +10,7 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger.settle import settle_absent
 from actors.providers.base import Idempotency
 from actors.providers.scripted import Fault, FaultKind, ScriptedOptions
+from actors.store import submissions
 
 NONE = ScriptedOptions(idempotency=Idempotency.NONE)
 
@@ -101,3 +102,15 @@ async def test_a_provider_that_never_had_it_says_so_once(autojump_clock, world):
         assert await runtime.ledger.write(settle_absent, "no-such-key", jitter=jitter) is False
         assert (await runtime.wait(view.job.job_id)).status is JobStatus.COMPLETED
     assert len(world.remote.runs) == 1
+
+
+@pytest.mark.parametrize(("error", "message"), [("answered 500", "answered 500"), (None, "the provider never had it")])
+async def test_a_try_that_failed_by_itself_counts_and_its_reason_is_kept(autojump_clock, world, error, message):
+    async with world.open(options=NONE) as runtime:
+        view = await uncertain(world, max_attempts=1)
+        key, jitter = view.submission.key, runtime.ledger.sources.jitter
+        spent = {"spends_attempt": True, "error": error}
+        await runtime.ledger.write(lambda tx: submissions.change(tx.connection, key, **spent))
+        assert await runtime.ledger.write(settle_absent, key, jitter=jitter)
+        after = await runtime.jobs.get(view.job.job_id)
+        assert (after.job.status, after.job.error_message, after.entry.attempt) == (JobStatus.FAILED, message, 1)
