@@ -32,7 +32,7 @@ async def test_five_faulty_sweeps_in_a_row_fail_it_and_its_supervisor_starts_it_
         monkeypatch.setattr(runtime.ledger, "read", read)
         world.clock.suspend((await runtime.jobs.get(job.job_id)).approval.expires_at - world.clock.now())
         with trio.fail_after(3_600):
-            while restarts(runtime) == 0:
+            while restarts(runtime) == 0:  # noqa: ASYNC110 - in virtual time
                 await trio.sleep(0.5)
         logged = [record.message for record in caplog.records]
         assert logged[: logged.index("Child has failed")] == ["Error in approval expiry"] * 5

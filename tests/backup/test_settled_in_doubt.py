@@ -38,7 +38,9 @@ async def test_if_it_did_not_run_nothing_more_is_to_be_found_out_and_its_request
         await runtime.removing.remove(job_id)  # refused while its submission is not settled
 
 
-@pytest.mark.parametrize(("verdict", "is_unwanted", "status"), [("failed", False, "failed"), ("not_run", True, "cancelled")])
+@pytest.mark.parametrize(
+    ("verdict", "is_unwanted", "status"), [("failed", False, "failed"), ("not_run", True, "cancelled")]
+)
 async def test_if_it_has_ended_its_request_is_closed_with_the_reason(
     autojump_clock, site, verdict, is_unwanted, status
 ):

@@ -99,7 +99,10 @@ def test_the_documented_maxima_are_those_that_hold() -> None:
         ("dependencies", f"the jobs of one submission wait for at most {maxima.BATCH_PARENTS:,}."),
         ("http", f"`queue.max_waiting_per_user` ({maxima.WAITING:,}) jobs waiting"),
         ("http", f"names {maxima.NAME} characters, reasons {maxima.REASON:,}, `spec` and"),
-        ("http", f"`spec` and `params` {maxima.SPEC >> 10} KiB, one word of a command {maxima.WORD_BYTES + 1 >> 10} KiB"),
+        (
+            "http",
+            f"`spec` and `params` {maxima.SPEC >> 10} KiB, one word of a command {maxima.WORD_BYTES + 1 >> 10} KiB",
+        ),
         ("http", f"a job {maxima.BODY / mib:g} MiB in all, a list of jobs {maxima.BATCH / mib:g} MiB"),
         ("http", f"MiB and {maxima.BATCH_JOBS:,} jobs. They apply"),
         ("http", f"A list returns at most {maxima.ROWS:,} rows and {maxima.ANSWER / mib:g} MiB"),

@@ -184,7 +184,7 @@ async def test_what_is_not_there_any_more_is_said_to_be_missing(autojump_clock, 
             runtime.ledger.write(withdraw, "gone", **deciding),
             runtime.ledger.read(queries.approval, "gone"),
         ):
-            with pytest.raises(Refused, match="there is no approval request '?gone") as refused:
+            with pytest.raises(Refused, match=r"there is no approval request '?gone") as refused:
                 await change
             assert refused.value.kind is RefusalKind.NOT_FOUND
         for change in (

@@ -82,9 +82,7 @@ def _leave_results(tx, job_ids):
         (None, {"other": "/x"}, None),
     ],
 )
-async def test_where_the_output_of_a_parent_lies_on_this_machine(
-    autojump_clock, world, output_url, handle, output_dir
-):
+async def test_where_the_output_of_a_parent_lies_on_this_machine(autojump_clock, world, output_url, handle, output_dir):
     async with world.open(limits=FREE) as runtime:
         one, last = await submitted(runtime, named("one"), named("last", "one"))
         await runtime.wait(last.job_id)

@@ -147,7 +147,8 @@ class Answered(Exception):
 
 
 @pytest.mark.parametrize(
-    ("cause", "warnings"), [(None, 1), (ValueError("odd"), 1), (Answered(reached=True), 1), (Answered(reached=False), 3)]
+    ("cause", "warnings"),
+    [(None, 1), (ValueError("odd"), 1), (Answered(reached=True), 1), (Answered(reached=False), 3)],
 )
 async def test_a_provider_that_was_not_reached_is_warned_of_each_time_whatever_it_was_asked(
     autojump_clock: Any, caplog: pytest.LogCaptureFixture, cause: Exception | None, warnings: int

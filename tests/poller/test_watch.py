@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from itertools import pairwise
 
 import trio
 
@@ -76,8 +77,11 @@ async def test_a_cancel_is_sent_again_only_to_a_job_that_was_seen_to_go_on(autoj
     calls = [(call.name, call.fault is not None) for call in world.remote.calls if call.name in ("cancel", "observe")]
     first = calls.index(("cancel", True))
     assert calls[first : first + 6] == [
-        ("cancel", True), ("observe", True), ("observe", True), ("observe", True), ("observe", False), ("cancel", False),
-    ]  # fmt: skip
+        ("cancel", True),
+        *[("observe", True)] * 3,
+        ("observe", False),
+        ("cancel", False),
+    ]
     asked = [call.at for call in world.remote.calls_of("observe")][:4]
-    gaps = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(asked)]
     assert gaps == [timedelta(seconds=seconds) for seconds in (2, 4, 8)]
