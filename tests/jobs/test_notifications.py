@@ -148,4 +148,10 @@ def test_a_message_takes_a_place_of_the_rate_for_a_minute_and_no_longer() -> Non
 def test_nothing_is_planned_where_nothing_is_due_or_no_delivery_is_free() -> None:
     assert plan([], 0, [], 0.0, 5) == Plan()
     assert plan(rows(0), AT_ONCE, [], 0.0, 5) == Plan()
+    assert plan(rows(0, 0, 0), AT_ONCE, [], 0.0, 1) == Plan()  # no digest either
     assert len(plan(rows(0, 0), AT_ONCE - 1, [], 0.0, 5).send) == 1
+
+
+def test_where_the_rate_holds_nothing_back_it_is_no_reason_to_look_again() -> None:
+    for per_minute, look_again in ((3, None), (2, None), (1, 70.0)):
+        assert plan(rows(0), 0, [10.0], 20.0, per_minute).look_again == look_again

@@ -24,7 +24,8 @@ def test_a_submission_that_was_accepted_has_its_own_row_looked_at() -> None:
     requests = PollRequests()
     assert requests.note(HANDED) is True
     assert requests.note(event(EventType.JOB_HANDED_OVER, "other", submission="other-1")) is True
-    assert requests.take() == Batch(rows={"job": "job-1", "other": "other-1"})
+    found = requests.take()
+    assert (found.everything, found.rows, found.observe) == (False, {"job": "job-1", "other": "other-1"}, {})
     assert requests.take() == Batch()
 
 
