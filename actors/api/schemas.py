@@ -73,6 +73,14 @@ class Schemas:
         self.components: dict[str, Schema] = {}
         self._closed = {JobRequest: closed_to(source, commands=commands)}
         self._over_network = source in NETWORK
+        self._is_answer = False
+
+    def of_answer(self, kind: Any) -> Schema:
+        """The schema of an answer, in which no field of a record is left out. Raises TypeError like :meth:`of`."""
+        self._is_answer = True
+        schema = self.of(kind)
+        self._is_answer = False
+        return schema
 
     def of(self, kind: Any) -> Schema:
         """The schema of ``kind``. Raises TypeError for a type that is none of ours."""
@@ -125,7 +133,7 @@ class Schemas:
             if self._over_network:
                 _say_which_values(properties)
             properties |= _MATRIX
-        required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING]
+        required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING or self._is_answer]
         schema: Schema = {"type": "object", **_described(kind), "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
 

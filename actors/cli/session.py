@@ -28,6 +28,7 @@ from actors.cli.options import print_warnings
 from actors.cli.run_file import submit_file
 from actors.cli.signals import StopSignals
 from actors.cli.systemd import Notifier, notify_systemd
+from actors.documents.common import as_read
 from actors.documents.events import event_document
 from actors.documents.jobs import accepted_document, job_document
 from actors.jobs import maxima
@@ -147,11 +148,11 @@ class Session:
     async def _submit(self, runtime: RunningRuntime) -> None:
         if self._plan.job_file is not None:
             accepted = await submit_file(runtime, self._plan.job_file, self._plan.again, check=self._plan.check)
-            documents = list(map(accepted_document, accepted))
+            documents = as_read([accepted_document(one) for one in accepted])
             print_warnings(documents)
             self._board.begin_with(documents)
         views = await runtime.jobs.page(statuses=ACTIVE_JOBS, limit=100)
-        self._board.add(map(job_document, reversed(views)))
+        self._board.add(as_read([job_document(view) for view in reversed(views)]))
 
     async def _pump(
         self, runtime: RunningRuntime, happened: _Happened, *, task_status: trio.TaskStatus[trio.Event]
@@ -167,7 +168,7 @@ class Session:
                         await begun.wait()
                     async for event in changes:
                         seen = event.seq
-                        document = event_document(event)
+                        document = as_read(event_document(event))
                         if self._board.note(document):
                             self._show(methodcaller("show_event", document, self._board))
                         happened.set()
