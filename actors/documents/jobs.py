@@ -9,7 +9,7 @@ from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, from_fields
 from actors.documents.masked import masked
 from actors.documents.notifications import NotificationDocument, notification_document
-from actors.jobs.dependencies import Parent, Relatives
+from actors.jobs.dependencies import Relatives
 from actors.jobs.environment import not_set
 from actors.jobs.estimates import Span
 from actors.jobs.os_text import shown
@@ -48,13 +48,6 @@ class RerunDocument(TypedDict):
     on: list[str]
     exit_codes: list[int]
     delay: float
-
-
-class RelativesDocument(TypedDict):
-    """The first hundred of these jobs, and how many there are in all."""
-
-    jobs: list[Parent]
-    number: int
 
 
 class EnvironmentDocument(TypedDict):
@@ -113,8 +106,8 @@ class JobDocument(TypedDict):
     start_after: datetime | None
     after: list[Any]
     after_mode: str
-    waits_for: RelativesDocument | None
-    dependants: RelativesDocument | None
+    waits_for: Relatives | None
+    dependants: Relatives | None
     started_at: datetime | None
     completed_at: datetime | None
     cost_usd: float | None
@@ -163,17 +156,11 @@ def job_document(view: JobView) -> JobDocument:
         estimated_start=view.starts,
         estimated_end=view.ends,
         start_after=entry.start_after,
-        waits_for=_relatives(view.waits_for),
-        dependants=_relatives(view.dependants),
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
         notifications=None if view.notifications is None else [*map(notification_document, view.notifications)],
         rerun=from_fields(RerunDocument, request.rerun) if request.rerun.times else None,
     )  # fmt: skip
-
-
-def _relatives(found: Relatives | None) -> RelativesDocument | None:
-    return None if found is None else {"jobs": list(found.shown), "number": found.number}
 
 
 def _environment(request: JobRequest) -> EnvironmentDocument:
