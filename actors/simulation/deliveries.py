@@ -17,7 +17,7 @@ from actors.providers.deliveries import DeliveryEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.pinned import source
-from actors.simulation.process import Process, describe, unplanned
+from actors.simulation.process import Process, require_planned
 from actors.simulation.providers import ProviderServer
 from actors.simulation.rules import Rule
 from actors.simulation.world import World
@@ -90,13 +90,9 @@ class Deliveries:
                 outcome = await runtime.deliveries.take(self._server.name, {}, b"%d" % number, token=run.token)
         except Exception as error:  # noqa: BLE001 - the sender goes on after any error; `unplanned` judges it
             if not process.dead and not isinstance(error, Refused):  # it cannot be verified now: come again
-                self._world.note(self._judge_error, run, error)
+                self._world.note(require_planned, self._world, error, Rule.CLIENTS, f"a delivery of {run.key}")
             heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, number, run))
             return
         self._world.note(self._world.require, True, Rule.CLIENTS, "")
         self._world.say(f"delivery {number} of {run.key} ({claim.raw_status}): {outcome}")
         self._world.trace.count(f"delivery {outcome}")
-
-    def _judge_error(self, run: Run, error: Exception) -> None:
-        found = [describe(leaf) for leaf in unplanned(error, self._world)]
-        self._world.require(not found, Rule.CLIENTS, f"a delivery of {run.key}: {found}")

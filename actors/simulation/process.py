@@ -65,14 +65,19 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
+def require_planned(world: World, error: BaseException, rule: Rule, whose: str) -> None:
+    """Require that faults of the script explain all of ``error``."""
+    found = [describe(leaf) for leaf in unplanned(error, world)]
+    world.require(not found, rule, f"{whose}: {found}")
+
+
 def judge_end(world: World, error: BaseException, killed: bool) -> None:
     """A process that was not killed ends in order, or because its injected faults spent a budget."""
     if killed:
         return
     world.say(f"the process ends with {type(error).__name__}")
     world.trace.count("process gave up")
-    found = [describe(leaf) for leaf in unplanned(error, world)]
-    world.require(not found, Rule.NO_CRASH, str(found))
+    require_planned(world, error, Rule.NO_CRASH, "the process")
 
 
 class Crashes(logging.Handler):
@@ -90,11 +95,7 @@ class Crashes(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         self._world.trace.count("errors logged")
         if error is not None:
-            self._world.note(self._judge, record.getMessage(), error)
-
-    def _judge(self, message: str, error: BaseException) -> None:
-        found = [describe(leaf) for leaf in unplanned(error, self._world)]
-        self._world.require(not found, Rule.NO_CRASH, f"{message}: {found}")
+            self._world.note(require_planned, self._world, error, Rule.NO_CRASH, record.getMessage())
 
     def __enter__(self) -> Crashes:
         logging.getLogger().addHandler(self)

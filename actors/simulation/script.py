@@ -188,15 +188,9 @@ def leaps(draw: Random, seconds: float) -> Iterator[Step]:
             yield Step(round(draw.uniform(0, seconds), 3), "jump", {"seconds": draw.choice(_LEAPS)})
 
 
-def notifying(draw: Random, steps: list[Step]) -> Iterator[Step]:
+def notifying(draw: Random, steps: list[Step]) -> list[Step]:
     """Half of the jobs name targets of notifications, and some of them belong to a group."""
-    for step in steps:
-        args = dict(step.args)
-        if "request" in args:
-            args["request"] = args["request"] | _notify(draw)
-        if "requests" in args:
-            args["requests"] = [one | _notify(draw) for one in args["requests"]]
-        yield attrs.evolve(step, args=args)
+    return [step.with_requests(lambda request: request | _notify(draw)) for step in steps]
 
 
 def _notify(draw: Random) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -29,6 +29,7 @@ from actors.simulation.pinned import source
 from actors.simulation.rules import Rule
 from actors.simulation.states import ENDED
 from actors.simulation.world import World
+from actors.store.types import microseconds
 
 _PAGES = 3
 """Of a list, some."""
@@ -204,7 +205,7 @@ class _Shown:
         closed = self._world.database.look(
             "SELECT provider FROM provider_gates"
             " WHERE provider != '*' AND (paused_reason IS NOT NULL OR closed_until > ?)",
-            (_moment(context.now),),
+            (microseconds(context.now),),
         )
         self._same("closed", sorted(view.closed_providers), sorted(name for (name,) in closed))
 
@@ -223,14 +224,14 @@ class _Shown:
             "busy", [busy.waiting, busy.blocked, busy.running], [waiting, entries["blocked"], entries["running"]]
         )
         before = self._context.now + timedelta(seconds=1)
-        old = sum(row.completed_at is not None and row.completed_at < _moment(before) for row in self._rows)
+        old = sum(row.completed_at is not None and row.completed_at < microseconds(before) for row in self._rows)
         removed = prune.outlook(self._connection, before).jobs
         self._world.require(0 <= removed <= old, Rule.SHOWN, f"{removed} would be removed of {old}")
         if not self._world.jumped_at and all(row.status in ENDED for row in self._rows):
             self._same("old jobs", [removed], [old])
 
     def _approvals(self) -> None:
-        connection, now = self._connection, _moment(self._context.now)
+        connection, now = self._connection, microseconds(self._context.now)
         owners = {row.job_id: row.user_id for row in self._rows}
         asked = self._world.database.look(
             "SELECT approval_id, job_id, status, expires_at FROM approvals ORDER BY approval_id DESC"
@@ -247,7 +248,7 @@ class _Shown:
         due, following = queries.deadlines(connection, self._context.now)
         self._same("due", sorted(due), sorted(one for at, one in pending if at <= now))
         if following is not None:
-            self._same("the next deadline", [_moment(following)], [min(at for at, _ in pending)])
+            self._same("the next deadline", [microseconds(following)], [min(at for at, _ in pending)])
         for approval_id, job_id, *_ in self._drawn(asked, 1):
             found = queries.approval(connection, approval_id)
             self._same(approval_id, [found.approval_id, found.job_id], [approval_id, job_id])
@@ -289,7 +290,3 @@ class _Shown:
             self._refuses("a stranger", selections.choose, selection, action, _STRANGER)
         meant = selections.choose(connection, by_id, action, EVERYTHING).jobs
         self._same("named", [found.job_id for found in meant], [one.job_id])
-
-
-def _moment(now: datetime) -> int:
-    return (now - datetime.fromtimestamp(0, now.tzinfo)) // timedelta(microseconds=1)

@@ -75,13 +75,6 @@ MAY_FOLLOW: Mapping[State, tuple[Follows, ...]] = {
     ("cancelled", "failed"): (),
 }  # fmt: skip
 
-AFTER_RESTORE: Mapping[State, tuple[tuple[str, State], ...]] = {
-    ("pending", "pending"): (("job_restored", ("uploading", "running")),),
-    ("pending", "blocked"): (("job_restored", ("uploading", "running")),),
-    ("uploading", "running"): (("job_requeued", ("pending", "blocked")),),
-}
-"""What may follow after a restore from a backup alone (F3), which no world has: there it is a violation."""
-
 CHANGES = frozenset(one.event for follows in MAY_FOLLOW.values() for one in follows)
 """Types of events that tell of a change of states."""
 

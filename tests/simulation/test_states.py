@@ -5,7 +5,7 @@ import pytest
 from actors.jobs.events import EventType
 from actors.jobs.lifecycle import TRANSITIONS, Trigger
 from actors.jobs.records import JobStatus, QueueStatus
-from actors.simulation.states import AFTER_RESTORE, CHANGES, ENDED, MAY_FOLLOW, NEW, NO_CHANGE, By, following
+from actors.simulation.states import CHANGES, ENDED, MAY_FOLLOW, NEW, NO_CHANGE, By, following
 
 CAUSES = {
     Trigger.SUBMIT: By.CLIENT,
@@ -25,6 +25,12 @@ CAUSES = {
     Trigger.OBSERVE_CANCELLED: By.PROVIDER,
     Trigger.RERUN: By.PROVIDER,
 }
+AFTER_RESTORE = {
+    ("pending", "pending"): (("job_restored", ("uploading", "running")),),
+    ("pending", "blocked"): (("job_restored", ("uploading", "running")),),
+    ("uploading", "running"): (("job_requeued", ("pending", "blocked")),),
+}
+"""What may follow after a restore from a backup alone (F3), which no world has: there it is a violation."""
 
 
 def of_the_runtime():
