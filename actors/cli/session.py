@@ -88,12 +88,11 @@ class Session:
         return self._status()
 
     async def _run_runtime(self) -> None:
-        state_dir = self._plan.settings.state_dir
-        parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings))
-        notifier = Notifier(os.environ)
-        running = open_runtime(self._plan.settings, parts, watchdog=STALL_SECONDS)
+        settings, notifier = self._plan.settings, Notifier(os.environ)
+        parts = Parts(edges=lambda runtime: _servers_of(runtime, settings))
+        running = open_runtime(settings, parts, watchdog=STALL_SECONDS)
         async with running as runtime, notify_systemd(runtime, notifier):
-            _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
+            _logger.info("Supervisor is ready", extra={"state_dir": str(settings.state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()
             if sys.stdout.isatty() and (link := _sign_in_link(runtime)) is not None:

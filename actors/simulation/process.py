@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
+import attrs
 import outcome
 import trio
 import trio.testing
@@ -127,31 +128,25 @@ class Executor:
 Work = Callable[["Process", RunningRuntime], Awaitable[None]]
 
 
+@attrs.define(eq=False, slots=False)  # trio asks an instrument which methods it has
 class Process(trio.abc.Instrument):
     """One incarnation of the program. ``work`` is what happens to it while it runs; its return is a stop in order."""
 
-    def __init__(
-        self,
-        world: World,
-        checker: Checker,
-        replay: Replay,
-        servers: dict[str, ProviderServer],
-        targets: Targets,
-        number: int,
-    ) -> None:
-        self.world = world
-        self.targets = targets
-        self.checker = checker
-        self.replay = replay
-        self.servers = servers
-        self.dead = False
-        self.plan = FaultPlan(seed=world.seed + number, strict=False)
-        self.crashes = Crashes(world, lambda: self.dead)
-        self._number = number
-        self._died_at = 0.0
-        self._end = trio.Event()
-        self._countdown = 0
-        self._where = ""
+    world: World
+    checker: Checker
+    replay: Replay
+    servers: dict[str, ProviderServer]
+    targets: Targets
+    _number: int
+    dead: bool = False
+    _died_at: float = 0.0
+    _end: trio.Event = attrs.field(factory=trio.Event)
+    _countdown: int = 0
+    _where: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        self.plan = FaultPlan(seed=self.world.seed + self._number, strict=False)
+        self.crashes = Crashes(self.world, lambda: self.dead)
 
     # Death.
 

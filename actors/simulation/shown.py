@@ -91,15 +91,13 @@ def judge_shown(world: World, context: DecisionContext, moment: str) -> None:
         shown.judge()
 
 
+@attrs.frozen
 class _Shown:
-    def __init__(
-        self, world: World, connection: Connection, context: DecisionContext, rows: list[Row], draw: Random
-    ) -> None:
-        self._world = world
-        self._connection = connection
-        self._context = context
-        self._rows = rows
-        self._draw = draw
+    _world: World
+    _connection: Connection
+    _context: DecisionContext
+    _rows: list[Row]
+    _draw: Random
 
     def judge(self) -> None:
         """Everything once, of what has many forms a few."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 import attrs
 import orjson
+
+from actors.providers.private_files import new_file, sync
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
@@ -30,10 +31,9 @@ class KeyFiles:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path(key)
         part = path.with_suffix(".part")
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)
+        with new_file(part) as file:
             file.write(orjson.dumps(content))
-            file.flush()
-            os.fsync(file.fileno())
         part.replace(path)
         sync(self.folder)
 
@@ -55,12 +55,3 @@ class KeyFiles:
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
-
-
-def sync(folder: Path) -> None:
-    """Make what was put into or out of ``folder`` safe. Raises ``OSError``."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
