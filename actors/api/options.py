@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
 import attrs
 from attrs.validators import and_, ge, gt, le
 
+from actors.access.hosts import is_loopback
 from actors.jobs import maxima
 from actors.jobs.quantities import Bytes, Hours
 
@@ -83,11 +83,3 @@ class SocketOptions:
             raise ValueError("group: must be the name of a group")
         if not self.directory.is_absolute():
             raise ValueError(f"directory: must begin with /, not {self.directory}")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

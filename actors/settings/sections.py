@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import attrs
 from attrs.validators import ge
 
+from actors.access.hosts import is_loopback
 from actors.access.users import UserRights
-from actors.api.options import HttpOptions, SocketOptions, is_loopback
+from actors.api.options import HttpOptions, SocketOptions
 from actors.feed.options import FeedOptions
 from actors.job_requests.rules import RULE
 from actors.job_requests.rules import check as check_rule

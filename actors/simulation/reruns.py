@@ -17,13 +17,13 @@ from actors.simulation.world import World
 _KINDS = {Phase.FAILED: "failed", Phase.TIMED_OUT: "timed_out"}
 
 
-def asking(draw: Random, steps: Sequence[Step]) -> list[Step]:
+def with_reruns(draw: Random, steps: Sequence[Step]) -> list[Step]:
     """``steps``, of which some submissions ask to run again. Drawn apart, so that nothing else depends on it."""
-    ask = partial(_asking, draw)
-    return [step if step.kind == "refused" else step.with_requests(ask) for step in steps]
+    change = partial(_with_rerun, draw)
+    return [step if step.kind == "refused" else step.with_requests(change) for step in steps]
 
 
-def _asking(draw: Random, request: dict[str, Any]) -> dict[str, Any]:
+def _with_rerun(draw: Random, request: dict[str, Any]) -> dict[str, Any]:
     if draw.random() < 0.6:
         return request
     on = draw.choice([["interrupted"], ["interrupted"], ["interrupted", "failed"], ["timed_out"]])

@@ -10,7 +10,7 @@ import attrs
 
 from actors.simulation.drawing import disturbances
 from actors.simulation.pinned import source
-from actors.simulation.reruns import asking, interruptions
+from actors.simulation.reruns import interruptions, with_reruns
 from actors.simulation.situations import situations
 from actors.simulation.step import Step as Step
 from actors.simulation.sweeps import files
@@ -32,7 +32,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     drawn += [*leaps(source(seed, "leaps"), seconds), *flood(source(seed, "flood"), seconds)]
     drawn += [Step(at, "sweep", args) for at, args in files(source(seed, "files"), seconds)]
     drawn += [Step(*one) for one in waits(source(seed, "waits"), seconds, _request)]
-    drawn = [*asking(source(seed, "reruns"), drawn), *interruptions(source(seed, "interruptions"), seconds)]
+    drawn = [*with_reruns(source(seed, "reruns"), drawn), *interruptions(source(seed, "interruptions"), seconds)]
     drawn += wide(source(seed, "wide"), seconds)
     drawn = [*notifying(source(seed, "notifying"), drawn), *targets(source(seed, "targets"), seconds)]
     drawn += situations(source(seed, "situations"), seconds)

@@ -89,6 +89,6 @@ def test_a_viewer_sees_own_jobs_and_no_button_that_would_be_refused(
     strange.goto(at(served, "jobs"))
     strange.get_by_role("link", name="of-vi", exact=True).click()
     expect(strange.get_by_role("main")).to_contain_text(
-        "Cancelling takes somebody of level researcher; you are viewer."
+        "Cancelling needs level researcher; your level is viewer."
     )
     expect(strange.locator("#fault")).to_have_text("")
