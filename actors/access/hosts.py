@@ -1,4 +1,4 @@
-"""The names of hosts: those of this server (DNS rebinding), loopback, and the origins of pages that change something."""
+"""The names of hosts: those of this server (DNS rebinding), loopback, and origins of pages that change something."""
 
 from __future__ import annotations
 
