@@ -27,9 +27,10 @@ from actors.http_client import TransportOptions, get_async_client, transport_opt
 from actors.kernel.retry_log import ensure_retry_log
 from actors.providers import errors
 from actors.providers.http_addresses import below, checked_address
-from actors.providers.http_errors import broken, late, refused, sample
+from actors.providers.http_errors import broken, late, refused
 from actors.providers.json_reading import read_json
 from actors.providers.rates import Bucket, Rate
+from actors.providers.samples import sample
 from logconf.masking import register_secret
 
 ATTEMPTS = 3

@@ -7,16 +7,16 @@ in time. So the functions here need to know whether a stop was requested.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.errors import Protocol
-from actors.providers.http_errors import sample
-from actors.providers.json_reading import amount_in
+from actors.providers.json_reading import amount, amount_in, time_of
 from actors.providers.last_words import last_words as last_words_of_output
 from actors.providers.ray.preparing import DEADLINE
+from actors.providers.samples import sample
 
 PHASES: Mapping[str, Phase] = {
     "PENDING": Phase.QUEUED,
@@ -116,9 +116,5 @@ def _passed_deadline(details: Mapping[str, Any], exit_code: int | None) -> bool:
 
 
 def _time(milliseconds: object) -> datetime | None:
-    if isinstance(milliseconds, bool) or not isinstance(milliseconds, (int, float)) or not milliseconds > 0:
-        return None
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
+    known = amount(milliseconds)
+    return None if known is None else time_of(known / 1000)

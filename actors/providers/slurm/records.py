@@ -16,24 +16,22 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
-import math
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from actors.providers.json_reading import json_object
+from actors.providers.json_reading import json_object, time_of
 from actors.providers.local.directory import KEY, closing
 from actors.providers.local.shim.files import NotPlain, is_there, open_folder, read_plain, write_plain
 
 MARKER = "greenroom.json"
 _MOST = 64 * 1024
-_LATEST = 32_503_680_000  # seconds: the year 3000
 
 
 @attrs.frozen
@@ -97,7 +95,7 @@ class Records:
                 os.mkdir("jobs", 0o700, dir_fd=folder)
             if not is_there(folder, MARKER):
                 write_plain(folder, MARKER, json.dumps({"since": now.timestamp()}).encode())
-            since = _time(_read(folder, MARKER).get("since"))
+            since = time_of(_read(folder, MARKER).get("since"))
         return now if since is None else since
 
     def known(self, key: str, now: datetime) -> Known:
@@ -179,7 +177,7 @@ class Records:
             return Start()
         devices = tuple((_text(content.get("devices")) or "").split(","))
         return Start(
-            _number(content.get("job")), _text(content.get("node")), _time(content.get("at")),
+            _number(content.get("job")), _text(content.get("node")), time_of(content.get("at")),
             devices if all(devices) else (),
         )  # fmt: skip
 
@@ -221,7 +219,7 @@ def _intent(content: Mapping[str, Any] | None, now: datetime) -> Intent | None:
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - uptime
     if isinstance(at, int | float) and (passed := now.timestamp() - at) >= 0:
         age = passed if age is None else max(age, passed)
-    return Intent(token if isinstance(token, str) else "", age, _number(content.get("job")), _time(at))
+    return Intent(token if isinstance(token, str) else "", age, _number(content.get("job")), time_of(at))
 
 
 def _boot() -> str:
@@ -235,7 +233,7 @@ def _exit(content: Mapping[str, Any] | None) -> Exit | None:
     status = None if content is None else content.get("status")
     if content is None or isinstance(status, bool) or not isinstance(status, int) or not 0 <= status <= 255:
         return None
-    began, ended = _time(content.get("began")), _time(content.get("ended"))
+    began, ended = time_of(content.get("began")), time_of(content.get("ended"))
     return Exit(status, _number(content.get("job")), _text(content.get("node")), began, ended)
 
 
@@ -245,9 +243,3 @@ def _number(value: object) -> int | None:
 
 def _text(value: object) -> str | None:
     return value[:255] if isinstance(value, str) and value.isprintable() and value else None
-
-
-def _time(value: object) -> datetime | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return datetime.fromtimestamp(value, UTC) if 0 < value < _LATEST else None
