@@ -1,7 +1,7 @@
-"""Copies of jobs' results, made before Replicate deletes them, into a folder of the provider's own.
+"""Copies the results of jobs, before Replicate deletes them, into a folder of the provider's own.
 
-The intent to copy is on disk before the job is reported as finished, so that a copy is made after a restart, too.
-A copy is complete or absent. One that cannot be made is reported in the log and at its job.
+The intent to copy is on disk before the job is reported as finished, so that a copy is made after a restart, too. A
+copy is complete or absent. A copy that cannot be made is reported in the log and at its job.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FAILURES = (NotCopied, ProviderError, OSError, ValueError, httpx.HTTPError, htt
 
 
 class Copies:
-    """The copies in the folder ``root``. ``remark`` is called with what was not copied; ``transport`` is for tests."""
+    """The copies in the folder ``root``. ``remark`` is called with what was not copied. ``transport`` is for tests."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
 def is_file_name(key: str) -> bool:
-    """Whether ``key`` can name a file: it may come from elsewhere."""
+    """Return whether ``key`` can be the name of a file, because it may come from elsewhere."""
     return _KEY.fullmatch(key) is not None
 
 
@@ -38,15 +38,17 @@ class KeyFiles:
         sync(self.folder)
 
     def read(self, key: str) -> Any:
-        """What the file of ``key`` holds. Raises ``FileNotFoundError``, and ``ValueError`` where it is damaged."""
+        """Return the content of the file of ``key``. Raises ``FileNotFoundError``, and ``ValueError`` for a damaged
+        file.
+        """
         return orjson.loads(self._path(key).read_bytes())
 
     def has(self, key: str) -> bool:
-        """Whether there is a file of ``key``."""
+        """Return whether there is a file of ``key``."""
         return self._path(key).exists()
 
     def all_keys(self) -> list[str]:
-        """The keys of all files."""
+        """Return the keys of all files."""
         return sorted(path.stem for path in self.folder.glob("*.json"))
 
     def remove(self, key: str) -> None:
