@@ -49,8 +49,8 @@ VARIABLES = (
         TOKEN_FILE,
         "none",
         "~/.config/greenroom.token",
-        "The file with the token for `--url` or `GREENROOM_URL`, which nobody else may read. `--token-file` goes "
-        "before it.",
+        "The file with the token for `--url` or `GREENROOM_URL`, which nobody else may read. `--token-file` "
+        "overrides it.",
     ),
     Variable(
         SOCKET,
