@@ -66,7 +66,7 @@ def open_own_folder(path: str | bytes | os.PathLike[str], at: int | None = None)
         return open_folder(path, at)
 
 
-def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, follow: bool = False) -> int:
+def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, *, follow: bool = False) -> int:
     """Return a descriptor of the plain file ``name`` in ``folder``; the caller closes it.
 
     ``flags``: how to open it; it is always opened without waiting and without following a link. ``follow``: follow
@@ -75,7 +75,7 @@ def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, mode: int = 0o6
     """
     safe = _SAFE & ~os.O_NOFOLLOW if follow else _SAFE
     try:
-        fd = os.open(name, flags | safe, mode, dir_fd=folder)
+        fd = os.open(name, flags | safe, 0o600, dir_fd=folder)
     except PermissionError:
         raise NotPlain(name, "closed to its owner") from None
     except OSError as error:
