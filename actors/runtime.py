@@ -35,7 +35,8 @@ from actors.ledger import Ledger, Sources, deaths, restoring
 from actors.metrics import Tallies, TimedExecutor, timed
 from actors.notification_targets.sending import OpenSender, sender
 from actors.notifier import Notifier
-from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
+from actors.poller.actor import Poller, Refresh, slow_rounds
+from actors.poller.poll_requests import PollNow, PollRequests
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import factory

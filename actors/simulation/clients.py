@@ -14,7 +14,7 @@ from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
 from actors.simulation import sweeps
 from actors.simulation.causes import Causes
-from actors.simulation.process import Process, describe, unplanned
+from actors.simulation.process import Process, require_planned
 from actors.simulation.rules import Rule
 from actors.simulation.script import Step
 from actors.simulation.vain_calls import call_in_vain
@@ -77,14 +77,10 @@ class Clients:
         except Exception as error:  # noqa: BLE001 - a client goes on after any error; `unplanned` judges it
             self._world.say(f"{step.kind} #{step.number} fails: {type(error).__name__}")
             if not process.dead:
-                self._world.note(self._judge_error, step, error)
+                self._world.note(require_planned, self._world, error, Rule.CLIENTS, str(step))
         finally:
             if not answered and (step.kind == "sweep" or step.args.get("request", {}).get("idempotency_key")):
                 self.unanswered.append(step)
-
-    def _judge_error(self, step: Step, error: Exception) -> None:
-        found = [describe(leaf) for leaf in unplanned(error, self._world)]
-        self._world.require(not found, Rule.CLIENTS, f"{step}: {found}")
 
     def _refusal(self, step: Step, refusal: Refused) -> None:
         """What must not be refused for this reason."""

@@ -19,7 +19,7 @@ from actors.providers.deliveries import DeliveryEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.pinned import source
-from actors.simulation.process import Process, describe, unplanned
+from actors.simulation.process import Process, require_planned
 from actors.simulation.providers import ProviderServer
 from actors.simulation.rules import Rule
 from actors.simulation.world import World
@@ -99,7 +99,7 @@ class Deliveries:
                 outcome = await runtime.deliveries.take(self._server.name, {}, b"%d" % number, token=run.token)
         except Exception as error:  # noqa: BLE001 - the sender goes on after any error; `unplanned` judges it
             if not process.dead and not isinstance(error, Refused):  # it cannot be verified now: come again
-                self._world.note(self._judge_error, run, error)
+                self._world.note(require_planned, self._world, error, Rule.CLIENTS, f"a delivery of {run.key}")
             heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, number, run))
             return
         self._world.note(self._world.require, True, Rule.CLIENTS, "")
@@ -124,7 +124,3 @@ class Deliveries:
                 world.require(
                     state == "closed" or _ORDER.index(status) >= _RANKS[claim.phase], Rule.DELIVERED_ONCE, text
                 )
-
-    def _judge_error(self, run: Run, error: Exception) -> None:
-        found = [describe(leaf) for leaf in unplanned(error, self._world)]
-        self._world.require(not found, Rule.CLIENTS, f"a delivery of {run.key}: {found}")

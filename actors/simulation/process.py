@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
+import attrs
 import outcome
 import trio
 import trio.testing
@@ -66,14 +67,19 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
+def require_planned(world: World, error: BaseException, rule: Rule, whose: str) -> None:
+    """Require that faults of the script explain all of ``error``."""
+    found = [describe(leaf) for leaf in unplanned(error, world)]
+    world.require(not found, rule, f"{whose}: {found}")
+
+
 def judge_end(world: World, error: BaseException, killed: bool) -> None:
     """A process that was not killed ends in order, or because its injected faults spent a budget."""
     if killed:
         return
     world.say(f"the process ends with {type(error).__name__}")
     world.trace.count("process gave up")
-    found = [describe(leaf) for leaf in unplanned(error, world)]
-    world.require(not found, Rule.NO_CRASH, str(found))
+    require_planned(world, error, Rule.NO_CRASH, "the process")
 
 
 class Crashes(logging.Handler):
@@ -91,11 +97,7 @@ class Crashes(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         self._world.trace.count("errors logged")
         if error is not None:
-            self._world.note(self._judge, record.getMessage(), error)
-
-    def _judge(self, message: str, error: BaseException) -> None:
-        found = [describe(leaf) for leaf in unplanned(error, self._world)]
-        self._world.require(not found, Rule.NO_CRASH, f"{message}: {found}")
+            self._world.note(require_planned, self._world, error, Rule.NO_CRASH, record.getMessage())
 
     def __enter__(self) -> Crashes:
         logging.getLogger().addHandler(self)
@@ -127,32 +129,26 @@ class Executor:
 Work = Callable[["Process", RunningRuntime], Awaitable[None]]
 
 
+@attrs.define(eq=False, slots=False)  # trio asks an instrument which methods it has
 class Process(trio.abc.Instrument):
     """One incarnation of the program. ``work`` is what happens to it while it runs; its return is a stop in order."""
 
-    def __init__(
-        self,
-        world: World,
-        checker: Checker,
-        replay: Replay,
-        servers: dict[str, ProviderServer],
-        targets: Targets,
-        number: int,
-    ) -> None:
-        self.world = world
-        self.targets = targets
-        self.checker = checker
-        self.replay = replay
-        self.servers = servers
-        self.dead = False
-        self.plan = FaultPlan(seed=world.seed + number, strict=False)
-        self.crashes = Crashes(world, lambda: self.dead)
-        self._lines = EventLines(world)
-        self._number = number
-        self._died_at = 0.0
-        self._end = trio.Event()
-        self._countdown = 0
-        self._where = ""
+    world: World
+    checker: Checker
+    replay: Replay
+    servers: dict[str, ProviderServer]
+    targets: Targets
+    _number: int
+    dead: bool = False
+    _died_at: float = 0.0
+    _end: trio.Event = attrs.field(factory=trio.Event)
+    _countdown: int = 0
+    _where: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        self.plan = FaultPlan(seed=self.world.seed + self._number, strict=False)
+        self.crashes = Crashes(self.world, lambda: self.dead)
+        self._lines = EventLines(self.world)
 
     # Death.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from random import Random
 from typing import Any
-
-import attrs
 
 from actors.jobs.events import EventType
 from actors.jobs.records import Event, Phase
@@ -19,18 +18,13 @@ from actors.simulation.world import PROVIDERS, World
 _KINDS = {Phase.FAILED: "failed", Phase.TIMED_OUT: "timed_out"}
 
 
-def asking(draw: Random, steps: Sequence[Step]) -> Iterator[Step]:
+def with_reruns(draw: Random, steps: Sequence[Step]) -> list[Step]:
     """``steps``, of which some submissions ask to run again. Drawn apart, so that nothing else depends on it."""
-    for step in steps:
-        args = dict(step.args)
-        if step.kind in ("submit", "twice"):
-            args["request"] = _asking(draw, args["request"])
-        elif step.kind == "batch":
-            args["requests"] = [_asking(draw, request) for request in args["requests"]]
-        yield attrs.evolve(step, args=args)
+    change = partial(_with_rerun, draw)
+    return [step if step.kind == "refused" else step.with_requests(change) for step in steps]
 
 
-def _asking(draw: Random, request: dict[str, Any]) -> dict[str, Any]:
+def _with_rerun(draw: Random, request: dict[str, Any]) -> dict[str, Any]:
     if draw.random() < 0.6:
         return request
     on = draw.choice([["interrupted"], ["interrupted"], ["interrupted", "failed"], ["timed_out"]])

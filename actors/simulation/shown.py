@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 
+import attrs
 from sqlalchemy import Connection
 
 from actors.jobs.pages import Page
@@ -30,6 +31,7 @@ from actors.simulation.shown_job import judge_job
 from actors.simulation.shown_rows import JOBS, Row
 from actors.simulation.states import ENDED
 from actors.simulation.world import World
+from actors.store.types import microseconds
 
 _PAGES = 3
 """Of a list, some."""
@@ -61,15 +63,13 @@ def judge_shown(world: World, context: DecisionContext, moment: str) -> None:
         shown.judge()
 
 
+@attrs.frozen
 class _Shown:
-    def __init__(
-        self, world: World, connection: Connection, context: DecisionContext, rows: list[Row], draw: Random
-    ) -> None:
-        self._world = world
-        self._connection = connection
-        self._context = context
-        self._rows = rows
-        self._draw = draw
+    _world: World
+    _connection: Connection
+    _context: DecisionContext
+    _rows: list[Row]
+    _draw: Random
 
     def judge(self) -> None:
         """Everything once, of what has many forms a few."""
@@ -181,7 +181,7 @@ class _Shown:
         closed = self._world.database.look(
             "SELECT provider FROM provider_gates"
             " WHERE provider != '*' AND (paused_reason IS NOT NULL OR closed_until > ?)",
-            (_moment(context.now),),
+            (microseconds(context.now),),
         )
         self._same("closed", sorted(view.closed_providers), sorted(name for (name,) in closed))
 
@@ -200,14 +200,14 @@ class _Shown:
             "busy", [busy.waiting, busy.blocked, busy.running], [waiting, entries["blocked"], entries["running"]]
         )
         before = self._context.now + timedelta(seconds=1)
-        old = sum(row.completed_at is not None and row.completed_at < _moment(before) for row in self._rows)
+        old = sum(row.completed_at is not None and row.completed_at < microseconds(before) for row in self._rows)
         removed = prune.outlook(self._connection, before).jobs
         self._world.require(0 <= removed <= old, Rule.SHOWN, f"{removed} would be removed of {old}")
         if not self._world.jumped_at and all(row.status in ENDED for row in self._rows):
             self._same("old jobs", [removed], [old])
 
     def _approvals(self) -> None:
-        connection, now = self._connection, _moment(self._context.now)
+        connection, now = self._connection, microseconds(self._context.now)
         owners = {row.job_id: row.user_id for row in self._rows}
         asked = self._world.database.look(
             "SELECT approval_id, job_id, status, expires_at FROM approvals ORDER BY approval_id DESC"
@@ -224,7 +224,7 @@ class _Shown:
         due, following = queries.deadlines(connection, self._context.now)
         self._same("due", sorted(due), sorted(one for at, one in pending if at <= now))
         if following is not None:
-            self._same("the next deadline", [_moment(following)], [min(at for at, _ in pending)])
+            self._same("the next deadline", [microseconds(following)], [min(at for at, _ in pending)])
         for approval_id, job_id, *_ in self._drawn(asked, 1):
             found = queries.approval(connection, approval_id)
             self._same(approval_id, [found.approval_id, found.job_id], [approval_id, job_id])
@@ -266,7 +266,3 @@ class _Shown:
             self._refuses("a stranger", selections.choose, selection, action, _STRANGER)
         meant = selections.choose(connection, by_id, action, EVERYTHING).jobs
         self._same("named", [found.job_id for found in meant], [one.job_id])
-
-
-def _moment(now: datetime) -> int:
-    return (now - datetime.fromtimestamp(0, now.tzinfo)) // timedelta(microseconds=1)

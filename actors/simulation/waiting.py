@@ -17,7 +17,7 @@ from actors.runtime import RunningRuntime
 from actors.simulation.checker import Checker
 from actors.simulation.rules import Rule
 from actors.simulation.world import PROVIDERS, World, limit_of, limited
-from actors.store.types import instant
+from actors.store.types import instant, microseconds
 
 EVERY = 30.0
 
@@ -140,7 +140,7 @@ class Waiting:
 
     def _overdue(self) -> Iterator[str]:
         """Jobs whose time has come, or one of whose parents has ended, to which that was not passed on yet."""
-        now = (self._world.clock.now() - instant(0)) // timedelta(microseconds=1)
+        now = microseconds(self._world.clock.now())
         for (job_id,) in self._world.database.look(
             "SELECT job_id FROM queue_entries WHERE status IN ('pending', 'blocked') AND start_after < ?"
             " UNION SELECT d.job_id FROM dependencies d JOIN jobs p ON p.job_id = d.parent_id"
@@ -151,7 +151,7 @@ class Waiting:
 
     def _open(self, runtime: RunningRuntime) -> list[str]:
         """Providers that take jobs now: neither closed nor being tried out, and nothing there is kept for a job."""
-        now = (self._world.clock.now() - instant(0)) // timedelta(microseconds=1)
+        now = microseconds(self._world.clock.now())
         shut = {
             name
             for (name,) in self._world.database.look(

@@ -27,6 +27,12 @@ CAUSES = {
     Trigger.RESTORE: By.RESTORE,
     Trigger.RESTORE_BLOCKED: By.RESTORE,
 }
+AFTER_RESTORE = {
+    ("pending", "pending"): (("job_restored", ("uploading", "running")),),
+    ("pending", "blocked"): (("job_restored", ("uploading", "running")),),
+    ("uploading", "running"): (("job_requeued", ("pending", "blocked")),),
+}
+"""What may follow after a restore from a backup alone (F3), which no world has: there it is a violation."""
 
 
 def of_the_runtime():
