@@ -18,10 +18,11 @@ class RouteTable(BaseRoute):
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self._routes = tuple(routes)
-        beginnings = {_beginning(_path(route)) for route in routes if "{" not in _beginning(_path(route))}
+        own = [_beginning(_path(route)) for route in routes]
         self._by_beginning = {
-            one: [route for route in routes if _beginning(_path(route)) == one or "{" in _beginning(_path(route))]
-            for one in beginnings
+            one: [route for route, its in zip(routes, own, strict=True) if its == one or "{" in its]
+            for one in set(own)
+            if "{" not in one
         }
 
     def find(self, scope: Scope) -> tuple[Match, Scope, BaseRoute | None]:

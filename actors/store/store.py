@@ -30,7 +30,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import stamina
 import trio
 from outcome import Error, Outcome, Value
 from sqlalchemy import Connection, Engine
@@ -38,7 +37,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event
-from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
 from actors.store import clock_steps, dialect, remembered, wal
 from actors.store.dialect import explained, refusal_of
@@ -294,6 +292,10 @@ class Store:
         with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
             begin(connection)
             return
+        import stamina  # rarely needed, and imported in a fiftieth of the start
+
+        from actors.kernel.retry_log import ensure_retry_log
+
         ensure_retry_log()
         for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
             with attempt, explained(self._where):
