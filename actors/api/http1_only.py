@@ -1,9 +1,9 @@
 """Hypercorn's connection handling without HTTP/2 and WebSockets, which :mod:`actors.api.server` never speaks.
 
-Hypercorn imports both even if they are not used, which takes a quarter of the server's own imports. So stand-ins take
-their place while Hypercorn is imported, and only then: another server in this process, of a host that embeds the
-runtime, gets the real modules as soon as it makes such a connection. So does this one when a client asks for a
-WebSocket, which the application then refuses.
+Hypercorn imports both even if they are not used, which takes two fifths of the time of its import. So stand-ins take
+their place while it is imported, and only then: another server in this process, of a host that embeds the runtime, gets
+the real modules as soon as it makes such a connection. So does this one when a client asks for a WebSocket, which the
+application then refuses.
 """
 
 from __future__ import annotations
