@@ -33,6 +33,8 @@ _FOUND = "it was found at its provider"
 def to_look_up(connection: Connection, provider: str) -> list[ToLookUp]:
     """The restored jobs of a provider that it is still to be asked about."""
     ids = restored.to_look_up(connection, provider)
+    if not ids:  # as in nearly every start
+        return []
     found, entries = jobs.get_many(connection, ids), queue.get_many(connection, ids)
     handed = submissions.of_jobs(connection, ids)
     return [

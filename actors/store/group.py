@@ -7,6 +7,7 @@ none. A failure of the database itself is not one closure's failure: it fails ev
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from outcome import Error, Outcome, Value, capture
@@ -14,12 +15,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from actors.store import dialect, remembered
-from actors.store.dialect import refusal_of
+from actors.store.dialect import explained, refusal_of
+from actors.store.errors import StoreBusy
 from actors.store.prepared import command
 from actors.store.transaction import Transaction
 
 T = TypeVar("T")
 Closure = Callable[[Transaction], T]
+
+_BUSY_ATTEMPTS = 2
+"""Further attempts after the first one; each of them waits for the lock."""
 
 
 class Waiting(Generic[T]):
@@ -33,8 +38,22 @@ class Waiting(Generic[T]):
         self.outcome: Outcome[T] | None = None
 
 
-def begin(connection: Connection) -> None:
-    """Begin a transaction of the writer."""
+def begin(connection: Connection, where: str) -> None:
+    """Begin a transaction of the writer of the database ``where``. If another process has the lock, try it again."""
+    with suppress(StoreBusy), explained(where):  # as nearly always: retrying costs more than beginning
+        _begin(connection)
+        return
+    import stamina  # rarely needed, and imported in a fiftieth of a start
+
+    from actors.kernel.retry_log import ensure_retry_log
+
+    ensure_retry_log()
+    for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
+        with attempt, explained(where):
+            _begin(connection)
+
+
+def _begin(connection: Connection) -> None:
     dialect.begin(connection)
     remembered.of(connection).begin()
 

@@ -25,12 +25,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import stamina
 import trio
 from outcome import Error, Outcome, Value
 from sqlalchemy import Connection, Engine
@@ -38,7 +37,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event
-from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
 from actors.store import clock_steps, dialect, remembered, wal
 from actors.store.dialect import explained, refusal_of
@@ -62,9 +60,6 @@ _PROBE = "INSERT INTO counters VALUES ('write_probe', 1) ON CONFLICT (name) DO U
 
 _GROUP = 100
 """The most closures that share one transaction; with more, the cost of a commit per closure hardly falls."""
-
-_BUSY_ATTEMPTS = 2
-"""Further attempts after the first one; each of them waits for the lock."""
 
 # Fault points, for each caller: before its closure is queued, and between its commit and its knowing of it.
 COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
@@ -118,7 +113,7 @@ class Store:
                 bring_up_to_date(self._writer)
                 dialect.prepare_writer(self._writer)
                 if self._steps is not None:
-                    self._begin(self._writer)
+                    begin(self._writer, self._where)
                     if (ago := clock_steps.start(self._writer, now)) is not None:
                         self._steps.remember_leap(ago)
                     commit(self._writer)
@@ -260,12 +255,12 @@ class Store:
         connection = self._writer
         try:
             with explained(self._where):
-                self._begin(connection)
+                begin(connection, self._where)
                 if step is not None and self._steps is not None:
                     clock_steps.follow(connection, step)
                     commit(connection)
                     self._steps.applied(step)
-                    self._begin(connection)
+                    begin(connection, self._where)
                 events = self._run_closures(group, Transaction(connection, now, self.series_bytes, self.outbox))
         except (StoreError, SQLAlchemyError) as error:
             events = []
@@ -289,12 +284,3 @@ class Store:
         for waiting, result in zip(group, outcomes, strict=True):
             waiting.outcome = result
         return events
-
-    def _begin(self, connection: Connection) -> None:
-        with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
-            begin(connection)
-            return
-        ensure_retry_log()
-        for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
-            with attempt, explained(self._where):
-                begin(connection)
