@@ -25,6 +25,7 @@ from actors.control.context import Context
 from actors.control.entry_points import EntryPoints
 from actors.control.loop_stalls import LoopStalls
 from actors.control.runtime import Runtime
+from actors.control.tree import EDGES
 from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
 from actors.jobs.approval_rules import DEFAULT_RULES
@@ -33,6 +34,7 @@ from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, Sys
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, deaths, restoring
 from actors.metrics import Tallies, TimedExecutor, timed
+from actors.net.connections import GRACE, SHUTDOWN
 from actors.notification_targets.sending import OpenSender, sender
 from actors.notifier import Notifier
 from actors.poller.actor import Poller, Refresh, slow_rounds
@@ -61,9 +63,6 @@ from logconf import get_logger
 from supervision import Backoff, ChildSpec, Supervisor, open_supervisor, watchdog
 
 _logger = get_logger("actors.runtime")
-
-GRACE = 10.0
-"""Seconds in which submissions in progress may end when the runtime stops."""
 
 MAX_RESTARTS, PERIOD = 30, 300.0
 BACKOFF = Backoff(initial=0.5, maximum=10.0, jitter="equal", max_failures=15)
@@ -149,16 +148,16 @@ class RunningRuntime(Runtime):
         if self._watchdog is not None:
             watch = (self._watchdog, None, self.loop_stalls.note)
             housekeeping.append(ChildSpec("watchdog", watchdog.run, args=watch, on_give_up="park"))
-        edges = [attrs.evolve(edge, on_give_up="park") for edge in self._parts.edges(self)]
+        edges = [attrs.evolve(one, on_give_up="park", shutdown=SHUTDOWN) for one in self._parts.edges(self)]
         groups = [self._group("actors", actors), self._group("housekeeping", housekeeping)]
         if edges:
-            groups.append(self._group("edges", edges))
+            groups.append(self._group(EDGES, edges, stop="together"))
         self.tree.groups = groups
         return [ChildSpec("store", self._run_store), *(ChildSpec(group.name, group.run) for group in groups)]
 
-    def _group(self, name: str, children: Sequence[ChildSpec]) -> Supervisor:
+    def _group(self, name: str, children: Sequence[ChildSpec], **options: Any) -> Supervisor:
         backoff = attrs.evolve(BACKOFF, seed=self._parts.backoff_seed)
-        return Supervisor(children, name=name, max_restarts=MAX_RESTARTS, period=PERIOD, backoff=backoff)
+        return Supervisor(children, name=name, max_restarts=MAX_RESTARTS, period=PERIOD, backoff=backoff, **options)
 
     async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC128
         await self._store.open(self._readers)
@@ -220,10 +219,14 @@ class RunningRuntime(Runtime):
         self.health.began()
 
     async def quiesce(self) -> None:
-        """Claim no more jobs, let submissions in progress end within a bounded grace, and note those that do not."""
-        with trio.move_on_after(GRACE):
-            if self._scheduler.state == "running":
-                await self._scheduler.call(Quiesce())
+        """Accept no more requests and claim no more jobs. What is in progress has one bounded grace to end in (C1);
+        submissions that have not ended then are noted.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.tree.stop_servers)
+            with trio.move_on_after(GRACE):
+                if self._scheduler.state == "running":
+                    await self._scheduler.call(Quiesce())
         with suppress(StoreError):  # which has its own ways to be reported
             await self.ledger.write(deaths.note_stop)
 

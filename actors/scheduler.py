@@ -34,7 +34,7 @@ from actors.providers.base import Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from actors.providers.planning import breaker_advice, capacities, reserve_policy
 from actors.store.errors import StoreError
-from logconf import bind_correlation_id, get_logger
+from logconf import bind_correlation_id, get_correlation_id, get_logger
 
 _logger = get_logger("actors.scheduler")
 
@@ -188,8 +188,7 @@ class Scheduler(TickingActor):
 def _log_failure(answer: Answer) -> None:
     assert isinstance(answer.answer, Failure)
     job, failure = answer.job, answer.answer
+    extra = {"job_id": job.job_id, "provider": job.provider, "failure": failure.kind.value}
+    extra["cycle_id"] = get_correlation_id()
     with bind_correlation_id(job.correlation_id):
-        _logger.info(
-            "Job was not accepted: %s", failure.message,
-            extra={"job_id": job.job_id, "provider": job.provider, "failure": failure.kind.value},
-        )  # fmt: skip
+        _logger.info("Job was not accepted: %s", failure.message, extra=extra)

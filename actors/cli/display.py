@@ -22,6 +22,7 @@ from actors.cli.summary import print_summary
 from actors.cli.tables import colour_of, plain, short
 from actors.jobs.events import EventType
 from actors.jobs.statuses import TERMINAL_JOBS
+from actors.net.connections import GRACE
 
 _DETAILS = frozenset({EventType.JOB_PROGRESS, EventType.JOB_DISPATCHED, EventType.JOB_HANDED_OVER})
 _ORDER = {"running": 0, "queued": 0, "uploading": 0, "pending": 1}
@@ -83,7 +84,8 @@ class Lines:
 
     def stopping(self, signal_name: str) -> None:
         """Show that a signal has begun the stop."""
-        self.show_line(f"{signal_name}: stopping; submissions in progress have 10 s. Press again to stop at once")
+        what = f"requests and submissions in progress have {GRACE:g} s"
+        self.show_line(f"{signal_name}: stopping; {what}. Press again to stop at once")
 
     def end(self, board: Board, interrupted: bool) -> None:
         """The runtime has stopped: print the summary."""

@@ -35,8 +35,8 @@ def run(
 ) -> None:  # fmt: skip
     """Run the supervisor until SIGTERM or Ctrl-C.
 
-    When it stops, submissions in progress get 10 s to finish; running jobs continue. On a terminal, or with --file or
-    --until-idle, it shows the jobs and logs to a file; otherwise it logs to stdout.
+    When it stops, requests and submissions in progress get 10 s to finish; running jobs continue. On a terminal, or
+    with --file or --until-idle, it shows the jobs and logs to a file; otherwise it logs to stdout.
     """
     gc.disable()  # what is imported from here on stays: collecting meanwhile costs a tenth of the start
     if again is not None and file is None:

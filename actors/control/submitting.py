@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import islice
@@ -213,14 +212,8 @@ class Submitting(Subject):
         prepared = self._context.provider(request.provider).prepare(request)
         if not isinstance(prepared, Failure):
             return []
-        faults = prepared.cause.faults if isinstance(prepared.cause, Invalid) else (prepared.message,)
-        return [(_field_of(sentence), sentence) for sentence in faults]
-
-
-def _field_of(sentence: str) -> str | None:
-    """The field of a job request with whose name ``sentence`` begins, such as ``params.lr``; None if there is none."""
-    name = re.split(r"[\s:]", sentence, maxsplit=1)[0]
-    return name if re.split(r"[.\[]", name)[0] in attrs.fields_dict(JobRequest) else None
+        faults = prepared.cause.faults if isinstance(prepared.cause, Invalid) else ()
+        return [(one.field, one.message) for one in faults] or [(None, prepared.message)]
 
 
 def _complete(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -10,7 +11,10 @@ import trio
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import guess
 from actors.kernel import ActorRef, Registry
-from supervision import ChildInfo, ChildStartError, Supervisor
+from supervision import ChildInfo, ChildStartError, SupervisionError, Supervisor
+
+EDGES = "edges"
+"""The group of the servers below the root."""
 
 
 class Tree:
@@ -35,6 +39,12 @@ class Tree:
     def unhealthy(self) -> list[str]:
         """A reason for each child that should run and does not run."""
         return list(_unhealthy(self.children()))
+
+    async def stop_servers(self) -> None:
+        """Stop the servers, if there are any: they accept nothing more, and requests in progress have their grace."""
+        if self.supervisor is not None and any(child.id == EDGES for child in self.children()):
+            with suppress(SupervisionError):  # it is stopping everything already
+                await self.supervisor.stop_child(EDGES)
 
     async def restart(self, name: str) -> None:
         """Stop an actor or a server and start it again, also a parked one. This does not count in its restart limits.

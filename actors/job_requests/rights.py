@@ -70,7 +70,7 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
         user_id=asked.user_id or who.user_id,
         org_id=asked.org_id or who.org_id,
         user_levels=asked.user_levels or (who.level,),
-        team_id=asked.team_id or None,  # "" is no team that a token names
+        team_id=asked.team_id or None,  # "" is no team
     )
 
 
@@ -126,10 +126,20 @@ def _fault(field: str, value: Any, who: Submitter) -> str | None:
         case NetworkRule.OWN if not level_reaches(who.level, _ADMIN) and not _is_own(field, value, who):
             return "any other value than your own needs level admin"
         case NetworkRule.NAMED if value not in who.teams:
-            return f"must be one that your token names ({', '.join(who.teams) or 'it names none'})"
+            return _which_teams(who)
         case NetworkRule.LEAD if not level_reaches(who.level, _LEAD):
             return "needs level lead"
     return None
+
+
+def _which_teams(who: Submitter) -> str:
+    """What a team must be, and who says which it may be: a token, or the configuration for users of this machine."""
+    if who.source is RequestSource.SOCKET_OTHER:
+        named = ", ".join(who.teams) or "you have none"
+        return (
+            f"must be one of your teams ({named}); the supervisor's configuration names them: users.{who.user_id}.teams"
+        )
+    return f"must be one that your token names ({', '.join(who.teams) or 'it names none'})"
 
 
 def _is_own(field: str, value: Any, who: Submitter) -> bool:

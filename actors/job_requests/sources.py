@@ -41,7 +41,7 @@ class NetworkRule(StrEnum):
 
     ANY = "any value"
     OWN = "your own; another needs level admin"
-    NAMED = "one that the token names"
+    NAMED = "one of your teams"
     LEAD = "needs level lead"
 
 

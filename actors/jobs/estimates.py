@@ -44,7 +44,7 @@ class Span:
 
 def steps_of(progress: Mapping[str, Any] | None) -> tuple[float, float] | None:
     """The step and the total number of steps in a progress; None: it does not say both."""
-    found = progress or {}
+    found = progress if isinstance(progress, Mapping) else {}  # it comes from a row
     step, total = _number(found.get("step")), _number(found.get("total"))
     return None if step is None or total is None or total <= 0 else (step, total)
 

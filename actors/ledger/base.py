@@ -53,6 +53,18 @@ def load_many(tx: Transaction, job_ids: Iterable[str]) -> dict[str, Pair]:
     return {one: Pair(found[one], entries[one]) for one in ids if one in found and one in entries}
 
 
+def load_claimed(tx: Transaction, providers: Mapping[str, str]) -> dict[str, Pair]:
+    """Like :func:`load_many`; ``providers``: by job id, the provider of its lane. A job whose row names another one is
+    damaged.
+    """
+    pairs = load_many(tx, providers)
+    for job_id, pair in list(pairs.items()):
+        if pair.job.provider != providers[job_id]:
+            rows.report(DamagedRow(f"the row of Job {job_id} names provider {pair.job.provider}, its entry another"))
+            del pairs[job_id]
+    return pairs
+
+
 def load_readable(tx: Transaction, job_id: str) -> Pair | None:
     """Like :func:`load`, for the runtime's own work: None, reported once, if the job's row is damaged.
 

@@ -60,7 +60,7 @@ from actors.jobs.scheduling import (
     global_limit_reached,
     nothing_may_run,
 )
-from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_many, load_readable
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_claimed, load_readable
 from actors.ledger.deaths import held_apart
 from actors.ledger.due import next_due, up_to_date
 from actors.ledger.limits import effective_limits, gate_of, narrowed
@@ -182,7 +182,7 @@ def _claim_all(tx: Transaction, picks: Sequence[Pick], token: Callable[[], str])
     if not picks:
         return ()
     lane_of = {pick.head.job_id: pick.lane.lane_id for pick in picks}
-    pairs = load_many(tx, lane_of)
+    pairs = load_claimed(tx, {pick.head.job_id: pick.lane.provider for pick in picks})
     for job_id in [one for one in lane_of if one not in pairs]:
         seconds = DAMAGED_AGAIN.total_seconds()
         queue.change(tx.connection, job_id, not_before=tx.now + DAMAGED_AGAIN, wait_seconds=seconds)

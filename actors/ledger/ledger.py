@@ -153,8 +153,8 @@ class Ledger:
         await self._record(answers)
 
     async def _record(self, answers: Sequence[Answer], *more: tuple[str, Callable[[Transaction], Any]]) -> list[Any]:
-        jitter = self.sources.jitter
-        closures = [(one.job.correlation_id, partial(record_answer, answer=one, jitter=jitter)) for one in answers]
+        jitter, cycle = self.sources.jitter, get_correlation_id()
+        closures = [(cycle, partial(record_answer, answer=one, jitter=jitter)) for one in answers]
         outcomes = await self.store.write_together([*closures, *more])
         for one, outcome in zip(answers, outcomes, strict=False):
             one.outcome = outcome

@@ -21,8 +21,10 @@ from logconf import clear_context, get_logger
 MOST_CONNECTIONS = 512
 """The default limit, well inside the usual limit of 1,024 descriptors."""
 BACKLOG = 128
-GRACE = 3.0
-"""Seconds in which connections must end when the server stops; less than the supervisor's 5 for a worker."""
+GRACE = 10.0
+"""Seconds in which what is in progress may end at a stop (C1): requests here, submissions in the runtime."""
+SHUTDOWN = GRACE + 5.0
+"""Seconds in which a server must end, after which it is overrun: the grace, then close frames are sent."""
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _OUT_OF_SECONDS = 0.1
 _LOG_EVERY = 60.0

@@ -25,6 +25,9 @@ _INHERITED = ("PATH", "HOME", "LANG")
 _KEPT = 4_096
 """How many bytes of the command's standard error are kept (the last ones). All of it is read."""
 
+_MOST_IN_A_PIPE = 1 << 20
+"""Bytes that a pipe holds at most (Linux: fs.pipe-max-size)."""
+
 
 async def run(argv: Sequence[str], content: bytes) -> Outcome:
     """Start the command ``argv`` with ``content`` on its standard input. Exit status 0 means that it was delivered."""
@@ -60,15 +63,16 @@ def _outcome(status: int | None, errors: bytes) -> Outcome:
 
 
 async def _talk(process: trio.Process, content: bytes, errors: bytearray) -> None:
-    """Write the input and read standard error until the command ends.
+    """Write the input and read standard error until the command ends, and then what it had written before its end.
 
-    What the command started may keep the pipes open longer.
+    What the command started may keep the pipes open longer; nobody waits for it.
     """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_feed, process, content)
         nursery.start_soon(_read, process, errors)
         await process.wait()
-        nursery.cancel_scope.deadline = trio.current_time() + 0.1  # what it wrote last is still in the pipe
+        nursery.cancel_scope.cancel()
+    _take_rest(process, errors)
 
 
 async def _feed(process: trio.Process, content: bytes) -> None:
@@ -83,6 +87,17 @@ async def _read(process: trio.Process, errors: bytearray) -> None:
     async for piece in process.stderr:
         errors += piece
         del errors[:-_KEPT]
+
+
+def _take_rest(process: trio.Process, errors: bytearray) -> None:
+    """Read what is in the pipe at this moment, without waiting for more: a command that has ended writes no more."""
+    assert isinstance(process.stderr, trio.lowlevel.FdStream)
+    left = _MOST_IN_A_PIPE  # more is not its own: processes that it started go on writing
+    with suppress(BlockingIOError):
+        while left > 0 and (piece := os.read(process.stderr.fileno(), left)):
+            left -= len(piece)
+            errors += piece
+    del errors[:-_KEPT]
 
 
 async def _end_group(process: trio.Process, *, gently: bool) -> None:

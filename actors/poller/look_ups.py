@@ -70,11 +70,11 @@ class LookUps:
             for one in waiting:
                 with bind_correlation_id(one.job.correlation_id):
                     verdict = await self._look_up(one, doubt)
-                if not isinstance(verdict, Failure):
-                    verdicts[one.job.job_id] = verdict
-                    continue
-                extra = {"job_id": one.job.job_id, "provider": self._provider.name}
-                _logger.debug("Restored job cannot be looked up yet: %s", verdict.message, extra=extra)
+                    if isinstance(verdict, Failure):
+                        extra = {"job_id": one.job.job_id, "provider": self._provider.name}
+                        _logger.debug("Restored job cannot be looked up yet: %s", verdict.message, extra=extra)
+                        continue
+                verdicts[one.job.job_id] = verdict
 
         async with trio.open_nursery() as nursery:
             for _ in range(min(self._provider.capabilities.concurrent_calls, len(some))):

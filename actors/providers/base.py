@@ -165,9 +165,7 @@ class Provider(Protocol):
         """The whole capacity, by resource; the runtime compares it with its own rows (B10)."""
 
     def prepare(self, request: JobRequest) -> Prepared:
-        """Check ``request`` and translate it; pure. Raises :class:`Invalid`, which names the field and what to
-        change.
-        """
+        """Check ``request`` and translate it; pure. Raises :class:`Invalid` with the field and what to change."""
 
     async def check(self) -> Mapping[str, Any]:
         """Facts about the account or machine, to check that it works. Raises :class:`Auth` or :class:`Unavailable`."""

@@ -19,7 +19,7 @@ from actors.jobs import maxima
 from actors.jobs.approval_rules import compiled
 from actors.jobs.records import JobRequest
 from actors.jobs.suggestions import did_you_mean, guess_of_configured
-from actors.providers.errors import Invalid
+from actors.providers.errors import FieldFault, Invalid, wrong
 from actors.validation import Wrong, plain_value, values
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
@@ -120,7 +120,7 @@ class EntryPoint:
         ``swept``: they come from a matrix, so a number may be a text; it is used as it is written.
         """
         faults = [
-            f"params.{name} is unknown{did_you_mean(name[:80], self.params)}"
+            wrong(f"params.{name}", f"is unknown{did_you_mean(name[:80], self.params)}")
             for name in params
             if name not in self.params
         ]
@@ -129,48 +129,50 @@ class EntryPoint:
             value = params.get(name, MISSING)
             if value is MISSING:
                 if param.default is None:
-                    faults.append(f"params.{name} is missing")
+                    faults.append(wrong(f"params.{name}", "is missing"))
                 values[name] = param.default
             elif (fault := param.fault_of(param.read(value) if swept else value)) is not None:
-                faults.append(f"params.{name} {fault}")
+                faults.append(wrong(f"params.{name}", fault))
             else:
                 values[name] = value
         if faults:
             raise Invalid(*faults)
         texts = {name: _text(value) for name, value in values.items()}
         finished = [(argument, argument.format_map(texts)) for argument in self.command]
-        if faults := [fault for written, made in finished if (fault := self._fault_of(written, made, values))]:
+        if faults := [one for written, made in finished if (one := self._fault_of(written, made, values)) is not None]:
             raise Invalid(*faults)
         return tuple(made for _, made in finished)
 
-    def _fault_of(self, written: str, made: str, values: Mapping[str, Any]) -> str | None:
+    def _fault_of(self, written: str, made: str, values: Mapping[str, Any]) -> FieldFault | None:
         """Why the argument ``made`` of the configuration's text ``written`` is refused; None: it is not."""
-        if (fault := maxima.WORD.fault(made)) is not None:
-            return f"the argument {written!r:.80} {fault}"
-        if not made.startswith("-") or written.startswith("-"):
+        too_long = maxima.WORD.fault(made)
+        if too_long is None and (not made.startswith("-") or written.startswith("-")):
             return None
-        names = _places(written)
-        sole = self.params[names[0]] if written == f"{{{names[0]}}}" else None
-        if sole is not None and sole.choices is not None and sole.read(values[names[0]]) in sole.choices:
+        names = [f"params.{name}" for name in dict.fromkeys(_places(written))]
+        if too_long is not None:
+            return FieldFault(names[0] if names else None, f"the argument {written!r:.80} {too_long}")
+        alone = written[1:-1]  # the name, where a parameter is the whole argument
+        sole = self.params.get(alone)
+        if sole is not None and sole.choices is not None and sole.read(values[alone]) in sole.choices:
             return None  # the configuration lists this very word
-        filled = " and ".join(f"params.{name}" for name in dict.fromkeys(names))
-        return f"{filled}: {made!r:.80} must not begin with '-': it would be taken for an option"
+        message = f"{' and '.join(names)}: {made!r:.80} must not begin with '-': it would be taken for an option"
+        return FieldFault(names[0], message)
 
 
 def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:
     """The entry point of this name. Raises :class:`Invalid`, with a suggestion if the name is nearly right."""
     if name not in entry_points:
         near = guess_of_configured(name[:80], entry_points, "entry_points")
-        raise Invalid(f"entry_point {name!r:.80} is not configured{near}")
+        raise Invalid(wrong("entry_point", f"{name!r:.80} is not configured{near}"))
     return entry_points[name]
 
 
-def entry_point_faults(request: JobRequest, entry: EntryPoint, of_commands: Collection[str]) -> list[str]:
+def entry_point_faults(request: JobRequest, entry: EntryPoint, of_commands: Collection[str]) -> list[FieldFault]:
     """The faults of a request for ``entry`` that gives what only a command may have: keys of ``spec``, a directory."""
     given = [f"spec.{name}" for name in of_commands if name in request.spec]
     if request.cwd is not None and request.cwd != entry.cwd:
         given.append("cwd")
-    return [f"{name} belongs to a command; an entry point has that of the configuration" for name in given]
+    return [wrong(name, "belongs to a command; an entry point has that of the configuration") for name in given]
 
 
 def _places(argument: str) -> list[str]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import attrs
+
 from actors.jobs.retry import FailureKind
 
 
@@ -26,17 +28,39 @@ class ProviderError(Exception):
     status: int | None = None
 
 
+@attrs.frozen
+class FieldFault:
+    """One thing that is wrong with a job request.
+
+    ``field``: the field to change, such as ``params.lr``; None: no single one. ``message``: a sentence that names it.
+    """
+
+    field: str | None
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def wrong(field: str, words: str) -> FieldFault:
+    """The fault of ``field`` whose message is its name and ``words``, which may begin with a colon."""
+    return FieldFault(field, f"{field}{'' if words.startswith(':') else ' '}{words}")
+
+
 class Invalid(ProviderError):
     """The request itself is wrong; repeating it does not help.
 
-    ``faults``: everything that is wrong with it, each as a sentence that begins with the name of its field.
+    ``field``: the field of the request to change, such as ``spec.queue``; None: no single one. ``faults``: everything
+    that is wrong, each a ``FieldFault`` with its own field and message. ``Invalid(message, field=...)`` has one,
+    ``Invalid(*faults)`` has several.
     """
 
     kind = FailureKind.INVALID
 
-    def __init__(self, *faults: str) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    def __init__(self, *faults: str | FieldFault, field: str | None = None) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = tuple(FieldFault(field, one) if isinstance(one, str) else one for one in faults)
+        self.field = self.faults[0].field if self.faults else field
 
 
 class Auth(ProviderError):

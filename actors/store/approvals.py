@@ -15,6 +15,7 @@ from actors.store.paging import bounded, stored_size
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import approvals, jobs
+from actors.store.types import or_none
 
 _PENDING = approvals.c.status == constant(ApprovalStatus.PENDING)
 _FIELDS = tuple(column.name for column in approvals.columns if column.name != "status")
@@ -73,7 +74,7 @@ def due(connection: Connection, now: datetime) -> list[ApprovalRequest]:
 def next_deadline(connection: Connection) -> datetime | None:
     """The earliest deadline of an open request."""
     found = _NEXT.one(connection)
-    return None if found is None else found[0]
+    return None if found is None else or_none(found[0])
 
 
 SIZE = stored_size(approvals.c.reason, approvals.c.decision_reason)
@@ -100,7 +101,7 @@ def page(
     if before is not None:
         query = query.where(approvals.c.approval_id < before)
     found, more = bounded(connection, query, limit)
-    ids = [row.approval_id for row in found]
+    ids = [row.approval_id for row in found if isinstance(row.approval_id, str)]
     rows = connection.execute(
         select(approvals).where(approvals.c.approval_id.in_(ids)).order_by(approvals.c.approval_id.desc())
     )

@@ -21,6 +21,7 @@ from actors.jobs.records import Job, QueueEntry
 from actors.jobs.statuses import JobStatus
 from actors.store.dialect import insert_or_ignore
 from actors.store.prepared import Prepared
+from actors.store.rows import status_of
 from actors.store.schema import dependencies, ended_parents, jobs, queue_entries
 
 _ROW = dependencies.c
@@ -88,7 +89,7 @@ def ended_parent(connection: Connection, parent_id: str) -> Parent:
     if row is None:
         return Parent(parent_id, None, JobStatus.CANCELLED)
     name, status, completed_at = row
-    return Parent(parent_id, name, JobStatus(status), completed_at)
+    return Parent(parent_id, name, status_of(status, JobStatus.CANCELLED), completed_at)
 
 
 def note_end(connection: Connection, parent_id: str, now: datetime) -> None:
@@ -201,8 +202,8 @@ def relatives(connection: Connection, job: Job, entry: QueueEntry) -> tuple[Rela
 def waited_for(connection: Connection, job_ids: Iterable[str]) -> dict[str, Parent]:
     """Of each of these jobs that waits for others, one that it waits for."""
     found = _WAITED_FOR.all(connection, these=job_ids)
-    return {waiting: Parent(job_id, name, JobStatus(status)) for waiting, job_id, name, status in found}
+    return {waiting: Parent(job_id, name, status_of(status)) for waiting, job_id, name, status in found}
 
 
 def _parent(job_id: str, name: str | None, status: str, completed_at: datetime | None, broke: bool) -> Parent:
-    return Parent(job_id, name, JobStatus(status), completed_at, bool(broke))
+    return Parent(job_id, name, status_of(status), completed_at, bool(broke))

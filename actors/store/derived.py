@@ -19,10 +19,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from enum import StrEnum
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from actors.store.dialect import tail
+
+S = TypeVar("S", bound=StrEnum)
 
 COUNTED = ("jobs", "queue_entries")
 _MOST_SEGMENTS = 1_999
@@ -108,6 +112,12 @@ def counted(connection: Connection, table: str) -> list[tuple[str, int]]:
     """Each status of the rows of ``table``, and how many have it."""
     query = "SELECT status, number FROM status_counts WHERE kind = ? AND number > 0"
     return [(str(status), int(number)) for status, number in connection.exec_driver_sql(query, (table,))]
+
+
+def counts_of(connection: Connection, table: str, statuses: type[S]) -> dict[S, int]:
+    """How many rows of ``table`` have each of these ``statuses``; damaged ones are not counted."""
+    known = {one.value: one for one in statuses}
+    return {known[status]: number for status, number in counted(connection, table) if status in known}
 
 
 def miscounted(connection: sqlite3.Connection) -> Iterator[str]:

@@ -123,13 +123,8 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
     return Index(name, *columns, unique=unique, sqlite_where=text(where))
 
 
-def json_text(column: Column[Any], name: str) -> ColumnElement[str]:
-    """The text under ``name`` in a column of JSON objects."""
-    return func.json_extract(column, f"$.{name}", type_=Text)
-
-
 def json_part(column: Column[Any], name: str) -> ColumnElement[str]:
-    """What is under ``name`` in a column of JSON objects, as JSON; NULL where that row is no JSON."""
+    """What is under ``name`` in a column of JSON objects, a text or JSON; NULL where that row is no JSON."""
     return case((func.json_valid(column), func.json_extract(column, f"$.{name}", type_=Text)))
 
 

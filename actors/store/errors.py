@@ -15,6 +15,10 @@ class StoreUnavailable(StoreError):
     """The database cannot be read or written at all: full disk, read-only directory, damaged or foreign file."""
 
 
+class StoreClosed(StoreError):
+    """The store is not open: its runtime has ended, or is starting it again."""
+
+
 class DamagedRow(StoreError):
     """A row holds what no version of this program writes there; the others can be read."""
 

@@ -239,7 +239,7 @@ def _branch(fits: Iterable[ColumnElement[bool]], most: int) -> Select[Any]:
 
 def counts(connection: Connection) -> dict[JobStatus, int]:
     """How many jobs there are of each status."""
-    return {JobStatus(status): number for status, number in derived.counted(connection, jobs.name)}
+    return derived.counts_of(connection, jobs.name, JobStatus)
 
 
 _OF_EACH_STATUS = jobs.c.status.in_([constant(status) for status in JobStatus])

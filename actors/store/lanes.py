@@ -35,7 +35,7 @@ from actors.jobs.records import Resources
 from actors.jobs.scheduling import Head, Lane
 from actors.store.prepared import Prepared
 from actors.store.schema import LANE_KEY, lanes, queue_entries
-from actors.store.types import UTCDateTime, instant
+from actors.store.types import UTCDateTime, amount, stored_instant
 
 LaneKey = tuple[Any, ...]
 
@@ -77,16 +77,21 @@ def _lane(
 ) -> Lane:  # fmt: skip
     """The lane that a row of plain values is, remembered by its tag."""
     lane = Lane(
-        lane_id, user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None),
-        base_priority, None if override == _NO_OVERRIDE else override, count,
-        Head(job_id, instant(queued_at), queued_seq, head_max_runtime),
-        None if blocked_since is None else instant(blocked_since),
+        lane_id, user_id, org_id or None, team_id or None, provider, needs_of(cpus, gpus, memory),
+        amount(base_priority), None if override == _NO_OVERRIDE else amount(override), count,
+        Head(job_id, stored_instant(queued_at), queued_seq, head_max_runtime),
+        None if blocked_since is None else stored_instant(blocked_since),
     )  # fmt: skip
     if tag is not None:
         if len(_remembered) >= _LANES_KEPT:
             forget()
         _remembered[tag] = lane
     return lane
+
+
+def needs_of(cpus: Any, gpus: Any, memory: Any) -> Resources:
+    """The resources in these columns of a row."""
+    return Resources(amount(cpus), amount(gpus), amount(memory) or None)
 
 
 def _new_tag() -> int:

@@ -10,6 +10,7 @@ from actors.jobs.dependencies import Parent
 from actors.jobs.statuses import JobStatus
 from actors.store.dialect import constant
 from actors.store.prepared import Prepared
+from actors.store.rows import status_of
 from actors.store.schema import jobs
 
 _NAME: BindParameter[str] = bindparam("name")
@@ -41,4 +42,4 @@ def of_id(connection: Connection, job_id: str) -> Parent:
 
 
 def _parent(job_id: str, name: str | None, status: str, completed_at: datetime | None) -> Parent:
-    return Parent(job_id, name, JobStatus(status), completed_at)
+    return Parent(job_id, name, status_of(status), completed_at)

@@ -21,8 +21,10 @@ from actors.store.paging import bounded, stored_size
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import jobs, notification_groups, notification_targets, notifications
+from actors.store.types import or_none
 
 _C = notifications.c
+_TYPES = frozenset(NotificationType)
 _NOT_ENDED = _C.finished_at.is_(None)
 _IS_DUE = _C.next_try_at.is_not(None)
 _TARGET: ColumnElement[str] = bindparam("target")
@@ -149,14 +151,14 @@ def due(connection: Connection, target: str, now: datetime, most: int) -> list[D
     return [
         Due(number, name, NotificationType(type_), tries)
         for number, name, type_, tries in _DUE.all(connection, target=target, now=now, most=most)
+        if type_ in _TYPES  # else its row is damaged
     ]
 
 
 def next_due(connection: Connection, target: str, now: datetime) -> datetime | None:
     """When something becomes due for a target that is not so now."""
     row = _NEXT_DUE.one(connection, target=target, now=now)
-    found: datetime | None = None if row is None else row[0]
-    return found
+    return None if row is None else or_none(row[0])
 
 
 def of_job(connection: Connection, job_id: str, most: int) -> list[Notification]:

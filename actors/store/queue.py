@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, func, insert, select, text, update
 
-from actors.jobs.records import QueueEntry, QueueStatus, Resources
+from actors.jobs.records import QueueEntry, QueueStatus
 from actors.jobs.scheduling import Running
 from actors.store import derived, lanes
 from actors.store.dialect import constant
@@ -24,6 +24,7 @@ from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import ended_parents, queue_entries
 from actors.store.schema import lanes as lane_rows
+from actors.store.types import or_none
 
 _FIELDS = tuple(field.name for field in attrs.fields(QueueEntry) if field.name != "status")
 
@@ -200,7 +201,7 @@ def outlook(connection: Connection) -> Outlook:
     found = _OUTLOOK.one(connection)
     assert found is not None
     ready, release, start, ended = found
-    return Outlook(bool(ready), release, start, bool(ended))
+    return Outlook(bool(ready), or_none(release), or_none(start), bool(ended))
 
 
 def release_due(connection: Connection, now: datetime) -> int:
@@ -225,7 +226,7 @@ def running(connection: Connection) -> list[Running]:
 def running_of(owner: tuple[Any, ...], number: int) -> Running:
     """``number`` jobs that run, alike in these values of :data:`OWNER`."""
     user_id, org_id, team_id, provider, cpus, gpus, memory = owner
-    return Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
+    return Running(user_id, org_id or None, team_id or None, provider, lanes.needs_of(cpus, gpus, memory), number)
 
 
 _HELD_BACK = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.provider == bindparam("name")))
@@ -283,7 +284,7 @@ def number_blocked(connection: Connection, user_id: str) -> int:
 
 def counts(connection: Connection) -> dict[QueueStatus, int]:
     """How many entries there are of each stored status."""
-    return {QueueStatus(status): number for status, number in derived.counted(connection, queue_entries.name)}
+    return derived.counts_of(connection, queue_entries.name, QueueStatus)
 
 
 def lanes_of(connection: Connection, job_ids: Iterable[str]) -> dict[str, int]:

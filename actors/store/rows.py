@@ -16,16 +16,19 @@ from cattrs import Converter
 from cattrs.errors import CattrsError
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.strategies import configure_union_passthrough
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
 
 from actors.jobs.os_text import from_plain
-from actors.jobs.records import JobRequest
+from actors.jobs.records import JobRequest, JobStatus
 from actors.store.errors import DamagedRow
+from actors.store.types import DamagedInstant
 from logconf import get_logger
 
 T = TypeVar("T")
 
 _logger = get_logger("actors.store")
+_STATUSES = frozenset(JobStatus)
 _MOST_REPORTED = 1000
 _reported: set[str] = set()
 """Rows that this process has reported; a row that is read every few seconds is not reported again."""
@@ -46,10 +49,17 @@ _OS_TEXTS: dict[str, Any] = {
 """Fields of a request that the operating system takes as bytes; see :mod:`actors.jobs.os_text`."""
 
 
+def _moment(value: Any, _type: Any) -> datetime:
+    """What the column's type made."""
+    if type(value) is DamagedInstant or not isinstance(value, datetime):
+        raise TypeError(f"{getattr(value, 'raw', value)!r:.80} is no moment")
+    return value
+
+
 def _converter() -> Converter:
     converter = Converter(detailed_validation=False, prefer_attrib_converters=True)
     configure_union_passthrough(str | bool | int | float | None, converter)
-    converter.register_structure_hook(datetime, lambda value, _type: value)  # the column's type made it one
+    converter.register_structure_hook(datetime, _moment)
 
     def record(kind: type[Any]) -> Callable[[Any, Any], Any]:
         structure = make_dict_structure_fn(
@@ -99,9 +109,38 @@ def read_all(kind: type[T], rows: Iterable[Mapping[Any, Any] | Row[Any]]) -> lis
     return found
 
 
+def status_of(value: Any, otherwise: JobStatus = JobStatus.RUNNING) -> JobStatus:
+    """The status of a job that is only mentioned, in the row of another; ``otherwise`` where it is none of ours.
+
+    The default one keeps those waiting that wait for its end.
+    """
+    return JobStatus(value) if value in _STATUSES else otherwise
+
+
 def report(error: DamagedRow) -> None:
     """Log that a damaged row is left out, once in the life of this process."""
-    text = str(error)
+    _report("A damaged row is left out: %s", str(error))
+
+
+def read_leniently(connection: Connection, error: BaseException | None) -> bool:
+    """Whether ``error`` is about a stored text that is not UTF-8. Then ``connection`` reads such texts from now on,
+    with U+FFFD for what is no character, and the query can be repeated; until then none of its rows can be read.
+    """
+    if not isinstance(error, DBAPIError) or "Could not decode to UTF-8" not in str(error.orig):
+        return False
+    raw: Any = connection.connection.dbapi_connection
+    if raw.text_factory is not str:
+        return False
+    raw.text_factory = _with_replacements  # not from the beginning: it costs more
+    _report("A damaged text is read as far as it can be: %s", str(error.orig))
+    return True
+
+
+def _with_replacements(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _report(message: str, text: str) -> None:
     if text not in _reported and len(_reported) < _MOST_REPORTED:
         _reported.add(text)
-        _logger.error("A damaged row is left out: %s", text)
+        _logger.error(message, text)

@@ -9,10 +9,10 @@ import attrs
 from sqlalchemy import Connection, bindparam, select
 
 from actors.jobs.durations import seconds_between
-from actors.jobs.records import JobStatus, Resources
+from actors.jobs.records import JobStatus
 from actors.jobs.reservations import Holder, ReservePolicy
 from actors.jobs.scheduling import Running
-from actors.store import queue
+from actors.store import lanes, queue
 from actors.store.dialect import constant, unindexed
 from actors.store.prepared import Prepared
 from actors.store.schema import jobs, queue_entries
@@ -55,7 +55,7 @@ _HOLDERS = Prepared(
 def holders(connection: Connection, provider: str, policy: ReservePolicy, now: datetime) -> list[Holder]:
     """What runs at this provider, each with when it surely has ended."""
     return [
-        policy.holder(provider, Resources(cpus, gpus, memory or None), min(started_at or now, now), max_runtime)
+        policy.holder(provider, lanes.needs_of(cpus, gpus, memory), min(started_at or now, now), max_runtime)
         for cpus, gpus, memory, started_at, max_runtime in _HOLDERS.all(connection, name=provider)
     ]
 

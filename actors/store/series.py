@@ -134,10 +134,10 @@ def of_group(connection: Connection, user_id: str, group: str, after: str, most:
     found = {
         job_id: GroupedJob(job_id, name, status, parameters, best)
         for job_id, attempt, name, status, parameters, best in rows
-        if not attempt
+        if not attempt and isinstance(job_id, str)
     }
     for job_id, attempt, name, *ends in rows:
-        if attempt:
+        if attempt and job_id in found and isinstance(name, str):  # else it is damaged
             of_job = found[job_id].ends
             of_job[name] = _over_both(of_job[name], ends) if name in of_job else (ends[0], ends[1], ends[2])
     return [found[job_id] for job_id in sorted(found)]

@@ -38,9 +38,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event
 from actors.kernel.steps import Step, StepWatch
-from actors.store import clock_steps, dialect, remembered, wal
+from actors.store import clock_steps, dialect, remembered, rows, wal
 from actors.store.dialect import explained, refusal_of
-from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
+from actors.store.errors import StoreBusy, StoreClosed, StoreError, StoreUnavailable
 from actors.store.executor import Executor, seconds_to_read
 from actors.store.group import Closure, Waiting, begin, commit, run_one
 from actors.store.log_size import LOOK, LogSize
@@ -120,6 +120,12 @@ class Store:
             except (StoreError, SQLAlchemyError):
                 self._disconnect()
                 raise
+
+    def _opened(self) -> Connection:
+        """The writer's connection. Raises :class:`StoreClosed` before the store is open, and after its end."""
+        if self._writer is None:
+            raise StoreClosed(f"{self._where} is closed: its runtime has ended, or is starting it again")
+        return self._writer
 
     def _disconnect(self) -> None:
         if self._writer is not None:
@@ -215,6 +221,8 @@ class Store:
                 try:
                     return query(connection)
                 except (UnicodeEncodeError, StatementError) as error:
+                    if rows.read_leniently(connection, error):
+                        return query(connection)
                     if isinstance(error, DBAPIError) or (refusal := refusal_of(error)) is None:
                         raise
                     raise refusal from error
@@ -224,9 +232,9 @@ class Store:
     @contextmanager
     def _snapshot(self, seconds: float | None = None) -> Iterator[Connection]:
         """A connection inside a read transaction; the only one there is where the database lives in memory."""
+        writer = self._opened()
         if self.path is None:
-            assert self._writer is not None, "the store is closed"
-            yield self._writer
+            yield writer
             return
         with self._engine.connect() as connection:
             command(connection, "BEGIN")
@@ -251,9 +259,8 @@ class Store:
 
     def _transact(self, group: list[Waiting[Any]], now: datetime, step: Step | None) -> list[Event]:
         """One transaction for all of ``group``; what fails it fails them all, and leaves nothing begun."""
-        assert self._writer is not None, "the store is closed"
-        connection = self._writer
         try:
+            connection = self._opened()
             with explained(self._where):
                 begin(connection, self._where)
                 if step is not None and self._steps is not None:
@@ -267,9 +274,12 @@ class Store:
             self.troubles = (str(error),) if isinstance(error, StoreBusy | StoreUnavailable) else self.troubles
             for waiting in group:
                 waiting.outcome = Error(error)
+            if self._writer is not None:  # the next try can read it
+                rows.read_leniently(self._writer, error.__cause__)
         finally:
-            dialect.roll_back(connection)
-            remembered.of(connection).end()
+            if self._writer is not None:
+                dialect.roll_back(self._writer)
+                remembered.of(self._writer).end()
         return events
 
     def _run_closures(self, group: list[Waiting[Any]], transaction: Transaction) -> list[Event]:

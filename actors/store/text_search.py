@@ -44,7 +44,7 @@ from sqlalchemy import (
 
 from actors.jobs.ids import milliseconds_of
 from actors.store import derived
-from actors.store.dialect import holds, json_text, unindexed
+from actors.store.dialect import holds, json_part, unindexed
 from actors.store.errors import StoreError
 from actors.store.prepared import Prepared
 from actors.store.schema import jobs
@@ -69,7 +69,7 @@ def holds_text(part: str) -> ColumnElement[bool]:
 
     Never in the whole request: its variables would let people guess what they may not see.
     """
-    searched = [jobs.c.job_id, jobs.c.user_id, json_text(jobs.c.request, "config_name"), jobs.c.error_message]
+    searched = [jobs.c.job_id, jobs.c.user_id, json_part(jobs.c.request, "config_name"), jobs.c.error_message]
     shown = searched if len(part) >= TRIGRAM else searched[:-1]
     return or_(*(holds(column, part, any_case=True) for column in shown))
 

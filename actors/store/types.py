@@ -28,15 +28,52 @@ def instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+class DamagedInstant(datetime):
+    """What stands for a stored moment that is none; ``raw`` is what is stored, and what is written where it is copied.
+
+    No record takes it (:mod:`actors.store.rows`), so its row alone is lost. Whoever reads columns without making a
+    record can reckon with it: it is the beginning of 1970.
+    """
+
+    raw: object
+
+    @classmethod
+    def of(cls, raw: object) -> DamagedInstant:
+        """The one for ``raw``."""
+        made = cls(1970, 1, 1, tzinfo=UTC)
+        made.raw = raw
+        return made
+
+
+def stored_instant(value: Any) -> datetime:
+    """The moment in a column of a row, which may be damaged."""
+    try:
+        return instant(value)
+    except (TypeError, OverflowError):
+        return DamagedInstant.of(value)
+
+
+def or_none(moment: datetime | None) -> datetime | None:
+    """``moment``; None for a damaged one, which never comes and must not be waited for."""
+    return None if type(moment) is DamagedInstant else moment
+
+
+def amount(value: Any) -> int:
+    """The whole number in a column of a row; 0 for what is none there, so that a sum over many rows is not lost."""
+    return value if isinstance(value, int) else 0
+
+
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware UTC datetime, kept as whole microseconds since 1970: compares exactly, on every database alike."""
 
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Refuses naive datetimes with ``TypeError``: they mean nothing in a table."""
-        return None if value is None else microseconds(value)
+        if value is None:
+            return None
+        return value.raw if type(value) is DamagedInstant else microseconds(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], datetime | None]:
         """What makes an instant, aware, in UTC, of a stored number: directly, for each row has several."""
@@ -44,7 +81,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 def _instant_or_none(value: int | None) -> datetime | None:
-    return None if value is None else instant(value)
+    return None if value is None else stored_instant(value)
 
 
 class Damaged:

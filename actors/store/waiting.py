@@ -18,7 +18,7 @@ from actors.store.jobs import SIZE
 from actors.store.paging import bounded
 from actors.store.queue import WAITING
 from actors.store.schema import jobs, queue_entries
-from actors.store.types import instant, microseconds
+from actors.store.types import instant, microseconds, stored_instant
 
 _HOUR = 3_600_000_000  # microseconds
 _QUEUED: ColumnElement[int] = type_coerce(queue_entries.c.queued_at, BigInteger)
@@ -91,7 +91,7 @@ def page(
 
 
 def _waiting(row: Any, now: datetime) -> Waiting:
-    spot = Spot(now, row.standing, row.rank, instant(row.queued), row.queued_seq)
+    spot = Spot(now, row.standing, row.rank, stored_instant(row.queued), row.queued_seq)
     return Waiting(row.job_id, spot, None if row.standing else row.ahead)
 
 

@@ -18,7 +18,7 @@ class Harness:
     """A provider to be checked, and requests that it can run.
 
     ``quick_request`` ends well and soon, ``long_request`` runs until it is cancelled, and ``failing_request`` fails by
-    itself. ``wrong_request`` (optional) is refused by ``prepare`` with ``wrong_field`` in the message. ``wait_change``
+    itself. ``wrong_request`` (optional) is refused by ``prepare`` for its field ``wrong_field``. ``wait_change``
     returns when something may have changed, or a little later. ``reopen`` (optional) makes a second provider with the
     same outside, as after a restart of our process. ``unknown_handle`` is a handle that was never given. ``waits_for``:
     what a check waits for, in words.

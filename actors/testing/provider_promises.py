@@ -39,7 +39,7 @@ def prepare_is_pure(harness: Harness) -> None:
 
 
 def prepare_names_the_wrong_field(harness: Harness) -> None:
-    """A wrong request is refused with ``Invalid``, and the message names the field."""
+    """A wrong request is refused with ``Invalid``, which carries the field."""
     if harness.wrong_request is None:
         return
     refusal: Invalid | None = None
@@ -48,7 +48,10 @@ def prepare_names_the_wrong_field(harness: Harness) -> None:
     except Invalid as error:
         refusal = error
     assert refusal is not None, "prepare() accepted the wrong request: raise Invalid"
-    assert harness.wrong_field in str(refusal), f"the message of Invalid must name {harness.wrong_field!r}: {refusal}"
+    fields = [fault.field for fault in refusal.faults]
+    assert harness.wrong_field in fields, (
+        f"Invalid must carry the field {harness.wrong_field!r}, not {fields}: {refusal}"
+    )
 
 
 def capacity_is_data(harness: Harness) -> None:

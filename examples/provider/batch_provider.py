@@ -54,9 +54,10 @@ class BatchProvider(NoDeliveries):
 
     def prepare(self, request: JobRequest) -> Prepared:
         if request.command is None:
-            raise errors.Invalid("command: is missing; the batch service runs commands only")
+            raise errors.Invalid("command is missing: the batch service runs commands only", field="command")
         if request.spec:
-            raise errors.Invalid(f"spec.{min(request.spec)}: the batch service has no options; leave it out")
+            field = f"spec.{min(request.spec)}"
+            raise errors.Invalid(f"{field} is unknown: the batch service has no options; leave it out", field=field)
         return Prepared({"command": list(request.command), "env": dict(request.env)})
 
     async def check(self) -> Mapping[str, Any]:

@@ -65,13 +65,13 @@ async def test_each_fault_is_listed_with_its_field(runtime: RunningRuntime, web:
     asked = {"provider": "local", "entry_point": "train", "params": {"epochs": 10, "tag": "y; epochs", "a b": 1}}
     refused = (await web.post("/api/jobs", headers=who, json=asked)).json()
     faults = [
-        ("params.a", "params.a b is unknown; known are epochs, mode, tag"),
+        ("params.a b", "params.a b is unknown; known are epochs, mode, tag"),
         ("params.epochs", "params.epochs must be at most 9"),
         ("params.tag", "params.tag must match x+"),
     ]
     assert [(one["field"], one["message"]) for one in refused["errors"]] == faults
     assert refused["detail"] == "; ".join(message for _, message in faults)
-    assert refused["field"] == "params.a"
+    assert refused["field"] == "params.a b"
     asked["params"] = {"epochs": 10, "tag": "x"}
     refused = (await web.post("/api/jobs", headers=who, json=asked)).json()
     assert (refused["field"], refused["detail"]) == ("params.epochs", "params.epochs must be at most 9")

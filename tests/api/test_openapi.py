@@ -118,7 +118,7 @@ def test_a_job_is_shown_with_the_fields_that_may_be_set_from_there() -> None:
         assert set(properties) == beside | {name for name in every if source in FIELDS[name].sources}
     over_tcp = API["components"]["schemas"]["JobRequest"]["properties"]
     assert not {"command", "env", "inherited_env"} & set(over_tcp)
-    assert over_tcp["team_id"]["description"] == "one that the token names"
+    assert over_tcp["team_id"]["description"] == "one of your teams"
 
 
 async def test_it_is_served_as_it_is(edge: Any, web: httpx.AsyncClient, runtime: RunningRuntime) -> None:

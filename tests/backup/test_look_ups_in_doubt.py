@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import attrs
 import pytest
 import trio
@@ -13,6 +15,8 @@ from actors.jobs.selections import Selection
 from actors.providers.scripted import ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind
 from actors.testing import request
+from logconf import bind_correlation_id
+from logconf.testing import capture_logs
 from tests.backup.look_ups import BY_TOKEN, LONG, NONE, ONE, looked_up, runs_of
 
 
@@ -98,6 +102,20 @@ async def test_what_the_provider_cannot_answer_yet_waits_even_when_the_queue_is_
         assert (await runtime.wait(unwanted.job_id)).status == "cancelled"
         assert (await runtime.wait(waiting.job_id)).status == "completed"
         assert [len(runs_of(site, job)) for job in (waiting, unwanted)] == [1, 0]
+
+
+async def test_the_line_of_a_job_that_cannot_be_looked_up_yet_has_its_correlation_id(autojump_clock, site):
+    async with site.open(site.original, limits=ONE) as runtime:
+        with bind_correlation_id("trail-of-ana-7"):
+            waiting = await runtime.submit(request(duration=10))
+        site.take()
+    await site.restore()
+    site.remote.inject(Fault(FaultKind.DOWN, ("find", "observe"), times=None))
+    with capture_logs(logging.DEBUG) as lines:
+        async with site.open(site.new):
+            await trio.sleep(60)
+    told = [line for line in lines if line["message"].startswith("Restored job cannot be looked up yet")]
+    assert {(line["extra"]["job_id"], line["correlation_id"]) for line in told} == {(waiting.job_id, "trail-of-ana-7")}
 
 
 async def test_a_person_may_settle_a_job_that_cannot_be_looked_up(autojump_clock, site):

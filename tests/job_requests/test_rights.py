@@ -16,6 +16,7 @@ from actors.jobs.records import JobRequest, Rerun, Resources
 from actors.jobs.refusal import RefusalKind, Refused
 
 USUAL = JobRequest()
+BY_CONFIGURATION = "the supervisor's configuration names them: users.ana.teams"
 VALUES: dict[str, list[Any]] = {
     "provider": ["scripted"], "command": [("sh",)], "entry_point": ["train"], "params": [{"epochs": 3}],
     "cwd": ["/srv"], "env": [{"A": "b"}], "env_from": [("A",), ()], "inherited_env": [{}, {"PATH": "/x"}],
@@ -48,6 +49,34 @@ def test_every_field_is_drawn() -> None:
 def test_an_empty_name_of_a_team_is_none(source: RequestSource) -> None:
     """It is not one that a token names, and limits would count it as a team."""
     assert authorized(JobRequest(team_id=""), Submitter(source, "ana", "admin")).team_id is None
+
+
+@pytest.mark.parametrize("field", VALUES)
+def test_users_of_this_machine_are_told_nothing_of_tokens(field: str) -> None:
+    """They have none: what they may do is in the configuration."""
+    for level in ("viewer", "admin"):
+        for value in VALUES[field]:
+            try:
+                authorized(JobRequest(**{field: value}), Submitter(RequestSource.SOCKET_OTHER, "ana", level))
+            except Refused as error:
+                assert "token" not in str(error)  # noqa: PT017 - most values are accepted
+
+
+@pytest.mark.parametrize(
+    ("source", "teams", "message"),
+    [
+        (RequestSource.TCP, (), "team_id: must be one that your token names (it names none)"),
+        (RequestSource.TCP, ("speech", "text"), "team_id: must be one that your token names (speech, text)"),
+        (RequestSource.SOCKET_OTHER, (), f"team_id: must be one of your teams (you have none); {BY_CONFIGURATION}"),
+        (RequestSource.SOCKET_OTHER, ("speech",), f"team_id: must be one of your teams (speech); {BY_CONFIGURATION}"),
+    ],
+)
+def test_a_team_that_is_none_of_theirs_is_refused_with_who_names_them(
+    source: RequestSource, teams: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        authorized(JobRequest(team_id="vision"), Submitter(source, "ana", "admin", teams=teams))
+    assert str(refused.value) == message
 
 
 @given(asked=ASKED, who=PEOPLE)
@@ -99,7 +128,7 @@ def test_for_another_user_of_the_machine_it_is_as_over_tcp(asked: JobRequest, wh
         try:
             return authorized(asked, attrs.evolve(who, source=source))
         except Refused as error:
-            return str(error)
+            return error.kind, error.field
 
     assert outcome(RequestSource.SOCKET_OTHER) == outcome(RequestSource.TCP)
 

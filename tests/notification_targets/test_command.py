@@ -52,6 +52,23 @@ async def test_an_exit_status_is_a_failure_with_what_it_said(mock_clock):
     assert not outcome.final
 
 
+async def test_what_it_said_is_read_whole_however_long_this_process_was_busy(monkeypatch):
+    """Where nothing was read before the command has ended, all of it is read then: no time decides."""
+
+    async def busy(_process, _errors):
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(command, "_read", busy)
+    outcome = await run(["sh", "-c", "echo no such >&2; echo channel >&2; exit 3"], b"")
+    assert outcome.failure == "the command ended with exit status 3: no such channel"
+
+
+async def test_nobody_waits_for_what_it_started():
+    """Although that holds its standard error open, and goes on writing to it."""
+    outcome = await run(["sh", "-c", "yes >&2 & echo gone >&2; exit 3"], b"")
+    assert outcome.failure.startswith("the command ended with exit status 3")
+
+
 async def test_a_signal_and_a_program_that_is_not_there():
     assert "signal 9" in (await run(["sh", "-c", "kill -9 $$"], b"")).failure
     assert (await run(["/nowhere/prog"], b"")).failure == "the command cannot be started: No such file or directory"

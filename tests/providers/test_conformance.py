@@ -45,7 +45,7 @@ def harness_of(options: ScriptedOptions, provider: type[ScriptedProvider] = Scri
             failing_request=lambda: request(duration=1, result="failed", error="out of memory"),
             wait_change=partial(trio.sleep, 0.5),
             wrong_request=lambda: request(duratoin=1),
-            wrong_field="duratoin",
+            wrong_field="spec.duratoin",
             reopen=lambda: provider(options, remote),
             unknown_handle={"run": "run-0"},
         )

@@ -28,7 +28,7 @@ from actors.providers.base import (
 from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.disk_usage import bytes_below
-from actors.providers.errors import Invalid, ProviderError, Unavailable, explained_as
+from actors.providers.errors import FieldFault, Invalid, ProviderError, Unavailable, explained_as, wrong
 from actors.providers.local.beginning import beginning
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
@@ -226,12 +226,13 @@ def require_linux(platform: str, release: str) -> None:
 
 def prepare_request(request: JobRequest, options: LocalOptions) -> Prepared:
     """Return the body of a submission. Raises :class:`Invalid` that names every fault and how to mend it."""
-    faults: list[str] = []
+    faults: list[FieldFault] = []
     program = program_of(request, options.entry_points, faults)
     faults += environment_faults(program.env, OURS)
     faults += resource_faults(request, Capacity(), "this machine has")
     if request.spec:
-        faults.append(f"spec.{next(iter(request.spec))!s:.80} is unknown: this provider takes no spec, use command")
+        name = f"spec.{next(iter(request.spec))!s:.80}"
+        faults.append(wrong(name, "is unknown: this provider takes no spec, use command"))
     if faults:
         raise Invalid(*faults)
     inherited = request.inherited_env

@@ -27,7 +27,7 @@ _ARE_NAMES = fits(
 
 def _is_runtime_env(_: Any, attribute: attrs.Attribute[Any], value: Mapping[str, Any]) -> None:
     if faults := runtime_env_faults(value, attribute.name):
-        raise ValueError("; ".join(faults))
+        raise ValueError("; ".join(map(str, faults)))
 
 
 @attrs.frozen

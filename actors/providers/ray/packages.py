@@ -18,7 +18,7 @@ from pathlib import Path
 
 import attrs
 
-from actors.providers.errors import Invalid, explained_as
+from actors.providers.errors import FieldFault, Invalid, explained_as, wrong
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip: the name depends on the content alone
 _MOST_FILES = 50_000
@@ -44,12 +44,12 @@ def pack(directory: Path, exclude: Sequence[str], most_bytes: int) -> Package:
     """
     place = directory.resolve()
     if place == Path(place.anchor) or place == Path.home():
-        raise Invalid(f"cwd: {directory} would be uploaded whole; give the directory of the program")
+        raise Invalid(wrong("cwd", f": {directory} would be uploaded whole; give the directory of the program"))
     if not place.is_dir():
-        raise Invalid(f"cwd: {directory} is no directory on this machine")
+        raise Invalid(wrong("cwd", f": {directory} is no directory on this machine"))
     digest, packed = hashlib.sha256(), io.BytesIO()
     with (
-        explained_as(Invalid, f"cwd: {directory} cannot be uploaded"),
+        explained_as(Invalid, f"cwd: {directory} cannot be uploaded", field="cwd"),
         zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         for name, path in _files(place, exclude):
@@ -71,7 +71,7 @@ def _files(place: Path, exclude: Sequence[str]) -> Iterator[tuple[str, Path]]:
             if not path.is_file():
                 continue
             if (count := count + 1) > _MOST_FILES:
-                raise Invalid(f"cwd: {place} has more than {_MOST_FILES} files; put data elsewhere")
+                raise Invalid(wrong("cwd", f": {place} has more than {_MOST_FILES} files; put data elsewhere"))
             yield path.relative_to(place).as_posix(), path
 
 
@@ -94,8 +94,9 @@ def _left_out(name: str, exclude: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in exclude)
 
 
-def _too_large(place: Path, most_bytes: int) -> str:
-    return f"cwd: {place} is too large to be uploaded (upload_bytes: {most_bytes}); put data elsewhere, or exclude it"
+def _too_large(place: Path, most_bytes: int) -> FieldFault:
+    words = f"is too large to be uploaded (upload_bytes: {most_bytes}); put data elsewhere, or exclude it"
+    return wrong("cwd", f": {place} {words}")
 
 
 def _raise(error: OSError) -> None:

@@ -19,7 +19,7 @@ from actors.jobs.records import Capacity, JobRequest
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.entry_points import entry_point_faults
-from actors.providers.errors import Invalid
+from actors.providers.errors import FieldFault, Invalid, wrong
 from actors.providers.programs import Program, encoding_faults, environment_faults, program_of, resource_faults
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.runtime_env import OURS, is_remote, merged, runtime_env_faults
@@ -67,7 +67,7 @@ class RaySpec:
 
 def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
     """The body of a submission but for what names the job and secrets. Raises :class:`Invalid` naming every fault."""
-    faults: list[str] = []
+    faults: list[FieldFault] = []
     program = program_of(request, options.entry_points, faults)
     if program.entry is not None:
         faults += entry_point_faults(request, program.entry, _OF_COMMANDS)
@@ -75,8 +75,10 @@ def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
     if (spec := read_spec(request.spec, RaySpec, faults)) is not None:
         faults += runtime_env_faults(spec.runtime_env, "spec.runtime_env")
         faults += [
-            f"spec.secret_env: {name!r:.80} is not among the provider's secret_env"
-            f"{did_you_mean(name[:80], options.secret_env)}"
+            wrong(
+                "spec.secret_env",
+                f": {name!r:.80} is not among the provider's secret_env{did_you_mean(name[:80], options.secret_env)}",
+            )
             for name in spec.secret_env
             if name not in options.secret_env
         ]

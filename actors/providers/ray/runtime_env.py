@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from actors.providers import job_variables
+from actors.providers.errors import FieldFault
 from actors.providers.programs import environment_faults
 from actors.providers.specs import read_spec
 from actors.validation.values import fits
@@ -62,9 +63,9 @@ class RuntimeEnv:
     mpi: Any = None
 
 
-def runtime_env_faults(runtime_env: Mapping[str, Any], path: str) -> list[str]:
+def runtime_env_faults(runtime_env: Mapping[str, Any], path: str) -> list[FieldFault]:
     """Return what is wrong with it; each fault begins with the path of its field. Nothing is read from disk."""
-    faults: list[str] = []
+    faults: list[FieldFault] = []
     read = read_spec(runtime_env, RuntimeEnv, faults, path)
     return faults if read is None else environment_faults(read.env_vars, OURS, f"{path}.env_vars")
 

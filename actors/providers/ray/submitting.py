@@ -119,7 +119,8 @@ class Submitter:
         for name in names:
             value = os.environ.get(name)
             if value is None:
-                raise errors.Invalid(f"spec.secret_env: {name} is not set in the supervisor's environment")
+                words = f": {name} is not set in the supervisor's environment"
+                raise errors.Invalid(errors.wrong("spec.secret_env", words))
             register_secret(value)
             found[name] = value
         return found

@@ -17,7 +17,7 @@ import orjson
 
 from actors.jobs.records import JobRequest
 from actors.providers.base import Prepared
-from actors.providers.errors import Invalid
+from actors.providers.errors import FieldFault, Invalid, wrong
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.specs import read_spec
 from actors.validation.values import NOT_EMPTY, fits
@@ -82,24 +82,23 @@ def prepare_request(request: JobRequest, options: ReplicateOptions) -> Prepared:
     return Prepared({"kind": kind, "path": path, "json": body, "cancel_after": cancel_after})
 
 
-def _misplaced(request: JobRequest) -> list[str]:
+def _misplaced(request: JobRequest) -> list[FieldFault]:
     """Return the fields of a request that have no meaning at Replicate. ``cwd`` is always the submitter's directory, so
     it is no fault.
     """
     names = ("command", "entry_point", "params", "env")
-    return [
-        f"{name} means nothing at Replicate: use spec (model and input)" for name in names if getattr(request, name)
-    ]
+    words = "means nothing at Replicate: use spec (model and input)"
+    return [wrong(name, words) for name in names if getattr(request, name)]
 
 
 def _creation(
-    spec: ReplicateSpec, kind: str, options: ReplicateOptions, faults: list[str]
+    spec: ReplicateSpec, kind: str, options: ReplicateOptions, faults: list[FieldFault]
 ) -> tuple[str, dict[str, Any]]:
     """Return the path and the body of the creation."""
     if options.token_input is not None and options.token_input in spec.input:
-        faults.append(f"spec.input.{options.token_input} is set by the provider itself (token_input)")
+        faults.append(wrong(f"spec.input.{options.token_input}", "is set by the provider itself (token_input)"))
     if spec.webhook_events_filter is not None and spec.webhook is None:
-        faults.append("spec.webhook_events_filter needs spec.webhook: where the events are to go")
+        faults.append(wrong("spec.webhook_events_filter", "needs spec.webhook: where the events are to go"))
     path, body = _named(spec, kind, faults)
     body["input"] = spec.input
     if spec.webhook is not None:
@@ -109,18 +108,19 @@ def _creation(
     return path, body
 
 
-def _named(spec: ReplicateSpec, kind: str, faults: list[str]) -> tuple[str, dict[str, Any]]:
+def _named(spec: ReplicateSpec, kind: str, faults: list[FieldFault]) -> tuple[str, dict[str, Any]]:
     """Return the path of the creation, and the part of its body that says what runs."""
     match = _MODEL.fullmatch(spec.model or "")
     model, version = (None, spec.version) if match is None else (match["name"], match["version"] or spec.version)
     if match is not None and match["version"] is not None and spec.version is not None:
-        faults.append("spec.version stands in spec.model already; keep one of the two")
+        faults.append(wrong("spec.version", "stands in spec.model already; keep one of the two"))
     if kind == TRAINING:
         if model is None or version is None or spec.deployment is not None:
-            faults.append("a training needs spec.model with the version that is trained: owner/name:version")
+            needed = "a training needs spec.model with the version that is trained: owner/name:version"
+            faults.append(FieldFault("spec.model", needed))
         return f"/v1/models/{model}/versions/{version}/trainings", {"destination": spec.destination}
     if sum(one is not None for one in (model or version, spec.deployment)) != 1:
-        faults.append("spec needs one of model (owner/name), version (an id) and deployment (owner/name)")
+        faults.append(wrong("spec", "needs one of model (owner/name), version (an id) and deployment (owner/name)"))
     if spec.deployment is not None:
         return f"/v1/deployments/{spec.deployment}/predictions", {}
     if version is not None:
@@ -128,18 +128,18 @@ def _named(spec: ReplicateSpec, kind: str, faults: list[str]) -> tuple[str, dict
     return f"/v1/models/{model}/predictions", {}
 
 
-def _deadline(request: JobRequest, kind: str, options: ReplicateOptions, faults: list[str]) -> str | None:
+def _deadline(request: JobRequest, kind: str, options: ReplicateOptions, faults: list[FieldFault]) -> str | None:
     """Return the header ``Cancel-After``, which Replicate counts from the creation on."""
     seconds, most = request.max_runtime, options.max_prediction_seconds
     if seconds is None:
         return None
     if kind == TRAINING:
-        faults.append("max_runtime: Replicate ends no training by itself; leave it out and cancel when it is time")
+        ends = ": Replicate ends no training by itself; leave it out and cancel when it is time"
+        faults.append(wrong("max_runtime", ends))
     elif not SHORTEST_DEADLINE <= seconds < math.inf:
-        faults.append(f"max_runtime must be at least {SHORTEST_DEADLINE:g} seconds at Replicate, not {seconds:g}")
+        short = f"must be at least {SHORTEST_DEADLINE:g} seconds at Replicate, not {seconds:g}"
+        faults.append(wrong("max_runtime", short))
     elif most is not None and seconds > most:
-        faults.append(
-            f"max_runtime: Replicate ends a prediction after {most:g} seconds, {seconds:g} requested; "
-            "max_prediction_seconds says what it allows you"
-        )
+        long = f": Replicate ends a prediction after {most:g} seconds, {seconds:g} requested"
+        faults.append(wrong("max_runtime", f"{long}; max_prediction_seconds says what it allows you"))
     return f"{math.ceil(seconds)}s" if math.isfinite(seconds) else None

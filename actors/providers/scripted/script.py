@@ -16,7 +16,7 @@ from actors.jobs.quantities import Seconds
 from actors.jobs.records import Observation, Phase
 from actors.jobs.series import Snapshot
 from actors.jobs.series_book import SeriesBook
-from actors.providers.errors import Invalid
+from actors.providers.errors import FieldFault, Invalid
 from actors.providers.scripted.faults import IS_SECONDS, CallName, Fault
 from actors.providers.specs import read_spec
 from actors.validation import Format, Shape, StrictConverter, Wrong
@@ -99,7 +99,7 @@ def _read_again(written: bytes) -> Script:
 
 
 def _read(spec: Any) -> Script:
-    faults: list[str] = []
+    faults: list[FieldFault] = []
     script = read_spec(spec, Script, faults, converter=_SCRIPTS)
     if script is None:
         raise Invalid(*faults)

@@ -19,7 +19,7 @@ from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
 from actors.providers import job_variables
 from actors.providers.base import Prepared
 from actors.providers.entry_points import entry_point_faults
-from actors.providers.errors import Invalid
+from actors.providers.errors import FieldFault, Invalid, wrong
 from actors.providers.programs import Program, encoding_faults, program_of, resource_faults
 from actors.providers.slurm.options import IS_NAME, SlurmOptions
 from actors.providers.specs import read_spec
@@ -68,7 +68,7 @@ def prepare_request(request: JobRequest, options: SlurmOptions) -> Prepared:
     """Return sbatch's options, and the argv, the directory and the environment of the program. Raises :class:`Invalid`
     naming every fault.
     """
-    faults: list[str] = []
+    faults: list[FieldFault] = []
     program = program_of(request, options.entry_points, faults)
     if program.entry is not None:
         faults += entry_point_faults(request, program.entry, _OF_COMMANDS)
@@ -76,7 +76,7 @@ def prepare_request(request: JobRequest, options: SlurmOptions) -> Prepared:
     spec = read_spec(request.spec, SlurmSpec, faults)
     faults += resource_faults(request, Capacity(), "")
     if request.resources.cpus == 0:
-        faults.append("resources.cpus must be at least 1: Slurm gives no job less")
+        faults.append(wrong("resources.cpus", "must be at least 1: Slurm gives no job less"))
     inherited_env = _inherited(request)
     faults += encoding_faults(request, program, inherited_env, "Slurm")
     if faults or spec is None:
@@ -121,17 +121,17 @@ def _minutes(seconds: float) -> str:
     return str(max(1, math.ceil(seconds / 60)))
 
 
-def _environment_faults(env: Mapping[str, str]) -> list[str]:
+def _environment_faults(env: Mapping[str, str]) -> list[FieldFault]:
     faults = []
     for name, value in env.items():
         if name in OURS:
-            faults.append(f"env.{name} is set by the provider itself")
+            faults.append(wrong(f"env.{name}", "is set by the provider itself"))
         elif _OF_SLURM.fullmatch(name):
-            faults.append(f"env.{name} is set by Slurm itself")
+            faults.append(wrong(f"env.{name}", "is set by Slurm itself"))
         elif not _VARIABLE.fullmatch(name) or name in _OF_SHELLS:
-            faults.append(f"env: {name!r:.80} cannot be set by a job script: use letters, digits and _")
+            faults.append(wrong("env", f": {name!r:.80} cannot be set by a job script: use letters, digits and _"))
         elif "\0" in value:
-            faults.append(f"env.{name} must be a text without NUL characters")
+            faults.append(wrong(f"env.{name}", "must be a text without NUL characters"))
     return faults
 
 

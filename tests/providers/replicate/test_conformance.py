@@ -45,7 +45,7 @@ def harness_of(spec: dict[str, Any], token_input: str | None) -> MakeHarness:
             failing_request=lambda: request(seconds=1, outcome="failed", error="out of memory"),
             wait_change=partial(trio.sleep, 0.5),
             wrong_request=lambda: JobRequest(provider="replicate", spec={"modle": "ana/model"}),
-            wrong_field="modle",
+            wrong_field="spec.modle",
             reopen=provider,
             unknown_handle={"kind": "prediction", "id": "neverwas"},
         )
