@@ -46,7 +46,6 @@ def begin(connection: Connection, where: str) -> None:
         _begin(connection)
         return
 
-
     ensure_retry_log()
     for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
         with attempt, explained(where):
