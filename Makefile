@@ -14,7 +14,7 @@ HOME_DIR := $(if $(GREENROOM_HOME),$(GREENROOM_HOME),.greenroom)
 help:
 	@echo "make run         queue, choose, run and watch the sweep of examples/sweep.yaml on this machine"
 	@echo "make test        run the tests"
-	@echo "make check       what CI checks: format, lint, types, floors, tests"
+	@echo "make check       what CI checks: format, lint, types, layers, tests"
 	@echo "make check-long  what is too slow for CI, some hours: an interrupt at every line of supervision,"
 	@echo "                 100,000 restarts, a kill at every system call, a hundred jobs on a real Slurm, a hundred simulated worlds of a day each that nobody has seen"
 	@echo "make mutants     changes of the code that tests and simulation are to notice, drawn by the day; ARGS='--number 300 --workers 2'"

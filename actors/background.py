@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import trio
 
-from actors.poller import decide_polling
+from actors.poller.actor import decide_polling
 from actors.runtime import Parts, RunningRuntime, guarded_providers, open_runtime
 from actors.settings import Settings
 from logconf import fresh_context, get_logger

@@ -37,7 +37,8 @@ from actors.metrics import Tallies, TimedExecutor, timed
 from actors.net.connections import GRACE, SHUTDOWN
 from actors.notification_targets.sending import OpenSender, sender
 from actors.notifier import Notifier
-from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
+from actors.poller.actor import Poller, Refresh, slow_rounds
+from actors.poller.poll_requests import PollNow, PollRequests
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import factory
@@ -279,8 +280,7 @@ async def open_runtime(
     :class:`~actors.store.state_directory.AlreadyRunning` if another supervisor holds the state directory, and the error
     of what gave up: ``supervision.RestartIntensityReached`` if an actor cannot be kept alive.
     """
-    settings = settings or Settings.default()
-    parts = parts or Parts()
+    settings, parts = settings or Settings.default(), parts or Parts()
     with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir):
         if not parts.in_memory and (kind := network_kind(settings.state_dir)) is not None:
             _logger.warning("Careful: %s", advice(kind), extra={"state_dir": str(settings.state_dir)})

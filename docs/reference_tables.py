@@ -144,7 +144,7 @@ def example(name: str) -> Iterator[str]:
 
 def promises() -> Iterator[str]:
     """What the conformance suite checks."""
-    lines = ((f"`{one.__name__}`", " ".join((one.__doc__ or "").split())) for one in PROMISES)
+    lines = ((f"`{one.__name__}`", " ".join((one.__doc__ or "").replace("``", "`").split())) for one in PROMISES)
     yield table(("check", "promise"), lines)
 
 

@@ -1,7 +1,8 @@
-"""The names of this server and the pages that may change something: allowed hosts (DNS rebinding), and Origin."""
+"""The names of hosts: those of this server (DNS rebinding), loopback, and origins of pages that change something."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 
@@ -20,6 +21,14 @@ class AllowedHosts:
         """Whether a request with this Host header is meant for this server; a request without one never is."""
         found = None if host is None else _HOST.fullmatch(host)
         return found is not None and found["name"].lower().rstrip(".") in self._names
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def same_origin(origin: str, host: str, *, any_port: bool = False) -> bool:

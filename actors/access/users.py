@@ -36,8 +36,8 @@ _MOST_LOOK_UPS = 4
 class UserRights:
     """What a user of this machine may do on the shared socket (section ``socket``).
 
-    ``level``: what the user may do. ``org``: the organisation that the user's jobs belong to. ``teams``: the teams that
-    the user's jobs may name.
+    ``level``: the level of the user, which decides what the user may do. ``org``: the organisation that the user's jobs
+    belong to. ``teams``: the teams that the user's jobs may name.
     """
 
     level: Literal["viewer", "researcher", "lead", "admin"] = "researcher"

@@ -10,22 +10,18 @@ Names are imported when they are first used: the command line reads ``socket_fil
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actors.api.app import create_app
-    from actors.api.options import HttpOptions
+    from actors.api.app import create_app as create_app
+    from actors.api.options import HttpOptions as HttpOptions
 
-__all__ = ["HttpOptions", "create_app"]
+_HOMES = {"HttpOptions": "options", "create_app": "app"}
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "create_app":
-        from actors.api.app import create_app
-
-        return create_app
-    if name == "HttpOptions":
-        from actors.api.options import HttpOptions
-
-        return HttpOptions
-    raise AttributeError(name)
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

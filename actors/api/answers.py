@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 import orjson
-from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import Message, Send
 
@@ -64,15 +63,15 @@ CSP = (
 """The policy of our pages: only our own files, nothing inline; ``connect`` is ``'self'`` and the feed, if there is
 one.
 """
-_ALWAYS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "cache-control": "no-store",
-}
+_ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cache-control", b"no-store"),
+]
 
 
 def csp(host: str | None, feed_port: int | None) -> str:
@@ -86,11 +85,12 @@ def csp(host: str | None, feed_port: int | None) -> str:
 def with_headers(send: Send, content_policy: str) -> Send:
     """``send`` with these headers added to the answer; a header that a route set itself stays as it is."""
 
+    ours = [*_ALWAYS, (b"content-security-policy", content_policy.encode("latin-1"))]
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in (*_ALWAYS.items(), ("content-security-policy", content_policy)):
-                headers.setdefault(name, value)
+            own = {name for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *(header for header in ours if header[0] not in own)]
         await send(message)
 
     return send_with_headers

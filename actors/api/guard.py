@@ -45,7 +45,7 @@ from actors.api.options import HttpOptions
 from actors.api.problems import problem, problem_of
 from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, check_rate
 from actors.api.route import permission_of
-from actors.api.route_table import RouteTable
+from actors.api.route_table import FOUND, RouteTable
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
 from actors.jobs.refusal import RefusalKind, Refused
@@ -140,7 +140,7 @@ class AccessGuard:
 
     def _permission(self, scope: Scope) -> Permission:
         """The permission of the route that the application will choose; a route without one needs level admin."""
-        match, _, route = self._table.find(scope)
+        match, _, route = scope[FOUND] = self._table.find(scope)
         return permission_of(route) if match is Match.FULL and route is not None else ADMIN
 
     async def _check(self, request: Request, permission: Permission) -> Peer | None:

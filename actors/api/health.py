@@ -11,25 +11,25 @@ from actors.access.permission import ADMIN, NEVER_REFUSED, VIEWER, Permission
 from actors.api.bodies import ProvidersQuery, PruneRequest
 from actors.api.problems import AGAIN_SECONDS
 from actors.api.route import Call, Nothing, route
+from actors.control.health import Health
 from actors.documents.runtime import (
     ConfigDocument,
-    HealthDocument,
     ProvidersDocument,
-    PruneDocument,
     RestoreDocument,
     SettingDocument,
-    health_document,
     provider_document,
-    prune_document,
     restore_document,
 )
+from actors.jobs import maxima
+from actors.jobs.retention import PruneResult
 
 _WORD = "text/plain"
 
 
-async def health(call: Call[Nothing, Nothing]) -> HealthDocument:
+async def health(call: Call[Nothing, Nothing]) -> Health:
     """Show whether the runtime works, and if not, why."""
-    return health_document(await call.runtime.health.check())
+    found = await call.runtime.health.check()
+    return attrs.evolve(found, uncertain_jobs=found.uncertain_jobs[: maxima.ROWS])
 
 
 async def live(call: Call[Nothing, Nothing]) -> PlainTextResponse:
@@ -73,12 +73,12 @@ async def config(call: Call[Nothing, Nothing]) -> ConfigDocument:
     return {"settings": cast("list[SettingDocument]", call.reading.config())}
 
 
-async def prune(call: Call[PruneRequest, Nothing]) -> PruneDocument:
+async def prune(call: Call[PruneRequest, Nothing]) -> PruneResult:
     """Remove the jobs that are older than the retention now, or only count them.
 
     409 while pruning is on hold because the wall clock may be wrong; ``yes`` ends the hold.
     """
-    return prune_document(await call.runtime.jobs.prune(**attrs.asdict(call.body)))
+    return await call.runtime.jobs.prune(**attrs.asdict(call.body))
 
 
 ROUTES = [

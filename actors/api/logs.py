@@ -46,7 +46,8 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
 
         async def follow(write: Write) -> None:
             try:
-                await _write_some(write, begin.head)
+                if begin.head:
+                    await write(begin.head)
                 async with runtime.log_reader.follow(job_id, begin.cursor, attempt=asked.attempt) as pieces:
                     async for data, _cursor in pieces:
                         await write(data)
@@ -77,11 +78,6 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
                 await write(data)
 
     return Streamed(whole, BYTES)
-
-
-async def _write_some(write: Write, head: bytes) -> None:
-    if head:
-        await write(head)
 
 
 async def _beginning(call: Call[Nothing, LogsQuery], job_id: str) -> Beginning:

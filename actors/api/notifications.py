@@ -8,12 +8,7 @@ from attrs.validators import ge, le
 from actors.access.permission import ADMIN, LEAD
 from actors.api.answers import page_document
 from actors.api.route import Call, Nothing, route
-from actors.documents.notifications import (
-    NotificationsDocument,
-    TargetsDocument,
-    notification_document,
-    targets_document,
-)
+from actors.documents.notifications import NotificationsDocument, TargetsDocument, notification_document
 from actors.jobs import maxima
 from actors.jobs.maximum import Text
 from actors.jobs.notifications import NotificationState
@@ -42,13 +37,13 @@ async def listing(call: Call[Nothing, NotificationsQuery]) -> NotificationsDocum
 
 async def targets(call: Call[Nothing, Nothing]) -> TargetsDocument:
     """List the targets, how many notifications wait for each, and which are disabled."""
-    return targets_document(await call.reading.notifications.targets())
+    return {"targets": await call.reading.notifications.targets()}
 
 
 async def enable(call: Call[Nothing, Nothing]) -> TargetsDocument:
     """Send to a disabled target again, beginning at once with what waits for it."""
     await call.runtime.notifications.enable(call.path("name"), by=call.by)
-    return targets_document(await call.runtime.notifications.targets())
+    return {"targets": await call.runtime.notifications.targets()}
 
 
 ROUTES = [

@@ -147,7 +147,7 @@ def _answered(status: int, route: DeclaredRoute, schemas: Schemas) -> Schema:
     if result is type(None) or (isinstance(result, type) and issubclass(result, Response)):
         return described
     document = get_args(result)[0] if get_origin(result) is Answer else result
-    return {**described, "content": {_JSON: {"schema": schemas.of(document)}}}
+    return {**described, "content": {_JSON: {"schema": schemas.of_answer(document)}}}
 
 
 async def openapi(call: Call[Nothing, Nothing]) -> Document:

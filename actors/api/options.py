@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
 import attrs
 from attrs.validators import and_, ge, gt, le
 
+from actors.access.hosts import is_loopback
 from actors.jobs import maxima
 from actors.jobs.quantities import Bytes, Hours
 
@@ -18,12 +18,13 @@ PORT = 8765
 class HttpOptions:
     """HTTP: the dashboard, the API and webhooks. An embedding program opens no port.
 
-    ``enabled``: whether ``greenroom run`` serves it. ``host``: an address, or ``localhost``. Anything but loopback
-    needs ``tls_certificate`` and ``tls_key``, or ``behind_proxy``. ``port``: 0: any free one, which the log shows.
-    ``tls_certificate``: a PEM file with the certificate and its chain. ``tls_key``: a PEM file with the key.
-    ``behind_proxy``: the port can be reached only by a proxy which ends TLS; then the last ``X-Forwarded-For`` is the
-    client's address. ``allowed_hosts``: names under which we are addressed, beside loopback's. ``webhook_hosts``: more
-    of them, for deliveries only.
+    ``enabled``: whether ``greenroom run`` serves HTTP. ``host``: the address to listen on, or ``localhost``. Any
+    address other than loopback needs ``tls_certificate`` and ``tls_key``, or ``behind_proxy``. ``port``: the port to
+    listen on; 0: any free port, which is written to the log. ``tls_certificate``: a PEM file with the certificate and
+    its chain. ``tls_key``: a PEM file with the key. ``behind_proxy``: whether only a proxy can reach the port, which
+    receives the TLS connections in its place. The last ``X-Forwarded-For`` is then the client's address.
+    ``allowed_hosts``: the names under which clients may address this server, in addition to those of loopback.
+    ``webhook_hosts``: further names, for webhooks only.
 
     ``requests_per_minute``: requests of one token, and of each address of unknown clients. ``max_connections``:
     connections in all. ``max_per_address``: connections of one address. ``max_body_bytes``: the largest body of a
@@ -64,12 +65,13 @@ class HttpOptions:
 
 @attrs.frozen
 class SocketOptions:
-    """A second Unix socket, for other users of this machine, beside that of the supervisor's own user.
+    """A second Unix socket, for other users of this machine, in addition to that of the supervisor's own user.
 
-    ``group``: the group whose members may connect to it; the supervisor's user must be one of them. ``directory``: a
-    directory for the socket and nothing else, which the supervisor makes if it is not there and gives to the group with
-    mode 0750. ``commands``: whether they may submit commands. Those run as the supervisor's user: they can read and
-    change whatever that user can, the jobs and tokens of everybody included.
+    ``group``: the group whose members may connect to the socket. The supervisor's user must be a member, too.
+    ``directory``: a directory for the socket and nothing else. The supervisor makes it if it is missing, and gives it
+    to the group with mode 0750. ``commands``: whether members of the group may submit commands. These run as the
+    supervisor's user. So they can read and change everything that this user can, also the jobs and tokens of other
+    users.
     """
 
     group: str
@@ -81,11 +83,3 @@ class SocketOptions:
             raise ValueError("group: must be the name of a group")
         if not self.directory.is_absolute():
             raise ValueError(f"directory: must begin with /, not {self.directory}")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

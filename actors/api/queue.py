@@ -11,17 +11,16 @@ from actors.api.bodies import LimitValue, PauseRequest, PriorityRequest, QueueQu
 from actors.api.route import Call, Nothing, route
 from actors.documents.jobs import JobDocument, job_document
 from actors.documents.queue import (
-    ActivityDocument,
     EntryDocument,
     LimitsDocument,
     QueueDocument,
     QueueStatsDocument,
-    activity_document,
     entry_document,
     limits_document,
     queue_head,
     stats_document,
 )
+from actors.jobs.activity import Activity
 
 _FIRST_PAGE = QueueQuery()
 
@@ -36,9 +35,9 @@ async def stats(call: Call[Nothing, Nothing]) -> QueueStatsDocument:
     return stats_document(await call.reading.queue.view(limit=0), datetime.now(UTC))
 
 
-async def activity(call: Call[Nothing, Nothing]) -> ActivityDocument:
+async def activity(call: Call[Nothing, Nothing]) -> Activity:
     """Show how many jobs ended, waited and ran in each minute of the last hour, among those that the caller may see."""
-    return activity_document(await call.reading.queue.activity(call.visible_user(None)))
+    return await call.reading.queue.activity(call.visible_user(None))
 
 
 async def entry(call: Call[Nothing, Nothing]) -> EntryDocument:

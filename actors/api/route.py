@@ -19,7 +19,7 @@ import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, compile_path
+from starlette.routing import BaseRoute, Route
 
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, Permission
@@ -103,9 +103,9 @@ class GuardedRoute(Route):
     """A route of one method with the ``permission`` that its callers need."""
 
     def __init__(self, method: str, path: str, endpoint: Callable[..., Any], permission: Permission) -> None:
-        super().__init__(path, endpoint, methods=[method])
         # A name may hold a slash, which arrives decoded; routes that end with a name are tried last (app.py).
-        self.path_regex, _, self.param_convertors = compile_path(path.replace(_NAMED_PART, "{job_id:path}"))
+        super().__init__(path.replace(_NAMED_PART, "{job_id:path}"), endpoint, methods=[method])
+        self.path = path
         self.permission = permission
 
 

@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
+FOUND = "greenroom.found"
+"""The key in a request's scope for what :meth:`RouteTable.find` has found, so that it is looked for once."""
 _CHOSEN = "greenroom.route"
 
 
@@ -18,10 +20,11 @@ class RouteTable(BaseRoute):
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self._routes = tuple(routes)
-        beginnings = {_beginning(_path(route)) for route in routes if "{" not in _beginning(_path(route))}
+        own = [_beginning(_path(route)) for route in routes]
         self._by_beginning = {
-            one: [route for route in routes if _beginning(_path(route)) == one or "{" in _beginning(_path(route))]
-            for one in beginnings
+            one: [route for route, its in zip(routes, own, strict=True) if its == one or "{" in its]
+            for one in set(own)
+            if "{" not in one
         }
 
     def find(self, scope: Scope) -> tuple[Match, Scope, BaseRoute | None]:
@@ -45,7 +48,7 @@ class RouteTable(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As Starlette asks each route."""
-        match, child, route = self.find(scope)
+        match, child, route = scope[FOUND] if FOUND in scope else self.find(scope)
         return match, {**child, _CHOSEN: route if match is not Match.PARTIAL else None}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,8 +9,9 @@ import attrs
 from actors.access.permission import ADMIN, LEAD
 from actors.api.bodies import TryRuleRequest
 from actors.api.route import Call, Nothing, route
-from actors.documents.rules import DryRunDocument, RuleDocument, RulesDocument, dry_run_document, rule_document
+from actors.documents.rules import RuleDocument, RulesDocument, rule_document
 from actors.jobs.records import ApprovalRule
+from actors.jobs.views import DryRun
 
 
 async def listing(call: Call[Nothing, Nothing]) -> RulesDocument:
@@ -38,9 +39,9 @@ async def remove(call: Call[Nothing, Nothing]) -> None:
     await call.runtime.rules.remove(_id(call), by=call.by)
 
 
-async def dry_run(call: Call[TryRuleRequest, Nothing]) -> DryRunDocument:
+async def dry_run(call: Call[TryRuleRequest, Nothing]) -> DryRun:
     """Show which of the last jobs a rule would have held back. Nothing is changed."""
-    return dry_run_document(await call.reading.rules.dry_run(call.body.rule, last=call.body.last))
+    return await call.reading.rules.dry_run(call.body.rule, last=call.body.last)
 
 
 def _id(call: Call[Any, Any]) -> int:

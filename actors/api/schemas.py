@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -73,6 +73,14 @@ class Schemas:
         self.components: dict[str, Schema] = {}
         self._closed = {JobRequest: closed_to(source, commands=commands)}
         self._over_network = source in NETWORK
+        self._is_answer = False
+
+    def of_answer(self, kind: Any) -> Schema:
+        """The schema of an answer, in which no field of a record is left out. Raises TypeError like :meth:`of`."""
+        self._is_answer = True
+        schema = self.of(kind)
+        self._is_answer = False
+        return schema
 
     def of(self, kind: Any) -> Schema:
         """The schema of ``kind``. Raises TypeError for a type that is none of ours."""
@@ -91,7 +99,7 @@ class Schemas:
             return self._union(args)
         if origin is Literal:
             return {"type": "string", "enum": list(args)}
-        if origin in (tuple, list):
+        if origin in (tuple, list, Sequence):
             return {"type": "array", "items": self.of(args[0])}
         if isinstance(origin, type) and issubclass(origin, Mapping):
             return {"type": "object", "additionalProperties": self.of(args[1])}
@@ -125,7 +133,7 @@ class Schemas:
             if self._over_network:
                 _say_which_values(properties)
             properties |= _MATRIX
-        required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING]
+        required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING or self._is_answer]
         schema: Schema = {"type": "object", **_described(kind), "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
 

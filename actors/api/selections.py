@@ -10,8 +10,8 @@ from actors.access.permission import ADMIN, CHANGES_OWN_JOB, CHANGES_OWN_JOBS, L
 from actors.api.bodies import OVERRIDE
 from actors.api.route import Call, Nothing, route
 from actors.api.submission import SubmitQuery
-from actors.documents.common import from_fields
-from actors.documents.selections import RemovedDocument, SelectionDocument, selection_document
+from actors.control.removing import RemovedJob
+from actors.documents.selections import SelectionDocument, selection_document
 from actors.jobs import maxima, maximum
 from actors.jobs.records import JobStatus
 from actors.jobs.selections import MOST, Selection
@@ -88,14 +88,13 @@ async def remove_many(call: Call[SelectionRequest, Nothing]) -> SelectionDocumen
     return selection_document(await call.runtime.selections.remove(**_asked(call), by=call.by))
 
 
-async def remove(call: Call[Nothing, Nothing]) -> RemovedDocument:
+async def remove(call: Call[Nothing, Nothing]) -> RemovedJob:
     """Remove an ended job with its directory, events and keys.
 
     409 while the job is needed: by a job that waits for it or runs after it, by a submission that is not settled, or
     because its output is being copied.
     """
-    removed = await call.runtime.removing.remove(call.path("job_id"), by=call.by)
-    return from_fields(RemovedDocument, removed)
+    return await call.runtime.removing.remove(call.path("job_id"), by=call.by)
 
 
 ROUTES = [

@@ -17,12 +17,18 @@ from functools import partial
 from typing import Any
 
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
-from hypercorn.typing import ConnectionState, LifespanState
 
-from actors.api.http1_only import TCPServer, WorkerContext
+from actors.api.http1_only import (
+    ASGIWrapper,
+    Closed,
+    Config,
+    ConnectionState,
+    Event,
+    LifespanState,
+    RawData,
+    TCPServer,
+    WorkerContext,
+)  # fmt: skip
 from actors.api.unix_peer import peer_of_socket, uid_of_socket, unnamed_peer_of_socket
 from actors.net.client_faults import ClientFaults
 from actors.net.connections import Connections

@@ -18,6 +18,7 @@ from actors.api.unix_peer import user_name
 from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG, closed_at_the_end
 from actors.net.streams import tls_context
+from actors.providers.private_files import new_file
 from logconf import get_logger
 from supervision import ChildSpec
 
@@ -86,10 +87,8 @@ def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, completely or not at all. Raises ``OSError``."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode, which Path.open cannot give
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with new_file(temporary) as file:
+        file.write(text.encode())
     temporary.replace(path)
 
 

@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from actors.backup.errors import BackupError
+from actors.providers.private_files import sync
 
 _PREFIX = ".greenroom-backup-"
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -86,22 +86,3 @@ def place(made: Path, file: Path, *, force: bool) -> None:
                 raise
             made.rename(file)
     sync(file.parent)
-
-
-def sync(directory: Path) -> None:
-    """Write the names in ``directory`` to the disk, so that a power cut does not lose them. Raises ``OSError``."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new private file for writing. Its content is safe on the disk when the block ends. Raises ``OSError``."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-        yield file
-        file.flush()
-        os.fsync(descriptor)

@@ -24,9 +24,9 @@ from actors.backup.archive import CONFIGURATION, DATABASE, KEYS, Archive, Manife
 from actors.backup.configuration import FIRST_TOKEN, rewritten
 from actors.backup.errors import BackupError
 from actors.backup.machine import machine
-from actors.backup.output import new_file, sync
 from actors.ledger import restoring
 from actors.ledger.restoring import Begun
+from actors.providers.private_files import new_file, sync
 from actors.settings.places import OWN_NAME
 from actors.store import InlineExecutor, Store, StoreError
 from actors.store.copying import examine

@@ -19,8 +19,9 @@ from actors.backup.archive import CONFIGURATION, DATABASE, FORMAT, KEYS, VERSION
 from actors.backup.configuration import key_files
 from actors.backup.errors import BackupError
 from actors.backup.machine import machine
-from actors.backup.output import check_target, new_file, place, working_folder
+from actors.backup.output import check_target, place, working_folder
 from actors.jobs.os_text import shown
+from actors.providers.private_files import new_file
 from actors.settings import Settings
 from actors.store import StoreError
 from actors.store.copying import copy

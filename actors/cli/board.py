@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from actors.control.runtime import Runtime
+from actors.documents.common import as_read
 from actors.documents.jobs import job_document
 from actors.documents.queue import queue_document
 from actors.documents.series import compared_document
@@ -102,7 +103,7 @@ class Board:
         for user, group in list(groups)[:_GROUPS_SHOWN]:
             with suppress(Refused):  # its jobs were removed since
                 page = await runtime.series.compare(group, user, limit=_COMPARED)
-                self.comparisons.append((user, group, [compared_document(one) for one in page]))
+                self.comparisons.append((user, group, as_read([compared_document(one) for one in page])))
 
     async def refresh(self, runtime: Runtime, *, everything: bool = False) -> None:
         """Read what changed, what waits and why, and the tree; ``everything``: all jobs that have not ended.
@@ -113,11 +114,11 @@ class Board:
             self._changed.update(id_ for id_, job in self._jobs.items() if job["completed_at"] is None)
         for job_id in sorted(self._changed)[: None if everything else _AT_ONCE]:
             try:
-                self._jobs[job_id] = dict(job_document(await runtime.jobs.get(job_id)))
+                self._jobs[job_id] = as_read(job_document(await runtime.jobs.get(job_id)))
             except Refused:  # it was removed since
                 self._jobs.pop(job_id, None)
             self._changed.discard(job_id)
-        self.queue = dict(queue_document(await runtime.queue.view(limit=_WAITING_SHOWN)))
+        self.queue = as_read(queue_document(await runtime.queue.view(limit=_WAITING_SHOWN)))
         for waiting in self.queue["waiting"]:
             known = self._jobs.setdefault(waiting["job_id"], waiting)
             known.update({key: waiting[key] for key in _QUEUE_ROW})

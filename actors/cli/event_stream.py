@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import click
@@ -57,23 +57,6 @@ class Patience:
                 return found
 
 
-class _Position:
-    """Where to continue: after the last event that arrived completely."""
-
-    def __init__(self) -> None:
-        self.after: str | None = None
-
-    def noted(self, lines: Iterable[str]) -> Iterator[str]:
-        """Pass ``lines`` on unchanged, and note the ids of events in them."""
-        coming = None
-        for line in lines:
-            if line.startswith("id: "):
-                coming = line[4:]
-            elif not line and coming is not None:
-                self.after = coming
-            yield line
-
-
 def events(
     client: Client, params: dict[str, Any], patience: Patience, *, is_begun: bool = False,
     path: tuple[str, ...] = ("api", "events"), resume: str = "after",
@@ -83,13 +66,13 @@ def events(
     It ends with the supervisor's ``goodbye``, or where the server ends the stream. ``is_begun``: the first connection,
     too, is tried again. ``path``: of another stream; ``resume``: its parameter for the id of the last event received.
     """
-    position = _Position()
+    last: str | None = None
     while True:
         try:
-            going_on = {} if position.after is None else {resume: position.after}
+            going_on = {} if last is None else {resume: last}
             with client.stream(*path, params={**params, **going_on}) as answer:
-                for kind, event in parsed(position.noted(answer.lines())):
-                    is_begun = True
+                for kind, event, id_ in parsed(answer.lines()):
+                    is_begun, last = True, id_ or last
                     patience.reset()
                     yield kind, event
                     if kind == "goodbye":

@@ -51,15 +51,20 @@ def _happened(event: Document, typed: Callable[..., str]) -> str:
     return text
 
 
-def parsed(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The events of a ``text/event-stream`` as (name, document); an unnamed one is a ``message``."""
-    name, data = "message", ""
+def parsed(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any], str | None]]:
+    """The events of a ``text/event-stream`` as (name, document, id of the last one with an id); an unnamed one is a
+    ``message``.
+    """
+    name, data, id_ = "message", "", None
     for line in lines:
-        if line.startswith("event: "):
-            name = line[7:]
-        elif line.startswith("data: "):
-            data = line[6:]
+        field, _, value = line.partition(": ")
+        if field == "id":
+            id_ = value
+        elif field == "event":
+            name = value
+        elif field == "data":
+            data = value
         elif not line:
             if data:
-                yield name, orjson.loads(data)
+                yield name, orjson.loads(data), id_
             name, data = "message", ""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from actors.access.hosts import is_loopback
 from actors.cli.context import BadInput, Failed, TryLater
 from actors.cli.tables import plain
 from actors.store.ownership import is_ours, secret_fault
@@ -81,21 +82,12 @@ def checked_url(text: str, source: str, *, insecure: bool, schemes: tuple[str, .
                 f"--insecure is for {url.scheme[:-1]}://; the certificate of a {url.scheme}:// address is always "
                 "checked (SSL_CERT_FILE names a file with one of your own)"
             )
-    elif not insecure and not _is_loopback(url.hostname):
+    elif not insecure and not is_loopback(url.hostname):
         raise BadInput(
             f"{source}: {url.scheme}:// sends the token unencrypted to another machine; use {url.scheme}s://, or "
             "--insecure if everybody on the way may read it"
         )
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host in ("localhost", "::1"):
-        return True
-    try:
-        return socket.inet_pton(socket.AF_INET, host)[0] == 127
-    except OSError:
-        return False
 
 
 def read_token(file: str | None, source: str) -> str:

@@ -28,6 +28,7 @@ from actors.cli.options import print_warnings
 from actors.cli.run_file import submit_file
 from actors.cli.signals import StopSignals
 from actors.cli.systemd import Notifier, notify_systemd
+from actors.documents.common import as_read
 from actors.documents.events import event_document
 from actors.documents.jobs import accepted_document, job_document
 from actors.jobs import maxima
@@ -87,12 +88,11 @@ class Session:
         return self._status()
 
     async def _run_runtime(self) -> None:
-        state_dir = self._plan.settings.state_dir
-        parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings))
-        notifier = Notifier(os.environ)
-        running = open_runtime(self._plan.settings, parts, watchdog=STALL_SECONDS)
+        settings, notifier = self._plan.settings, Notifier(os.environ)
+        parts = Parts(edges=lambda runtime: _servers_of(runtime, settings))
+        running = open_runtime(settings, parts, watchdog=STALL_SECONDS)
         async with running as runtime, notify_systemd(runtime, notifier):
-            _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
+            _logger.info("Supervisor is ready", extra={"state_dir": str(settings.state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()
             if sys.stdout.isatty() and (link := _sign_in_link(runtime)) is not None:
@@ -147,11 +147,11 @@ class Session:
     async def _submit(self, runtime: RunningRuntime) -> None:
         if self._plan.job_file is not None:
             accepted = await submit_file(runtime, self._plan.job_file, self._plan.again, check=self._plan.check)
-            documents = list(map(accepted_document, accepted))
+            documents = as_read([accepted_document(one) for one in accepted])
             print_warnings(documents)
             self._board.begin_with(documents)
         views = await runtime.jobs.page(statuses=ACTIVE_JOBS, limit=100)
-        self._board.add(map(job_document, reversed(views)))
+        self._board.add(as_read([job_document(view) for view in reversed(views)]))
 
     async def _pump(
         self, runtime: RunningRuntime, happened: _Happened, *, task_status: trio.TaskStatus[trio.Event]
@@ -167,7 +167,7 @@ class Session:
                         await begun.wait()
                     async for event in changes:
                         seen = event.seq
-                        document = event_document(event)
+                        document = as_read(event_document(event))
                         if self._board.note(document):
                             self._show(methodcaller("show_event", document, self._board))
                         happened.set()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TypedDict
 
 from actors.access.peer import Peer
-from actors.documents.common import Moment, from_fields, moment
+from actors.documents.common import from_fields
 from actors.store.access import AccessToken, WebSession
 
 
@@ -18,11 +19,11 @@ class TokenDocument(TypedDict):
     org_id: str | None
     teams: list[str]
     level: str
-    created_at: Moment | None
+    created_at: datetime | None
     created_by: str | None
-    expires_at: Moment | None
-    revoked_at: Moment | None
-    last_used_at: Moment | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 def token_document(token: AccessToken) -> TokenDocument:
@@ -53,8 +54,8 @@ class WebSessionDocument(TypedDict):
     user_id: str
     org_id: str | None
     level: str
-    created_at: Moment | None
-    expires_at: Moment | None
+    created_at: datetime | None
+    expires_at: datetime | None
 
 
 def web_session_document(session: WebSession) -> WebSessionDocument:
@@ -90,16 +91,14 @@ class SessionDocument(TypedDict):
     via: str
     sees: str
     commands: bool
-    expires_at: Moment | None
+    expires_at: datetime | None
 
 
 def session_document(peer: Peer) -> SessionDocument:
     """The caller and their rights."""
     sees = "all" if peer.only_user is None else "own"
     commands = peer.is_local or peer.commands
-    return from_fields(
-        SessionDocument, peer, user_id=peer.name, sees=sees, commands=commands, expires_at=moment(peer.until)
-    )
+    return from_fields(SessionDocument, peer, user_id=peer.name, sees=sees, commands=commands, expires_at=peer.until)
 
 
 class LinkDocument(TypedDict):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TypedDict
 
-from actors.documents.common import Moment, from_fields
+from actors.documents.common import from_fields
 from actors.jobs.records import ApprovalRequest
 from actors.store.names import Called
 
@@ -19,9 +20,9 @@ class ApprovalDocument(TypedDict):
     reason: str
     required_level: str
     rule_id: int | None
-    requested_at: Moment | None
-    expires_at: Moment | None
-    decided_at: Moment | None
+    requested_at: datetime | None
+    expires_at: datetime | None
+    decided_at: datetime | None
     decided_by: str | None
     decision_reason: str | None
 

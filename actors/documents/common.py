@@ -1,28 +1,21 @@
-"""What the documents have in common: JSON, times, and a record's fields under their own names."""
+"""What the documents have in common: their JSON, and a record's fields under their own names."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import Enum
 from functools import cache
-from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, cast
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
+import attrs
 import orjson
 
 from actors.jobs.os_text import readable
 
 D = TypeVar("D")
 
-Moment = Annotated[str, "date-time"]
-"""A time, in UTC with milliseconds and ``Z``."""
-
 Document = dict[str, Any]
 """An object about whose fields nothing is promised."""
-
-
-_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
 
 class FaultDocument(TypedDict):
@@ -52,29 +45,23 @@ def encoded(document: Any) -> bytes:
     encode.
     """
     try:
-        return orjson.dumps(document)
+        return orjson.dumps(document, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
     except orjson.JSONEncodeError:
-        return json.dumps(readable(document), separators=(",", ":")).encode()
+        return json.dumps(readable(document), default=lambda one: readable(_plain(one)), separators=(",", ":")).encode()
 
 
-def moment(time: datetime | None) -> str | None:
-    """``2024-01-15T10:30:00.000Z``, or None."""
-    if time is None:
-        return None
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def as_read(document: Any) -> Any:
+    """``document`` as a client reads it, in plain data."""
+    return orjson.loads(encoded(document))
 
 
-def plain(value: Any) -> Any:
-    """``value`` in JSON's types: times as texts, members of an enum as their values, tuples as lists."""
-    if type(value) in _AS_THEY_ARE:
-        return value
+def _plain(value: Any) -> Any:
+    """A time as ``2024-01-15T10:30:00.000Z``, a record as an object."""
     if isinstance(value, datetime):
-        return moment(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, tuple | list) else value
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if attrs.has(type(value)):
+        return attrs.asdict(value, recurse=False)
+    return dict(value)
 
 
 def from_fields(kind: type[D], *records: object, **others: Any) -> D:
@@ -83,7 +70,7 @@ def from_fields(kind: type[D], *records: object, **others: Any) -> D:
     If several ``records`` have the attribute, the first one gives it.
     """
     found = {
-        key: others[key] if key in others else plain(getattr(records[index], key))
+        key: others[key] if key in others else getattr(records[index], key)
         for key, index in _homes(kind, *map(type, records))  # type: ignore[arg-type]
     }
     return cast("D", found)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TypedDict, cast
 
-from actors.documents.common import Moment, moment
 from actors.jobs.records import Event
 
 
@@ -14,14 +14,14 @@ class EventDocument(TypedDict):
     type: str
     job_id: str | None
     seq: int
-    time: Moment | None
+    time: datetime | None
     correlation_id: str
 
 
 def event_document(event: Event) -> EventDocument:
     """A change as clients see it."""
     message = event.as_message()
-    message |= {"seq": event.seq, "time": moment(event.time), "correlation_id": event.correlation_id}
+    message |= {"seq": event.seq, "time": event.time, "correlation_id": event.correlation_id}
     return cast("EventDocument", message)
 
 

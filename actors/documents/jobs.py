@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
-from actors.documents.common import Document, Moment, from_fields, moment
+from actors.documents.common import Document, from_fields
 from actors.documents.masked import masked
 from actors.documents.notifications import NotificationDocument, notification_document
 from actors.jobs.dependencies import Relatives
@@ -13,7 +14,7 @@ from actors.jobs.environment import not_set
 from actors.jobs.estimates import Span
 from actors.jobs.os_text import shown
 from actors.jobs.records import JobRequest
-from actors.jobs.views import Accepted, JobView
+from actors.jobs.views import Accepted, Attempt, JobView
 
 
 class ResourcesDocument(TypedDict):
@@ -27,7 +28,7 @@ class ResourcesDocument(TypedDict):
 class UncertainDocument(TypedDict):
     """Since when, and why, it is unknown whether a job runs."""
 
-    since: Moment | None
+    since: datetime | None
     reason: str | None
 
 
@@ -37,29 +38,7 @@ class SubmissionDocument(TypedDict):
     key: str
     state: str
     handle: Document | None
-    handed_at: Moment | None
-
-
-class AttemptDocument(TypedDict):
-    """One attempt at a job. ``status``: how it ended, or the job's status; null if no provider had it.
-
-    An attempt that ended ``interrupted``, ``failed`` or ``timed_out`` was followed by another one.
-    """
-
-    attempt: int
-    key: str
-    state: str
-    status: str | None
-    handed_at: Moment | None
-    started_at: Moment | None
-    completed_at: Moment | None
-    closed_at: Moment | None
-    exit_code: int | None
-    signal: int | None
-    error_message: str | None
-    output_url: str | None
-    cost_usd: float | None
-    devices: list[str] | None
+    handed_at: datetime | None
 
 
 class RerunDocument(TypedDict):
@@ -69,32 +48,6 @@ class RerunDocument(TypedDict):
     on: list[str]
     exit_codes: list[int]
     delay: float
-
-
-class SpanDocument(TypedDict):
-    """The time span in which something is expected to happen."""
-
-    earliest: Moment | None
-    latest: Moment | None
-
-
-class RelativeDocument(TypedDict):
-    """A job that another one waits for, or that waits for it. ``broke``: the other was cancelled because this one
-    failed.
-    """
-
-    job_id: str
-    name: str | None
-    status: str
-    completed_at: Moment | None
-    broke: bool
-
-
-class RelativesDocument(TypedDict):
-    """The first hundred of these jobs, and how many there are in all."""
-
-    jobs: list[RelativeDocument]
-    number: int
 
 
 class EnvironmentDocument(TypedDict):
@@ -147,16 +100,16 @@ class JobDocument(TypedDict):
     priority_override: int | None
     attempt: int
     max_attempts: int
-    created_at: Moment | None
-    queued_at: Moment | None
-    not_before: Moment | None
-    start_after: Moment | None
+    created_at: datetime | None
+    queued_at: datetime | None
+    not_before: datetime | None
+    start_after: datetime | None
     after: list[Any]
     after_mode: str
-    waits_for: RelativesDocument | None
-    dependants: RelativesDocument | None
-    started_at: Moment | None
-    completed_at: Moment | None
+    waits_for: Relatives | None
+    dependants: Relatives | None
+    started_at: datetime | None
+    completed_at: datetime | None
     cost_usd: float | None
     error_message: str | None
     output_url: str | None
@@ -164,7 +117,7 @@ class JobDocument(TypedDict):
     signal: int | None
     progress: Document | None
     result: Document | None
-    cancel_requested_at: Moment | None
+    cancel_requested_at: datetime | None
     cancel_requested_by: str | None
     uncertain: UncertainDocument | None
     retry_of: str | None
@@ -173,21 +126,21 @@ class JobDocument(TypedDict):
     setting: str | None
     position: int | None
     estimate_seconds: float | None
-    estimated_start: SpanDocument | None
-    estimated_end: SpanDocument | None
+    estimated_start: Span | None
+    estimated_end: Span | None
     submission: SubmissionDocument | None
     approval: ApprovalDocument | None
     notify: list[str]
     notifications: list[NotificationDocument] | None
     rerun: RerunDocument | None
     reruns: int
-    attempts: list[AttemptDocument] | None
+    attempts: list[Attempt] | None
 
 
 def job_document(view: JobView) -> JobDocument:
     """A job with its context. ``reason`` and ``setting`` say why it waits and which setting would change that."""
     job, entry, request = view.job, view.entry, view.job.request
-    since = moment(job.uncertain_since)
+    since = job.uncertain_since
     return from_fields(
         JobDocument, job, entry, view, request,
         command=[shown(word) for word in request.command] if request.command is not None else None,
@@ -200,28 +153,14 @@ def job_document(view: JobView) -> JobDocument:
         error_message=job.error_message or entry.error_message,
         uncertain=None if since is None else {"since": since, "reason": job.uncertain_reason},
         estimate_seconds=view.estimate,
-        estimated_start=_span(view.starts),
-        estimated_end=_span(view.ends),
-        start_after=moment(entry.start_after),
-        waits_for=_relatives(view.waits_for),
-        dependants=_relatives(view.dependants),
+        estimated_start=view.starts,
+        estimated_end=view.ends,
+        start_after=entry.start_after,
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
         notifications=None if view.notifications is None else [*map(notification_document, view.notifications)],
         rerun=from_fields(RerunDocument, request.rerun) if request.rerun.times else None,
-        attempts=None if view.attempts is None else [from_fields(AttemptDocument, one) for one in view.attempts],
     )  # fmt: skip
-
-
-def _span(span: Span | None) -> SpanDocument | None:
-    return None if span is None else {"earliest": moment(span.earliest), "latest": moment(span.latest)}
-
-
-def _relatives(found: Relatives | None) -> RelativesDocument | None:
-    if found is None:
-        return None
-    jobs = [from_fields(RelativeDocument, one) for one in found.shown]
-    return {"jobs": jobs, "number": found.number}
 
 
 def _environment(request: JobRequest) -> EnvironmentDocument:

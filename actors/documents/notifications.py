@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TypedDict
 
-from actors.documents.common import Moment, from_fields
+from actors.documents.common import from_fields
 from actors.jobs.notifications import Notification
 from actors.jobs.views import TargetView
 
@@ -24,9 +25,9 @@ class NotificationDocument(TypedDict):
     type: str
     state: str
     tries: int
-    created_at: Moment | None
-    next_try_at: Moment | None
-    finished_at: Moment | None
+    created_at: datetime | None
+    next_try_at: datetime | None
+    finished_at: datetime | None
     last_error: str | None
     merged_into: int | None
     message_id: str
@@ -44,36 +45,7 @@ class NotificationsDocument(TypedDict):
     next: str | None
 
 
-class TargetDocument(TypedDict):
-    """A target. ``address``: scheme and host; null for a command. ``on``: the types of notifications that it gets.
-
-    ``configured``: false if it is no longer in the configuration. ``waiting``: how many jobs have notifications that
-    wait for it, the oldest since ``waiting_since``. ``disabled_reason``: why nothing is sent to it; null if it is
-    enabled.
-    """
-
-    name: str
-    configured: bool
-    address: str | None
-    format: str | None
-    on: list[str]
-    waiting: int
-    waiting_since: Moment | None
-    disabled_reason: str | None
-    disabled_at: Moment | None
-
-
-def target_document(view: TargetView) -> TargetDocument:
-    """A target of notifications."""
-    return from_fields(TargetDocument, view)
-
-
 class TargetsDocument(TypedDict):
     """The targets of notifications."""
 
-    targets: list[TargetDocument]
-
-
-def targets_document(views: list[TargetView]) -> TargetsDocument:
-    """The targets of notifications."""
-    return {"targets": [target_document(one) for one in views]}
+    targets: list[TargetView]

@@ -8,12 +8,12 @@ from typing import TypedDict, cast
 
 import attrs
 
-from actors.documents.common import Moment, from_fields
-from actors.documents.jobs import JobDocument, SpanDocument, job_document
-from actors.jobs.activity import Activity
+from actors.documents.common import from_fields
+from actors.documents.jobs import JobDocument, job_document
 from actors.jobs.durations import seconds_between
+from actors.jobs.estimates import Span
 from actors.jobs.options import Limits
-from actors.jobs.views import JobView, QueueView
+from actors.jobs.views import JobView, QueueView, ReservationView
 
 _DEFAULTS = Limits()
 
@@ -43,44 +43,6 @@ def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDoc
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]
 
 
-class MinuteDocument(TypedDict):
-    """One minute: how many jobs completed, failed or were cancelled in it, and how many waited and ran at its end."""
-
-    completed: int
-    failed: int
-    cancelled: int
-    waiting: int
-    running: int
-
-
-class ActivityDocument(TypedDict):
-    """The ``minutes`` of the last hour, the first of which begins at ``begins_at``, and the present numbers.
-
-    ``waiting`` includes jobs that wait for an approval; ``blocked``: how many those are. The numbers of past minutes
-    are computed from the starts and ends of jobs: a job that was run again counts with its last run.
-    """
-
-    begins_at: Moment | None
-    minutes: list[MinuteDocument]
-    waiting: int
-    blocked: int
-    running: int
-
-
-def activity_document(found: Activity) -> ActivityDocument:
-    """The activity of the last hour, and the present numbers."""
-    minutes = [from_fields(MinuteDocument, one) for one in found.minutes]
-    return from_fields(ActivityDocument, found, minutes=minutes)
-
-
-class ReservationDocument(TypedDict):
-    """What is kept free at a provider for one job; ``job_id`` is null if the job is another user's."""
-
-    provider: str
-    job_id: str | None
-    text: str
-
-
 class QueueHead(TypedDict):
     """What limits the queue. ``closed_providers`` says why a provider gets no jobs now.
 
@@ -95,7 +57,7 @@ class QueueHead(TypedDict):
     closed_providers: dict[str, str]
     paused: str | None
     pruning_held: str | None
-    reservations: list[ReservationDocument]
+    reservations: list[ReservationView]
     at_providers: list[JobDocument]
 
 
@@ -103,7 +65,6 @@ def queue_head(view: QueueView) -> QueueHead:
     """What limits the queue, without the waiting entries."""
     return from_fields(
         QueueHead, view, limits=limits_document(view.limits, view.limit_sources),
-        reservations=[from_fields(ReservationDocument, one) for one in view.reservations],
         at_providers=[job_document(one) for one in view.at_providers],
     )  # fmt: skip
 
@@ -153,15 +114,15 @@ class EntryDocument(TypedDict):
     queue_status: str
     position: int | None
     estimate_seconds: float | None
-    estimated_start: SpanDocument | None
-    estimated_end: SpanDocument | None
+    estimated_start: Span | None
+    estimated_end: Span | None
     priority: int
     priority_override: int | None
     attempt: int
     max_attempts: int
-    queued_at: Moment | None
-    not_before: Moment | None
-    start_after: Moment | None
+    queued_at: datetime | None
+    not_before: datetime | None
+    start_after: datetime | None
     reason: str | None
     setting: str | None
 

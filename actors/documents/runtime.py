@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypedDict
 
 import attrs
 
-from actors.control.health import Health
-from actors.control.restore import RestoreView
-from actors.documents.common import Document, Moment, from_fields, moment, plain
+from actors.control.restore import RestoreView, UnknownJob
+from actors.documents.common import Document, from_fields
 from actors.jobs import maxima
-from actors.jobs.retention import PruneResult
-from actors.ledger.provider_views import ProviderView
-
-
-class PruneDocument(TypedDict):
-    """What was removed, or would be. ``held``: why pruning is on hold and how that ends; null if it is not.
-
-    ``next``: the ``after`` of the next request, if more is to be removed; else null.
-    """
-
-    jobs: int
-    events: int
-    kept: int
-    before: Moment | None
-    oldest: Moment | None
-    held: str | None
-    next: str | None
-
-
-def prune_document(result: PruneResult) -> PruneDocument:
-    """What was removed, or would be."""
-    return from_fields(PruneDocument, result)
+from actors.ledger.provider_views import ProviderView, Usage
 
 
 class TreeDocument(TypedDict):
@@ -69,15 +48,6 @@ class CapacityDocument(TypedDict):
     memory: int | None
 
 
-class InUseDocument(TypedDict):
-    """What the jobs of all users hold at a provider, also those that the caller may not see."""
-
-    jobs: int
-    cpus: int
-    gpus: int
-    memory: int
-
-
 class ProviderDocument(TypedDict):
     """A provider. ``gate``: why it gets no jobs now.
 
@@ -94,18 +64,16 @@ class ProviderDocument(TypedDict):
     fault: str | None
     capabilities: Document
     capacity: CapacityDocument | None
-    in_use: InUseDocument
+    in_use: Usage
     devices: list[str] | None
 
 
 def provider_document(view: ProviderView) -> ProviderDocument:
     """The state of a provider."""
-    capabilities = attrs.asdict(view.capabilities, value_serializer=lambda _one, _field, value: plain(value))
     breaker = from_fields(BreakerDocument, view.breaker, rest_seconds=view.breaker.retry_after)
     return from_fields(
-        ProviderDocument, view, breaker=breaker, capabilities=capabilities,
+        ProviderDocument, view, breaker=breaker, capabilities=attrs.asdict(view.capabilities),
         capacity=None if view.capacity is None else from_fields(CapacityDocument, view.capacity),
-        in_use=from_fields(InUseDocument, view.in_use),
     )  # fmt: skip
 
 
@@ -129,14 +97,6 @@ class ConfigDocument(TypedDict):
     settings: list[SettingDocument]
 
 
-class UnknownJobDocument(TypedDict):
-    """A job that a provider runs and that the restored runtime does not know; ``name``: its name at the provider."""
-
-    provider: str
-    key: str
-    name: str
-
-
 class RestoreDocument(TypedDict):
     """Which runtime this is, and when and from which backup it was restored; null: never.
 
@@ -146,12 +106,12 @@ class RestoreDocument(TypedDict):
     """
 
     instance_id: str | None
-    restored_at: Moment | None
-    began_at: Moment | None
+    restored_at: datetime | None
+    began_at: datetime | None
     original: str | None
     original_held_by: str | None
     to_look_up: dict[str, int]
-    unknown_jobs: list[UnknownJobDocument]
+    unknown_jobs: list[UnknownJob]
     unknown_number: int
     not_listed: dict[str, str]
 
@@ -161,30 +121,12 @@ def restore_document(view: RestoreView) -> RestoreDocument:
     made = view.restored
     return {
         "instance_id": view.instance_id,
-        "restored_at": None if made is None else moment(made.at),
-        "began_at": None if made is None else moment(made.began_at),
+        "restored_at": None if made is None else made.at,
+        "began_at": None if made is None else made.began_at,
         "original": None if made is None else made.original,
         "original_held_by": view.original_held_by,
         "to_look_up": dict(view.to_look_up),
-        "unknown_jobs": [from_fields(UnknownJobDocument, one) for one in view.unknown_jobs[: maxima.ROWS]],
+        "unknown_jobs": list(view.unknown_jobs[: maxima.ROWS]),
         "unknown_number": len(view.unknown_jobs),
         "not_listed": dict(view.not_listed),
     }
-
-
-class HealthDocument(TypedDict):
-    """Whether the runtime works, ``ok`` or ``degraded`` for these ``reasons``, and since when it runs.
-
-    ``notes``: what is worth knowing, but is no fault.
-    """
-
-    status: str
-    reasons: list[str]
-    notes: list[str]
-    uncertain_jobs: list[str]
-    started_at: Moment | None
-
-
-def health_document(health: Health) -> HealthDocument:
-    """Whether the runtime works, and since when it runs."""
-    return from_fields(HealthDocument, health, uncertain_jobs=list(health.uncertain_jobs[: maxima.ROWS]))

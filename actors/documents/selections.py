@@ -1,30 +1,11 @@
-"""The result of a change of several jobs, and of the removal of one."""
+"""The result of a change of several jobs."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from actors.documents.common import from_fields
 from actors.jobs import maxima
 from actors.jobs.selections import Outcome, Result
-
-
-class ResultDocument(TypedDict):
-    """One job of a selection, its ``status`` afterwards, and whether it was ``done``; ``problem``: why not.
-
-    ``new_job_id``: the job that a retry made, with ``warnings`` about it. ``freed_bytes``: by its removal, on disk;
-    null: unknown.
-    """
-
-    job_id: str
-    name: str | None
-    user_id: str
-    status: str
-    done: bool
-    problem: str | None
-    new_job_id: str | None
-    warnings: list[str]
-    freed_bytes: int | None
 
 
 class SelectionDocument(TypedDict):
@@ -40,7 +21,7 @@ class SelectionDocument(TypedDict):
     done: int
     failed: int
     freed_bytes: int
-    results: list[ResultDocument]
+    results: list[Result]
     left: list[str]
     left_out: int
 
@@ -54,26 +35,7 @@ def selection_document(outcome: Outcome) -> SelectionDocument:
         "done": sum(one.done for one in others),
         "failed": len(failed),
         "freed_bytes": sum(one.freed_bytes or 0 for one in others),
-        "results": [_result(one) for one in [*failed, *others][: maxima.ROWS]],
+        "results": [*failed, *others][: maxima.ROWS],
         "left": list(outcome.left),
         "left_out": outcome.left_out,
     }
-
-
-def _result(one: Result) -> ResultDocument:
-    return from_fields(ResultDocument, one)
-
-
-class RemovedDocument(TypedDict):
-    """A removed job, and what that freed; ``freed_bytes`` is null if its provider does not say.
-
-    ``left_at``: the provider that may still keep something of it, because it is no longer configured.
-    """
-
-    job_id: str
-    name: str | None
-    user_id: str
-    freed_bytes: int | None
-    events: int
-    keys: int
-    left_at: str | None

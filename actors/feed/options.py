@@ -12,10 +12,10 @@ PORT = 8766
 class FeedOptions:
     """The WebSocket feed of changes, for other machines.
 
-    ``enabled``: whether it is served. ``host``: an address. Any but loopback needs the TLS or the proxy of section
-    ``http``. ``port``: 0: any free one, which the log shows. ``max_connections``: connections in all.
-    ``max_per_address``: connections of one address, unless section ``http`` has ``behind_proxy``. ``max_per_user``:
-    connections of one user.
+    ``enabled``: whether the feed is served. ``host``: the address to listen on. Any address other than loopback needs
+    the TLS or the proxy of section ``http``. ``port``: the port to listen on; 0: any free port, which is written to the
+    log. ``max_connections``: connections in all. ``max_per_address``: connections of one address; no limit if section
+    ``http`` has ``behind_proxy``. ``max_per_user``: connections of one user.
     """
 
     enabled: bool = False

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import attrs
 import trio
 from starlette.exceptions import HTTPException
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
@@ -54,35 +55,27 @@ def feed_edge(server: FeedServer) -> ChildSpec:
     return ChildSpec("feed", server.run, restart="transient")
 
 
+@attrs.define(eq=False)
 class FeedServer:
     """Serves the events of one runtime. ``port``: where it listens, once it does.
 
     ``behind_proxy``: every connection comes from the proxy's address, so there is no limit for each.
     """
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        options: FeedOptions,
-        authenticate: AuthenticateToken,
-        hosts: AllowedHosts,
-        tls: ssl.SSLContext | None = None,
-        *,
-        behind_proxy: bool = False,
-    ) -> None:
-        self._runtime = runtime
-        self._options = options
-        self._authenticate = authenticate
-        self._hosts = hosts
-        self._tls = tls
-        self._faults = runtime.client_faults
-        self._connections = Connections(
-            _PORT,
-            self._faults,
-            most=options.max_connections,
-            per_address=None if behind_proxy else options.max_per_address,
-        )
-        self._of_user: Counter[str] = Counter()
+    _runtime: Runtime
+    _options: FeedOptions
+    _authenticate: AuthenticateToken
+    _hosts: AllowedHosts
+    _tls: ssl.SSLContext | None = None
+    _behind_proxy: bool = attrs.field(default=False, kw_only=True)
+    _connections: Connections = attrs.field(init=False)
+    _of_user: Counter[str] = attrs.field(init=False, factory=Counter)
+    port: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        options, faults = self._options, self._runtime.client_faults
+        per_address = None if self._behind_proxy else options.max_per_address
+        self._connections = Connections(_PORT, faults, most=options.max_connections, per_address=per_address)
         self.port = options.port
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -128,7 +121,7 @@ class FeedServer:
                 answered = True
         finally:
             if not answered:
-                self._faults.count(_PORT, "no handshake")
+                self._runtime.client_faults.count(_PORT, "no handshake")
         if connecting.cancelled_caught:
             return
         try:
@@ -142,7 +135,7 @@ class FeedServer:
             closing = next(leaves(group))
             assert isinstance(closing, CloseConnection)
             if closing.code in _CLIENT_FAULTS:
-                self._faults.count(_PORT, f"closed {closing.code}")
+                self._runtime.client_faults.count(_PORT, f"closed {closing.code}")
             with trio.move_on_after(CLOSE_SECONDS, shield=True):
                 await socket.aclose(closing.code, closing.reason)
 
@@ -175,7 +168,7 @@ class FeedServer:
         return token, peer
 
     async def _reject(self, request: WebSocketRequest, refused: HTTPException) -> None:
-        self._faults.count(_PORT, f"status {refused.status_code}")
+        self._runtime.client_faults.count(_PORT, f"status {refused.status_code}")
         again = [(b"Retry-After", str(AGAIN_SECONDS).encode())] if refused.status_code == 503 else []
         await request.reject(refused.status_code, extra_headers=again, body=f"{refused.detail}\n".encode())
 

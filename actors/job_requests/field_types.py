@@ -113,7 +113,9 @@ def _goals(path: str, value: Any) -> Fault | None:
 
 
 def _mapping(path: str, value: Any) -> Fault | None:
-    return _plain(path, value) if isinstance(value, Mapping) else _not("a mapping", path, value)
+    if not isinstance(value, Mapping):
+        return _not("a mapping", path, value)
+    return _plain(path, value) if value else None
 
 
 def _plain(path: str, value: Any, levels: int = _DEEPEST) -> Fault | None:

@@ -60,11 +60,11 @@ _INSTEAD = {"command": ("entry_point", "params"), "entry_point": ("command",)}
 
 @attrs.frozen
 class FileContent:
-    """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs.
+    """The content of a job file. The problems of ``defaults`` are reported at their own path, before those of the jobs.
 
-    ``name``: what the file is called; without it, its absolute path. It is part of what its jobs are known by.
-    ``best``: by name of a metric, whether its least (min) or its greatest (max) value is the best. ``defaults``: keys
-    of a job, put under each job; a job's own keys go before, and ``env`` and ``resources`` are merged key by key.
+    ``name``: the name of the file; without it, its absolute path. Its jobs are recognised by it, among other things.
+    ``best``: for the name of a metric, whether its least (min) or its greatest (max) value is the best. ``defaults``:
+    keys that every job gets. A job's own keys replace them, and ``env`` and ``resources`` are merged key by key.
     ``jobs``: the jobs, in the order in which they are submitted.
     """
 

@@ -31,11 +31,12 @@ class ApprovalRequest:
 class ApprovalRule:
     """When a job needs an approval.
 
-    ``name``: what people read. ``condition``: what is asked about a job. ``value``: a number, a glob or a name, as the
-    condition wants. ``priority``: the rule with the highest one that fits decides. ``applies_to_provider``: the rule is
-    for jobs of this provider only. ``applies_to_level``: the rule is for users of this level only. ``exempt_levels``:
-    the rule is not for users of these levels. ``required_approver_level``: the lowest level that may decide.
-    ``is_active``: false switches the rule off. ``rule_id``: decides between equal priorities; nobody sets it.
+    ``name``: the name that people read. ``condition``: the question about a job. ``value``: the number, glob or name
+    that the condition compares with. ``priority``: of the rules that apply, the one with the highest priority decides.
+    ``applies_to_provider``: the rule is for jobs of this provider only. ``applies_to_level``: the rule is for users of
+    this level only. ``exempt_levels``: the rule is not for users of these levels. ``required_approver_level``: the
+    lowest level that may decide. ``is_active``: false switches the rule off. ``rule_id``: decides between equal
+    priorities; nobody sets it.
     """
 
     name: str

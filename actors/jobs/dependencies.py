@@ -47,9 +47,9 @@ class Parent:
 
 @attrs.frozen
 class Relatives:
-    """Jobs that one waits for, or that wait for it: ``shown`` are the first of ``number``."""
+    """Jobs that one waits for, or that wait for it: the first hundred of ``number``."""
 
-    shown: Sequence[Parent] = ()
+    jobs: Sequence[Parent] = ()
     number: int = 0
 
 

@@ -52,7 +52,7 @@ Form = Literal["json", "slack", "text"]
 class AllowedCallers:
     """Who may name a target in a job.
 
-    ``users``: these users may. ``levels``: everybody who reaches one of these levels may.
+    ``users``: these users may use the target. ``levels``: users with one of these levels, or a higher one, may use it.
     """
 
     users: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
@@ -63,12 +63,12 @@ class AllowedCallers:
 class NotificationTarget:
     """Where notifications go: to a ``url``, or to a ``command``.
 
-    ``url``: the address to which they are sent. ``command``: a program with its arguments, no shell; the notification
-    is on its standard input. ``format``: how a message to a URL is written: ``json``, ``slack`` (``{"text": ...}``) or
-    ``text``. ``on``: the types of notifications that are sent. ``allowed`` (``for`` in the file): who may use it; None:
-    everybody for a URL, admins for a command. ``secret_file``: a file with the secrets with which what goes to a URL is
-    signed: one to a line, each ``whsec_`` and base64. ``secret_env``: the variable of the supervisor's environment that
-    holds them.
+    ``url``: the address to which notifications are sent. ``command``: a program with its arguments, which is run
+    without a shell and gets the notification on its standard input. ``format``: the form of a message to a URL:
+    ``json``, ``slack`` (``{"text": ...}``) or ``text``. ``on``: the types of notifications that are sent. ``allowed``
+    (``for`` in the file): who may use it; None: everybody for a URL, admins for a command. ``secret_file``: a file with
+    the secrets that sign messages to a URL. Each line has one secret: ``whsec_`` and base64. ``secret_env``: the
+    variable of the supervisor's environment that holds these secrets.
     """
 
     url: str | None = None
@@ -93,10 +93,11 @@ class NotificationTarget:
 
 @attrs.frozen
 class NotifyOptions:
-    """Messages to a chat or a program when a job ends or needs somebody.
+    """Messages to a chat or to a program when a job ends, or when a person must do something.
 
-    ``targets``: where messages go, by name. ``defaults``: by user, the targets of this user's jobs that name none.
-    ``per_minute``: messages that one target is sent in a minute at most; what is more becomes one digest.
+    ``targets``: where messages go, by name. ``defaults``: for the name of a user, the targets of those of the user's
+    jobs that name none. ``per_minute``: how many messages one target gets in a minute at most. More messages are
+    combined into one digest.
     """
 
     targets: Mapping[str, NotificationTarget] = attrs.field(factory=dict)

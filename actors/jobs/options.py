@@ -16,13 +16,14 @@ from actors.jobs.records import ApprovalRule
 
 @attrs.frozen
 class Limits:
-    """How many jobs may run at once. ``greenroom limits set`` changes them while the supervisor runs.
+    """How many jobs may run at once. ``greenroom limits set`` changes these limits while the supervisor runs.
 
-    ``total``: jobs of everybody. ``per_user``: jobs of one user. ``per_organisation``: jobs of one organisation.
-    ``per_team``: jobs of one team; it holds only with ``fair_share``. ``fair_share``: whether the limit of teams holds.
-    ``per_provider``: jobs of one provider, by its name; a provider that is not named has no limit of its own, except
-    one that has a queue of its own (``slurm``), whose limit is 100. ``per_provider_per_user``: jobs of one user at such
-    a provider. ``count_clusters``: whether its jobs count in the limits of all, users, organisations and teams, too.
+    ``total``: jobs of all users together. ``per_user``: jobs of one user. ``per_organisation``: jobs of one
+    organisation. ``per_team``: jobs of one team; this limit applies only with ``fair_share``. ``fair_share``: whether
+    the limit for teams applies. ``per_provider``: jobs of one provider, by its name. A provider that is not listed has
+    no limit of its own, except a provider with a queue of its own (``slurm``), whose limit is 100.
+    ``per_provider_per_user``: jobs of one user at a provider with a queue of its own. ``count_clusters``: whether jobs
+    at providers with a queue of their own also count in the limits of all, users, organisations and teams.
     """
 
     total: int = attrs.field(default=5, validator=ge(0))
@@ -45,10 +46,11 @@ SEPARATE = 100
 
 @attrs.frozen
 class QueueOptions:
-    """Who may wait, and for whom resources are kept.
+    """How many jobs may wait, and when resources are kept free for a job.
 
-    ``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs.
-    ``reserve_after``: how long a job is passed over for want of resources before they are kept for it.
+    ``max_waiting_per_user``: jobs of one user that may wait at the same time: for a free slot, for an approval or for
+    other jobs. ``reserve_after``: how long a job waits for resources while others pass it, before resources are kept
+    free for it.
     """
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
@@ -59,8 +61,8 @@ class QueueOptions:
 class SeriesOptions:
     """The numbers that jobs report.
 
-    ``max_bytes``: what the series of all jobs may take in all. ``best``: by name of a series, whether its least (min)
-    or its greatest (max) value is the best. What a job's own file says goes before it.
+    ``max_bytes``: the size of the series of all jobs together. ``best``: for the name of a series, whether its least
+    (min) or its greatest (max) value is the best. A rule in the job file is used instead of this one.
     """
 
     max_bytes: Bytes = attrs.field(default=2 << 30, validator=ge(0))
@@ -71,10 +73,10 @@ class SeriesOptions:
 
 @attrs.frozen
 class SubmissionOptions:
-    """What the command line adds to its user's jobs.
+    """What the command line adds to the jobs that its user submits.
 
-    ``env_from``: variables of the submitter's environment that every job inherits beside the usual ones: names,
-    patterns such as ``WANDB_*``, or ``all``. Whoever submits reads it.
+    ``env_from``: variables of the submitter's environment that every job inherits, in addition to the usual ones:
+    names, patterns such as ``WANDB_*``, or ``all``. This is read from the configuration on the submitter's machine.
     """
 
     env_from: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
@@ -82,11 +84,12 @@ class SubmissionOptions:
 
 @attrs.frozen
 class ApprovalOptions:
-    """Which jobs need an approval and how long a request stays open.
+    """Which jobs need an approval, and how long a request stays open.
 
     ``default_rules``: whether the two rules that come with Greenroom are active. ``timeout_hours``: how long a request
-    stays open. Then it expires, and its job is cancelled. ``rules``: the rules. The highest ``priority`` that fits
-    decides; of equal ones the one that stands first. ``self_approval``: whether somebody may approve their own job.
+    stays open. After that it expires, and its job is cancelled. ``rules``: the rules. The rule that applies and has the
+    highest ``priority`` decides; of equal priorities, the rule that comes first. ``self_approval``: whether users may
+    approve their own jobs.
     """
 
     default_rules: bool = False
@@ -99,9 +102,9 @@ class ApprovalOptions:
 class PollerOptions:
     """When remote providers are asked about their jobs.
 
-    ``enabled``: timed polling on, off, or automatic (None): on for remote providers without a ``webhook_url``.
-    ``interval_seconds``: how often they are asked. ``safety_net_seconds``: a job of a provider that delivers webhooks
-    is asked about when nothing was heard of it for so long; 0: never.
+    ``enabled``: whether remote providers are asked regularly; None: automatic, which means yes for remote providers
+    without a ``webhook_url``. ``interval_seconds``: the time between two polls. ``safety_net_seconds``: a job of a
+    provider that delivers webhooks is asked about if there was no news of it for this long; 0: never.
     """
 
     enabled: bool | None = None
@@ -117,8 +120,8 @@ LOOK_SECONDS = 5.0
 class QueueProcessingOptions:
     """Read because existing files have it.
 
-    ``enabled``: it changes nothing, the queue is always processed. ``interval_seconds``: it changes nothing, the queue
-    is looked at every 5 s and whenever something happens.
+    ``enabled``: has no effect, because the queue is always processed. ``interval_seconds``: has no effect, because the
+    queue is looked at every 5 s and whenever something changes.
     """
 
     enabled: bool = True
@@ -127,6 +130,6 @@ class QueueProcessingOptions:
 
 @attrs.frozen
 class ExpiryOptions:
-    """``interval_seconds``: how often expired requests are looked for, beside at each deadline itself."""
+    """``interval_seconds``: how often expired requests are looked for, in addition to each deadline itself."""
 
     interval_seconds: Seconds = attrs.field(default=300.0, validator=gt(0))

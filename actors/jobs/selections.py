@@ -123,5 +123,5 @@ class Outcome:
 
     selected: int
     results: tuple[Result, ...]
-    left: tuple[str, ...] = ()
-    left_out: int = 0
+    left: tuple[str, ...]
+    left_out: int

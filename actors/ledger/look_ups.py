@@ -33,6 +33,8 @@ _FOUND = "it was found at its provider"
 def to_look_up(connection: Connection, provider: str) -> list[ToLookUp]:
     """The restored jobs of a provider that it is still to be asked about."""
     ids = restored.to_look_up(connection, provider)
+    if not ids:  # as in nearly every start
+        return []
     found, entries = jobs.get_many(connection, ids), queue.get_many(connection, ids)
     handed = submissions.of_jobs(connection, ids)
     return [
@@ -75,19 +77,21 @@ def _go_on(tx: Transaction, pair: Pair, jitter: Jitter) -> None:
 
 def _adopt(tx: Transaction, pair: Pair, seen: Sequence[Seen], token: Token) -> None:
     """Its provider has it: the last attempt of ``seen`` is the present one."""
-    newest, job_id, known = seen[-1], pair.job.job_id, None
+    newest, job_id, own = seen[-1], pair.job.job_id, None
     if pair.entry.status is QueueStatus.RUNNING:
-        submission = submissions.newest(tx.connection, job_id)
-        if submission is not None and submission.key == newest.key:
-            _recognise(tx, pair, submission, newest)
+        own = submissions.newest(tx.connection, job_id)
+        if own is not None and own.key == newest.key:
+            _recognise(tx, pair, own, newest)
             return
-        pair, known = _ran_again(tx, pair, submission), submission and submission.key
+        pair = _ran_again(tx, pair, own)
     else:
         close_request(tx, job_id, _FOUND)
-    for one in [one for one in seen[:-1] if one.key != known]:
-        put_unknown(tx, one.key, job_id, token)
-        ended = {"handle": one.handle, "handed_at": tx.now, "error": None}
-        submissions.change(tx.connection, one.key, **ended)
+    for one in seen[:-1]:
+        if own is None or own.key != one.key:
+            put_unknown(tx, one.key, job_id, token)
+        elif own.handle is not None:
+            continue
+        submissions.change(tx.connection, one.key, handle=one.handle, handed_at=tx.now)
         close_submission(tx, one.key, _AGAIN)
     attempt = attempt_of(newest.key) - 1
     counted = {"attempt": attempt, "reruns": pair.entry.reruns + len(seen) - 1}

@@ -35,14 +35,27 @@ class Recorded:
     has_room: bool = True
 
 
-def record(tx: Transaction, observations: Mapping[str, Observation]) -> list[Recorded]:
-    """Apply observations, by submission key."""
-    known = submissions.by_keys(tx.connection, observations)
-    pairs = load_many(tx, [one.job_id for one in known.values() if one.state is not SubmissionState.CLOSED])
+def record(
+    tx: Transaction,
+    observations: Mapping[str, Observation],
+    handles: Mapping[str, Mapping[str, Any] | None] | None = None,
+) -> list[Recorded]:
+    """Apply observations, by submission key.
+
+    ``handles``: those by which the provider was asked. A person may have settled a job under another one meanwhile:
+    what was asked about is then not its run.
+    """
+    asked = handles or {}
+    known = {
+        key: one
+        for key, one in submissions.by_keys(tx.connection, observations).items()
+        if one.state is not SubmissionState.CLOSED and asked.get(key, one.handle) == one.handle
+    }
+    pairs = load_many(tx, [one.job_id for one in known.values()])
     return [
         apply_observation(tx, pairs[one.job_id], key, observations[key], with_series=True)
         for key, one in known.items()
-        if one.job_id in pairs and one.state is not SubmissionState.CLOSED
+        if one.job_id in pairs
     ]
 
 
@@ -61,6 +74,8 @@ def apply_observation(
         changes |= UNFLAGGED
     error = changes.get("error_message")
     if verdict.trigger in _BAD_ENDS and (again := run_again(pair.job, pair.entry, observation, error, tx.now)):
+        if _may_have_run_since(pair):
+            return Recorded(pair.job.job_id, pair.job.correlation_id, None)
         rerun(tx, pair, key, changes, again)
         with_series = True
     elif verdict.trigger is not None:
@@ -76,6 +91,11 @@ def apply_observation(
         emit(tx, after.job, EventType.JOB_PROGRESS, status=after.job.status.value, **shown)
     has_room = not with_series or _keep_series(tx, pair, key, observation)
     return Recorded(pair.job.job_id, pair.job.correlation_id, verdict.note, has_room)
+
+
+def _may_have_run_since(pair: Pair) -> bool:
+    """Whether the attempt that ended may have been followed by another one after the backup: a person decides (F3)."""
+    return pair.entry.restored is not None
 
 
 def _paced(job: Job, changes: Mapping[str, Any], at: datetime) -> list[list[float]] | None:

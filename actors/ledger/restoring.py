@@ -14,9 +14,21 @@ import attrs
 
 from actors.jobs.events import EventType
 from actors.jobs.records import ApprovalStatus, QueueStatus, Restored, SubmissionState
+from actors.jobs.retention import silent
 from actors.ledger.base import load_readable
 from actors.ledger.limits import pause
-from actors.store import Transaction, access, approvals, deaths, notifications, queue, restored, submissions
+from actors.store import (
+    Transaction,
+    access,
+    approvals,
+    deaths,
+    events,
+    holds,
+    notifications,
+    queue,
+    restored,
+    submissions,
+)
 from actors.store.access import AccessToken
 from actors.store.restored import Restore
 
@@ -48,6 +60,8 @@ def begin(tx: Transaction, restore: Restore, instance_id: str) -> Begun:
     connection = tx.connection
     restored.put_instance_id(connection, instance_id, tx.now)
     restored.put(connection, restore, tx.now)
+    if (old := silent(events.newest_time(connection), tx.now)) is not None:
+        holds.begin(connection, old, tx.now)  # now: the event of this restore is a new one at the next start (C6)
     reason = f"restored from a backup of {restore.began_at:%Y-%m-%d %H:%M:%S} UTC: look at the jobs, then resume it"
     pause(tx, None, reason=reason, by="restore")
     number = sum(_mark(tx, job_id) for job_id in restored.active(connection))

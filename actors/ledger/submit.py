@@ -60,33 +60,33 @@ def submit(
     ``rules``: the configured ones. ``most_waiting``: how many entries of one user may wait. ``file``: these are jobs of
     a job file.
     """
-    return _Batch(tx, new, ids, rules, timedelta(hours=options.timeout_hours), most_waiting, file).accept()
+    return _Batch(
+        tx,
+        new,
+        ids,
+        [view.rule for view in rules_now(tx.connection, rules)],
+        timedelta(hours=options.timeout_hours),
+        most_waiting,
+        file,
+        Parents(tx.connection, new) if any(one.request.after for one in new) else None,
+    ).accept()
 
 
+@attrs.define
 class _Batch:
     """The state while one batch is accepted: its rules, its new jobs, how many jobs each user has had."""
 
-    def __init__(
-        self,
-        tx: Transaction,
-        new: Sequence[NewJob],
-        ids: IdFactory,
-        rules: Sequence[ApprovalRule],
-        timeout: timedelta,
-        most_waiting: int,
-        file: FileRules | None,
-    ) -> None:
-        self._tx = tx
-        self._file = file
-        self._new = new
-        self._most_waiting = most_waiting
-        self._ids = ids
-        self._rules = [view.rule for view in rules_now(tx.connection, rules)]
-        self._timeout = timeout
-        self._seen: dict[str, tuple[int, bool]] = {}
-        self._fresh: dict[str, Accepted] = {}
-        self._encoded: dict[str, bytes | None] = {}
-        self._parents = Parents(tx.connection, new) if any(one.request.after for one in new) else None
+    _tx: Transaction
+    _new: Sequence[NewJob]
+    _ids: IdFactory
+    _rules: Sequence[ApprovalRule]
+    _timeout: timedelta
+    _most_waiting: int
+    _file: FileRules | None
+    _parents: Parents | None
+    _seen: dict[str, tuple[int, bool]] = attrs.field(factory=dict, init=False)
+    _fresh: dict[str, Accepted] = attrs.field(factory=dict, init=False)
+    _encoded: dict[str, bytes | None] = attrs.field(factory=dict, init=False)
 
     def accept(self) -> list[Accepted]:
         """Accept all of it."""

@@ -65,12 +65,12 @@ class Connections:
         ``on_stop``: called when that time begins.
         """
 
-        async def hurry(deadline: float) -> None:
+        async def end_by(deadline: float) -> None:
             await on_stop()
             for stream in self._open:
-                stream.hurry(deadline)
+                stream.limit_writes(deadline)
 
-        async with lingering(GRACE, hurry) as (connections, ending), trio.open_nursery() as nursery:
+        async with lingering(GRACE, end_by) as (connections, ending), trio.open_nursery() as nursery:
             nursery.start_soon(self._faults.log_counts)
             for listener in listeners:
                 nursery.start_soon(self._accept, listener, connections, partial(self._hold, serve, ending))
@@ -158,11 +158,11 @@ def closed_at_the_end(listeners: Iterable[trio.SocketListener]) -> Iterator[list
 
 @asynccontextmanager
 async def lingering(
-    grace: float, hurry: Callable[[float], Awaitable[None]]
+    grace: float, end_by: Callable[[float], Awaitable[None]]
 ) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
     """A nursery for connections that outlives the block, also its cancellation, by at most ``grace`` seconds.
 
-    The event beside it is set when that time begins: idle connections close, streams send their last event. ``hurry``
+    The event beside it is set when that time begins: idle connections close, streams send their last event. ``end_by``
     is then called with the trio time at which the remaining connections are cut off.
     """
     ending = trio.Event()
@@ -173,11 +173,11 @@ async def lingering(
                 task_status.started(connections)
                 await ending.wait()
                 scope.deadline = trio.current_time() + grace
-                await hurry(scope.deadline)
+                await end_by(scope.deadline)
 
-    async with trio.open_nursery() as keeper:
+    async with trio.open_nursery() as holding:
         with trio.CancelScope(shield=True):  # cancelled while it starts, `hold` would wait for ever for the block's end
-            connections = await keeper.start(hold)
+            connections = await holding.start(hold)
         try:
             yield connections, ending
         finally:

@@ -119,7 +119,7 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         """As the stream's."""
         await self._stream.aclose()
 
-    def hurry(self, latest: float) -> None:
+    def limit_writes(self, latest: float) -> None:
         """Let no write wait beyond ``latest``, the one under way included."""
         self._latest = latest
         if self._writing is not None:

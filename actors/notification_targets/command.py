@@ -16,7 +16,7 @@ from contextlib import suppress
 import trio
 
 from actors.jobs.notifications import Outcome
-from actors.notification_targets.words import readable
+from actors.providers.samples import sample
 
 SECONDS = 60.0
 """How many seconds a command may run; after that its process group is ended."""
@@ -39,7 +39,7 @@ async def run(argv: Sequence[str], content: bytes) -> Outcome:
         )  # fmt: skip
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return Outcome(f"the command cannot be started: {readable(reason)}")
+        return Outcome(f"the command cannot be started: {sample(reason)}")
     errors = bytearray()
     ended = False
     try:
@@ -58,7 +58,7 @@ def _outcome(status: int | None, errors: bytes) -> Outcome:
     if status == 0:
         return Outcome()
     how = f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
-    said = readable(errors.decode(errors="replace"))
+    said = sample(errors)
     return Outcome(f"the command ended with {how}{f': {said}' if said else ''}")
 
 

@@ -20,7 +20,7 @@ import trio
 from actors.http_client import get_async_client
 from actors.jobs.notifications import Outcome
 from actors.jobs.notify_options import NotificationTarget
-from actors.notification_targets.words import readable
+from actors.providers.samples import sample
 from logconf import register_secret
 
 SECONDS = 10.0
@@ -58,7 +58,7 @@ async def post(
             async with client.stream("POST", target.url, content=content, headers=headers) as answer:
                 return Outcome() if answer.is_success else _failure(answer, await _words(answer))
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Outcome(f"{_what(error)}: {readable(str(error))}".removesuffix(": "))
+            return Outcome(f"{_what(error)}: {sample(str(error))}".removesuffix(": "))
     return Outcome(f"no answer within {SECONDS:g} s")
 
 
@@ -116,7 +116,7 @@ async def _words(answer: httpx.Response) -> str:
     length = answer.headers.get("content-length", "")
     if not length.isdecimal() or len(length) > 5 or int(length) > _READ or "content-encoding" in answer.headers:
         return ""
-    return readable((await answer.aread()).decode("utf-8", "replace"))
+    return sample(await answer.aread())
 
 
 def _failure(answer: httpx.Response, words: str) -> Outcome:

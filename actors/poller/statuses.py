@@ -216,7 +216,8 @@ class Statuses:
             elif verdict.note is not None and verdict.uncertain is None:
                 self._note(one, *verdict.note)
         if news:
-            written = await self._ledger.write(record, news)
+            handles = {key: by_key[key].submission.handle for key in news}
+            written = await self._ledger.write(record, news, handles)
             self.series.written(news)
             for recorded in written:
                 self._note_recorded(recorded)

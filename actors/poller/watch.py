@@ -88,9 +88,6 @@ class Round:
     waiters: list[trio.Event] = attrs.field(factory=list)
     fault: Exception | None = None
 
-    def __bool__(self) -> bool:
-        return self.everything or bool(self.keys or self.rows)
-
     def add(self, other: Round) -> None:
         """Look at what ``other`` was to look at, too; its waiters do not wait for this round."""
         self.everything |= other.everything

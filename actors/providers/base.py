@@ -250,7 +250,8 @@ class CallDeadlines:
     aclose: float = _seconds(5.0)
 
 
-def describe_capacity(capacity: Capacity, names: Sequence[str] = ("cpus", "gpus", "memory")) -> str:
+def describe_capacity(capacity: Capacity) -> str:
     """``capacity`` in words, for messages: ``2 cpus, 0 gpus``; unbounded resources are left out."""
+    names = ("cpus", "gpus", "memory")
     parts = [f"{getattr(capacity, name)} {name}" for name in names if getattr(capacity, name) is not None]
     return ", ".join(parts) or "unbounded"

@@ -41,9 +41,9 @@ class BreakerState(StrEnum):
 class BreakerOptions:
     """When calls to a provider that fails are stopped.
 
-    ``failures``: how many failures in a row open the breaker. ``open_seconds``: how long it stays open, so that no call
-    is made. ``half_open_calls``: how many calls at once may try the provider after that. ``successes``: how many of
-    these calls must succeed in a row to close it.
+    ``failures``: the number of failures in a row after which the breaker opens. ``open_seconds``: how long it stays
+    open; no calls are made in this time. ``half_open_calls``: how many calls at a time may then try the provider.
+    ``successes``: how many of these probes must succeed in a row before the breaker closes.
     """
 
     failures: int = attrs.field(default=5, validator=ge(1))
@@ -76,7 +76,7 @@ Permit = NewType("Permit", int)
 class Breaker:
     """The breaker of provider ``name``. Times are trio's.
 
-    ``opened``: how often it opened since the start, including failed trials. ``since``: when it last changed, None for
+    ``opened``: how often it opened since the start, including failed probes. ``since``: when it last changed, None for
     never. ``why``: the failure that was counted last.
     """
 

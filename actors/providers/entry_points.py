@@ -29,11 +29,11 @@ MISSING = object()
 
 @attrs.frozen
 class Param:
-    """One parameter: its type, and what it may be.
+    """One parameter: its type, and its allowed values.
 
-    ``type``: the type of the value. ``choices``: the only values that it may have. ``min``, ``max``: bounds of a
-    number, or of the length of a text. ``pattern``: an expression of RE2 that must match a text as a whole; it replaces
-    the default rules for texts. ``default``: its value where a job gives none; without it the parameter must be given.
+    ``type``: the type of the value. ``choices``: the only allowed values. ``min``, ``max``: bounds of a number, or of
+    the length of a text. ``pattern``: an RE2 expression that must match the whole text. It replaces the default rules
+    for texts. ``default``: the value if a job does not give one. Without a default, the job must give the parameter.
     """
 
     type: Literal["str", "int", "float", "bool"] = "str"
@@ -92,8 +92,9 @@ _TYPES: Mapping[str, Callable[[Any], object]] = {
 class EntryPoint:
     """A program of the configuration.
 
-    ``command``: argv with ``{parameter}`` places (``{{`` and ``}}`` are braces). ``params``: the parameters, by name.
-    ``cwd``: where it runs; None: in a fresh directory of the job. ``env``: variables of its environment.
+    ``command``: the argv, with places such as ``{parameter}`` (``{{`` and ``}}`` are braces). ``params``: the
+    parameters, by name. ``cwd``: the working directory; None: a new directory of the job. ``env``: variables of its
+    environment.
     """
 
     command: tuple[str, ...]

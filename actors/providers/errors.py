@@ -16,11 +16,11 @@ from actors.jobs.retry import FailureKind
 
 
 class ProviderError(Exception):
-    """A call was refused for a reason with no kind of its own; surely not accepted.
+    """A call was refused for a reason that has no kind of its own; it was surely not accepted.
 
-    ``kind``: what the actors decide by. ``reached``: the request got to the provider, so that what went wrong may be
-    about this request alone. ``status``: the HTTP status of the answer, None where there was none or where it does not
-    matter.
+    ``kind``: the kind by which the actors decide what to do. ``reached``: the request reached the provider, so that the
+    failure may be about this request alone. ``status``: the HTTP status of the answer; None: there was none, or it does
+    not matter.
     """
 
     kind = FailureKind.OTHER
@@ -48,10 +48,10 @@ def wrong(field: str, words: str) -> FieldFault:
 
 
 class Invalid(ProviderError):
-    """The request itself is wrong; no repetition will help.
+    """The request itself is wrong; repeating it does not help.
 
-    ``field``: the field of the request to change, such as ``spec.queue``; None: no single one. ``faults``: all that is
-    wrong, each a ``FieldFault`` with its own field and message; ``Invalid(message, field=...)`` has one,
+    ``field``: the field of the request to change, such as ``spec.queue``; None: no single one. ``faults``: everything
+    that is wrong, each a ``FieldFault`` with its own field and message. ``Invalid(message, field=...)`` has one,
     ``Invalid(*faults)`` has several.
     """
 
@@ -64,27 +64,27 @@ class Invalid(ProviderError):
 
 
 class Auth(ProviderError):
-    """The credentials are missing or not accepted; the message names the setting, never the secret."""
+    """The credentials are missing or not accepted. The message names the setting, never the secret."""
 
     kind = FailureKind.AUTH
 
 
 class Forbidden(ProviderError):
-    """The credentials are known and not allowed to do this (payment included)."""
+    """The credentials are known, but do not allow this. A missing payment is such a case, too."""
 
     kind = FailureKind.FORBIDDEN
 
 
 class NotFound(ProviderError):
-    """The provider knows no such job."""
+    """The provider does not know this job."""
 
 
 class Conflict(ProviderError):
-    """The request clashes with what the provider already has."""
+    """The request conflicts with what the provider already has."""
 
 
 class RateLimited(ProviderError):
-    """Too many requests; surely not accepted. ``retry_after`` is seconds, None when not said."""
+    """There were too many requests; this one was surely not accepted. ``retry_after``: in seconds; None: not known."""
 
     kind = FailureKind.RATE_LIMITED
 
@@ -94,9 +94,9 @@ class RateLimited(ProviderError):
 
 
 class Unavailable(ProviderError):
-    """The provider could not be reached or is down; surely not accepted. ``retry_after`` is seconds.
+    """The provider cannot be reached or is down; the call was surely not accepted. ``retry_after``: in seconds.
 
-    ``reached`` is true where it was reached and answered by a failure of its own, or not at all.
+    ``reached``: whether the provider was reached, and then answered with a failure of its own or not at all.
     """
 
     kind = FailureKind.UNAVAILABLE
@@ -108,20 +108,21 @@ class Unavailable(ProviderError):
 
 
 class OutcomeUnknown(ProviderError):
-    """The request was sent and its answer never came: it may or may not have been accepted."""
+    """The request was sent, but no answer came: it may or may not have been accepted."""
 
     kind = FailureKind.OUTCOME_UNKNOWN
 
 
 class Protocol(ProviderError):
-    """The provider answered in a form that is not understood; it is not known whether it accepted."""
+    """The answer of the provider has an unknown form; it is not known whether the provider accepted the call."""
 
 
 @contextmanager
 def explained_as(kind: type[ProviderError], what: str, *causes: type[Exception], **options: Any) -> Iterator[None]:
-    """Raise ``kind``, whose message begins with ``what``, for one of ``causes`` (none: ``OSError``) in the block.
+    """Raise ``kind`` with a message that begins with ``what`` if the block raises one of ``causes`` (none given:
+    ``OSError``).
 
-    ``options``: of ``kind``, beside its message.
+    ``options``: further arguments of ``kind``.
     """
     expected = causes or (OSError,)
     try:

@@ -23,13 +23,14 @@ import orjson
 import stamina
 import trio
 
-from actors.http_client import TransportOptions, get_async_client, transport_options
+from actors.http_client import get_async_client, transport_options
 from actors.kernel.retry_log import ensure_retry_log
 from actors.providers import errors
 from actors.providers.http_addresses import below, checked_address
-from actors.providers.http_errors import broken, late, refused, sample
+from actors.providers.http_errors import broken, late, refused
 from actors.providers.json_reading import read_json
 from actors.providers.rates import Bucket, Rate
+from actors.providers.samples import sample
 from logconf.masking import register_secret
 
 ATTEMPTS = 3
@@ -113,8 +114,7 @@ class ProviderClient:
 
     ``headers``: called for each request, returns the headers to send, also credentials; their values are masked in
     every log line. ``auth``: what the statuses ``unauthorized`` mean, in words that name the setting. ``rates``: what
-    the provider allows. ``proxy``: the address of a proxy to use. ``transport_from``: the transport options; None:
-    those of the environment. ``transport``: a transport of its own, for tests.
+    the provider allows. ``proxy``: the address of a proxy to use. ``transport``: a transport of its own, for tests.
     """
 
     def __init__(
@@ -128,7 +128,6 @@ class ProviderClient:
         rates: Iterable[Rate] = (),
         max_connections: int = 10,
         proxy: str | None = None,
-        transport_from: TransportOptions | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -141,7 +140,7 @@ class ProviderClient:
         self._buckets = {rate.bucket: Bucket(rate) for rate in rates}
         # httpx's pool fills for ever when requests that wait for a connection are cancelled: so none waits there.
         self._connections = trio.CapacityLimiter(max_connections)
-        self._client = client_of(max_connections, proxy, transport, transport_from)
+        self._client = client_of(max_connections, proxy, transport)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -248,14 +247,9 @@ class ProviderClient:
         return headers
 
 
-def client_of(
-    connections: int,
-    proxy: str | None,
-    transport: httpx.AsyncBaseTransport | None,
-    transport_from: TransportOptions | None = None,
-) -> httpx.AsyncClient:
+def client_of(connections: int, proxy: str | None, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
     """A client with so many ``connections`` at the most; the rest as in :class:`ProviderClient`."""
-    travel = transport_from or transport_options(os.environ)[0]
+    travel = transport_options(os.environ)[0]
     return get_async_client(
         travel if proxy is None else attrs.evolve(travel, proxy=proxy),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),

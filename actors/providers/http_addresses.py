@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from actors.providers.errors import Protocol
-from actors.providers.http_errors import sample
+from actors.providers.samples import sample
 
 
 def checked_address(address: str) -> httpx.URL:

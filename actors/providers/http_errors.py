@@ -17,12 +17,9 @@ from typing import Any
 import httpx
 
 from actors.jobs.durations import seconds_between
-from actors.jobs.os_text import printable
 from actors.providers import errors
 from actors.providers.json_reading import amount, amount_in, json_object
-from logconf.masking import mask_text
-
-_LONGEST_SAMPLE = 200
+from actors.providers.samples import sample
 
 # Raised before a byte of the request was on its way.
 _NEVER_SENT = (
@@ -91,12 +88,6 @@ def retry_after(headers: Mapping[str, str], body: bytes, now: datetime) -> float
         if said is not None:
             return said
     return _amount(headers.get("ratelimit-reset"))
-
-
-def sample(said: str | bytes) -> str:
-    """The beginning of what came from outside, fit for one line of a message: short, printable, secrets masked."""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return mask_text(" ".join(printable(text[: _LONGEST_SAMPLE * 4]).split()))[:_LONGEST_SAMPLE]
 
 
 def _said(body: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from actors.jobs.os_text import in_utf8
 
 DEEPEST = 100
 """Levels of what is kept; further down it is refused, because not every reader of ours would get there."""
+_LATEST = 32_503_680_000  # seconds: the year 3000
 
 
 def read_json(body: bytes | bytearray, non_finite: float | None = None) -> Any:
@@ -92,6 +94,12 @@ def amount(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
         return None
     return float(value)
+
+
+def time_of(seconds: object) -> datetime | None:
+    """The time of this number of seconds since 1970; None for what is no such number, or after the year 3000."""
+    known = amount(seconds)
+    return datetime.fromtimestamp(known, UTC) if known and known < _LATEST else None
 
 
 def amount_in(text: str) -> float | None:

@@ -12,6 +12,7 @@ from actors.jobs.records import Capacity
 from actors.jobs.reservations import ReservePolicy
 from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure, GuardedProvider
+from actors.providers.samples import sample
 
 
 def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
@@ -42,8 +43,6 @@ def breaker_advice(providers: Mapping[str, GuardedProvider]) -> dict[str, Breake
 
 async def check_all(providers: Mapping[str, GuardedProvider]) -> dict[str, str | None]:
     """What is wrong with each provider, in one line without secrets; None: nothing is wrong."""
-    from actors.providers.http_errors import sample  # loads httpx, which only some providers need otherwise
-
     faults: dict[str, str | None] = dict.fromkeys(providers)
 
     async def check(name: str, provider: GuardedProvider) -> None:

@@ -40,26 +40,26 @@ class SharedOutputs:
 
         ``context``: that of its submission. Without a ``root`` no variable has a path.
         """
-        told = {
+        variables = {
             job_variables.ATTEMPT: context.get("attempt", "1"),
             job_variables.JOB_ID: context.get("job_id", job_id),
             job_variables.CORRELATION_ID: context.get("correlation_id", ""),
         }
         if self.root is None:
-            return told
+            return variables
         directory, parents = self.directory(job_id), context.get("parents")
         with explained_as(Unavailable, f"{self.setting}: {self.root} cannot be written to"):
             await self._threads.run(_make, directory, parents)
-        told |= {
+        variables |= {
             job_variables.OUTPUT_DIR: str(directory.output),
             job_variables.PROGRESS_FILE: str(directory.progress),
             job_variables.RESULT_FILE: str(directory.result),
         }
         if parents is not None:
-            told[job_variables.PARENTS] = str(directory.parents)
+            variables[job_variables.PARENTS] = str(directory.parents)
         if "previous_key" in context:
-            told[job_variables.PREVIOUS_OUTPUT_DIR] = str(self.directory(context["previous_key"]).output)
-        return told
+            variables[job_variables.PREVIOUS_OUTPUT_DIR] = str(self.directory(context["previous_key"]).output)
+        return variables
 
     async def left(self, jobs: Mapping[str, bool]) -> Mapping[str, dict[str, Any]]:
         """What these jobs have written so far, as fields of an observation. The argument says for each job id

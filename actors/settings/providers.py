@@ -48,10 +48,10 @@ def _web_address(value: Any, usual: Callable[[Any], str]) -> str | None:
 class CommonSettings:
     """What every provider has.
 
-    ``kind``: which kind of provider it is; None: it is called by its kind. ``enabled``: false switches the provider
-    off, as ``null`` in place of its options does. ``webhook_url``: where the provider delivers webhooks, the public
-    address of ``POST /api/webhooks/NAME``; with it the provider is not polled by time. ``circuit_breaker``: when calls
-    to the provider are stopped.
+    ``kind``: the kind of the provider; None: its name is its kind. ``enabled``: false switches the provider off, like
+    ``null`` in place of its options. ``webhook_url``: the public address of ``POST /api/webhooks/NAME``, to which the
+    provider delivers webhooks. If it is given, the provider is not asked regularly. ``circuit_breaker``: when calls to
+    the provider are stopped.
     """
 
     kind: str | None = None

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import attrs
 from attrs.validators import ge
 
+from actors.access.hosts import is_loopback
 from actors.access.users import UserRights
-from actors.api.options import HttpOptions, SocketOptions, is_loopback
+from actors.api.options import HttpOptions, SocketOptions
 from actors.feed.options import FeedOptions
 from actors.job_requests.rules import RULE
 from actors.job_requests.rules import check as check_rule
@@ -38,7 +39,7 @@ FIRST_RULE_ID = 101
 
 @attrs.frozen
 class Background:
-    """The three actors."""
+    """The poller, the scheduler, and the expiry of approval requests."""
 
     job_status_polling: PollerOptions = attrs.field(factory=PollerOptions)
     queue_processing: QueueProcessingOptions = attrs.field(factory=QueueProcessingOptions)
@@ -49,7 +50,8 @@ class Background:
 class Retention:
     """How long ended jobs are kept.
 
-    ``days``: how long a job is kept after its end. Then it is removed with its events and its directory; 0: never.
+    ``days``: how long a job is kept after its end. After that it is removed, with its events and its directory; 0:
+    never.
     """
 
     days: Days = attrs.field(default=90, validator=ge(0))
@@ -59,10 +61,10 @@ class Retention:
 class Sections:
     """The sections of the file, whole.
 
-    ``state_dir``: where rows, jobs, keys and the lock are. A relative path begins at the file's directory.
-    ``providers``: where jobs run, by a name that jobs use; None switches the provider off. ``entry_points``: programs
-    that jobs may name instead of a command, by name. ``users``: the rights of other users of this machine, by name.
-    ``socket``: the socket for them; None: there is none.
+    ``state_dir``: the directory of the database, the jobs, the keys and the lock. A relative path starts at the
+    directory of the configuration file. ``providers``: where jobs run. Jobs name a provider by its key here; None
+    switches the provider off. ``entry_points``: programs, by name, that jobs may name instead of a command. ``users``:
+    the rights of other users of this machine, by name. ``socket``: the socket for them; None: there is none.
     """
 
     state_dir: Path | None = None

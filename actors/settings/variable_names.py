@@ -31,33 +31,33 @@ VARIABLES = (
         HOME,
         "`state_dir` of the file, else `$XDG_STATE_HOME/greenroom`, else `~/.local/state/greenroom`",
         "/var/lib/greenroom",
-        "The state directory. Goes before `state_dir`.",
+        "The state directory. It overrides `state_dir`.",
     ),
     Variable(
         CONFIG,
         "the places listed above",
         "/etc/greenroom.yaml",
-        "The configuration file. `--config` goes before it.",
+        "The configuration file. `--config` overrides it.",
     ),
     Variable(
         URL,
         "none",
         "https://gpu7.lab:8765",
-        "The supervisor that commands ask, on another machine. `--url` and `--socket` go before it.",
+        "The supervisor that commands ask, on another machine. `--url` and `--socket` override it.",
     ),
     Variable(
         TOKEN_FILE,
         "none",
         "~/.config/greenroom.token",
-        "The file with the token for `--url` or `GREENROOM_URL`, which nobody else may read. `--token-file` goes "
-        "before it.",
+        "The file with the token for `--url` or `GREENROOM_URL`, which nobody else may read. `--token-file` "
+        "overrides it.",
     ),
     Variable(
         SOCKET,
         "none",
         "/run/greenroom",
         "The supervisor that commands ask, by its Unix socket or the directory of it. `--url`, `--socket` and "
-        "`GREENROOM_URL` go before it; it goes before the state directory.",
+        "`GREENROOM_URL` override it; it overrides the state directory.",
     ),
     Variable(
         POLL_INTERVAL,
@@ -97,7 +97,7 @@ VARIABLES = (
         "SIMPLETUNER_SSL_VERIFY",
         "true",
         "false",
-        "Whether certificates of providers are checked: `true` or `false`. Off is a WARNING at each start.",
+        "Whether certificates of providers are checked: `true` or `false`. `false` causes a WARNING at each start.",
     ),
     Variable(
         "SLURM_CONF",
@@ -122,13 +122,13 @@ VARIABLES = (
         "XDG_CACHE_HOME",
         "~/.cache",
         "/data/cache",
-        "Here commands note which state directory a configuration file leads to. It may be deleted.",
+        "Commands remember here which state directory belongs to a configuration file. It may be deleted.",
     ),
     Variable(
         "XDG_RUNTIME_DIR",
         "none",
         "/run/user/1000",
-        "Here is the Unix socket if its path in the state directory would be longer than 100 bytes.",
+        "The Unix socket is here if its path in the state directory would be longer than 100 bytes.",
     ),
     Variable(
         "NOTIFY_SOCKET",

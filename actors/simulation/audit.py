@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.simulation.replay import Replay
 from actors.simulation.rules import Rule
-from actors.simulation.states import ENDED
+from actors.simulation.states import BLOCKED, ENDED
 from actors.simulation.world import World
 
 _MOST_BY_ITSELF = 4096
@@ -17,8 +17,8 @@ def audit(world: World, replay: Replay) -> None:
     """Everything that must hold at any moment between two transactions."""
     rows = world.database.look(
         "SELECT j.job_id, j.status, q.status, j.correlation_id, j.cancel_requested_at, q.attempt, q.max_attempts,"
-        " q.lane_id, coalesce(q.not_before, q.start_after, nullif(q.unfinished_parents, 0)), j.completed_at,"
-        " q.reruns, q.run_first_attempt, coalesce(json_extract(j.request, '$.rerun.times'), 0)"
+        " q.lane_id, coalesce(q.not_before, q.start_after, nullif(q.unfinished_parents, 0), q.restored),"
+        " j.completed_at, q.reruns, q.run_first_attempt, coalesce(json_extract(j.request, '$.rerun.times'), 0)"
         " FROM jobs j LEFT JOIN queue_entries q ON q.job_id = j.job_id"
     )
     jobs: dict[str, Any] = {job_id: values for job_id, *values in rows}
@@ -29,7 +29,7 @@ def audit(world: World, replay: Replay) -> None:
         _job(world, replay, job_id, jobs.get(job_id))
     _refused(world)
     _lanes(world)
-    _dependencies(world)
+    _dependencies(world, replay)
     _counts(world)
     _approvals(world, replay)
 
@@ -108,13 +108,20 @@ _WRONG_DEPENDENCIES = {
         " WHERE j.status NOT IN ('cancelled') AND d.parent_status IN ('failed', 'cancelled')"
         " AND coalesce(json_extract(j.request, '$.after_mode'), 'ok') = 'ok'"
     ),
+    Rule.SLOT: (
+        "SELECT q.job_id FROM queue_entries q JOIN submissions s ON s.job_id = q.job_id"
+        " WHERE q.status IN ('pending', 'blocked') AND s.state != 'closed'"
+    ),
 }
 """What no row may show at any moment between two transactions."""
 
 
-def _dependencies(world: World) -> None:
+def _dependencies(world: World, replay: Replay) -> None:
+    """Not of what ran after a backup, whose parents have ended once more since the restore."""
     for rule, query in _WRONG_DEPENDENCIES.items():
         wrong = [job_id for (job_id,) in world.database.look(query)]
+        if world.restored and rule is Rule.BAD_ENDS:
+            wrong = [job_id for job_id in wrong if job_id in replay.jobs and not replay.jobs[job_id].restored]
         world.require(not wrong, rule, f"not so: {wrong[:5]}")
 
 
@@ -131,6 +138,8 @@ def _approvals(world: World, replay: Replay) -> None:
     ):
         account = replay.jobs.get(job_id)
         said = account.approval if account else None
+        if account and account.restored == BLOCKED and (said, status) == ("pending", "cancelled"):
+            said = status  # it was found at its provider, so nobody need decide any more
         world.require(said == status, Rule.REPLAY, f"the approval of {job_id} is {status}, events say {said}")
         if status in ("approved", "rejected"):
             text = f"{job_id}: {status} {decided_at}, due {expires_at}"

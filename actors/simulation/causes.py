@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import timedelta
 
 from actors.jobs.records import Event, Phase
+from actors.providers.scripted import Run
 from actors.simulation.checker import Checker
 from actors.simulation.replay import JobAccount
 from actors.simulation.rules import Rule
@@ -43,6 +44,10 @@ class Causes:
         self._asked.add((kind, subject))
         self._asked_at[subject] = self._world.elapsed()
         self._levels[kind, subject].add(level)
+
+    def runs_of(self, job_id: str) -> list[Run]:
+        """What ran of it."""
+        return self._checker.runs_of(job_id)
 
     def changed(self, event: Event, account: JobAccount, happened: Follows) -> None:
         """A job changed its states."""
@@ -93,6 +98,8 @@ class Causes:
                 return bool(self._world.database.look(_BAD_PARENT, (job_id,)))
             case By.PROVIDER:
                 return self._ran(event)
+            case By.RESTORE:
+                return self._world.restored
             case By.SCHEDULER | By.ANSWER:
                 return True
 

@@ -10,15 +10,19 @@ from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.providers.scripted import Run
 from actors.simulation.cancel_requests import CancelRequests
+from actors.simulation.contents import Contents
 from actors.simulation.kept_waits import TOLERANCE, KeptWaits
 from actors.simulation.refusals import Refusals
 from actors.simulation.reruns import Attempts
 from actors.simulation.rules import Rule
 from actors.simulation.slots import Slots
+from actors.simulation.suspects import Suspects
 from actors.simulation.wide import WideJobs
 from actors.simulation.world import DEAR, PROVIDERS, Limited, World, limit_of, limited
 
 _START = "SELECT json_extract(request, '$.start_after') FROM jobs WHERE job_id = ?"
+
+_ATTEMPTS = "SELECT job_id, attempt, run_first_attempt FROM queue_entries"
 
 _IN_HANDS = 300.0
 """Seconds that may lie between a claim and its submission: a lowered limit holds for claims after it."""
@@ -34,12 +38,31 @@ class Checker:
         self._active: list[tuple[str, Run]] = []
         self._tried: dict[str, float] = {}
         self._job_attempts = Attempts(world)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know of no event."""
+        world = self._world
         self.waits = KeptWaits(world, self._job_attempts)
         self.cancels = CancelRequests(world)
         self.slots = Slots(world)
         self.refusals = Refusals(world, self.slots.paused)
+        self.suspects = Suspects(world)
+        self._contents = Contents(world)
         self._wide = WideJobs(world)
         self._starts: dict[str, float] = {}
+
+    def restored(self) -> None:
+        """The rows are older ones: what the events told is what these say. What the servers accepted stays.
+
+        Limits count what is accepted from now on: of what runs now the rows may not know.
+        """
+        self._active = []
+        self._begin()
+        self.slots.read_rows()
+        for job_id, attempt, first in self._world.database.look(_ATTEMPTS):
+            self.waits.know(job_id, attempt, first)
+            self.refusals.know(job_id, attempt)
 
     def runs_of(self, job_id: str) -> list[Run]:
         """Every run of this job, of all its attempts."""
@@ -49,9 +72,12 @@ class Checker:
 
     def carries(self, call: str, key: str, current: str | None, sent: str | None) -> None:
         """A request about one job carries that job's correlation ID."""
-        rows = self._world.database.look(
+        look = self._world.database.look
+        rows = look(
             "SELECT j.correlation_id FROM submissions s JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?", (key,)
         )
+        if self._world.restored and call.endswith(".find"):  # it may have been written after the backup
+            rows = look("SELECT correlation_id FROM jobs WHERE job_id = ?", (key.rpartition("-")[0],))
         self._world.require(rows, Rule.INTENT, f"{call} of {key}: no row has that key")
         for (correlation_id,) in rows:
             whole = current == correlation_id and sent in (None, correlation_id)
@@ -80,6 +106,8 @@ class Checker:
         self.cancels.saw(event)
         self.slots.saw(event)
         self.refusals.saw(event)
+        self.suspects.saw(event)
+        self._contents.saw(event)
         if event.type == EventType.JOB_DISPATCHED:
             self._wide.claimed(event)
         if event.type in (EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED):
@@ -112,7 +140,7 @@ class Checker:
         before = self._of_job.setdefault(job_id, [])
         before.append(run)
         world.trace.count(f"runs at {provider}")
-        self._job_attempts.accepted(job_id, before)
+        self._job_attempts.accepted(provider, job_id, before)
         self._row(job_id, run)
         self._parents(job_id)
         self.slots.accepted(provider, job_id, _IN_HANDS + world.elapsed() - self._tried[job_id])
@@ -137,11 +165,14 @@ class Checker:
         ((state, token, entry, correlation_id, asked_for, cost, approvals),) = rows
         sent = run.context.get("correlation_id")
         world = self._world
-        world.require(state != "closed" and token == run.token, Rule.INTENT, f"{run.key}: {state}, {token}")
+        is_late = world.restored and state == "unknown"  # sent before the backup was made, it arrives after the restore
+        open_ = state != "closed" and (token == run.token or is_late)
+        world.require(open_, Rule.INTENT, f"{run.key}: {state}, {token}")
         world.require(entry == "running", Rule.SLOT, f"{run.key} is accepted, its entry is {entry}")
         world.require(sent == correlation_id, Rule.CORRELATION, f"{run.key} was sent {sent}, not {correlation_id}")
         needed = asked_for is not None or (cost > DEAR and world.dear_jobs_need_admins)
         granted = approvals == "approved" or (approvals is None and not needed)
+        granted |= world.restored and len(self.runs_of(job_id)) > 1  # approved after the backup: it has run since
         world.require(granted, Rule.BEFORE_APPROVAL, f"{run.key}: its approval is {approvals}")
 
     def _parents(self, job_id: str) -> None:

@@ -109,18 +109,29 @@ class Database:
     """One machine's database, empty and migrated. While it is open it is what :func:`engine` connects to."""
 
     def __init__(self) -> None:
-        global _current
         self.disk = Disk()
-        image = template()
+        self._open(template())
+
+    def _open(self, image: bytes) -> None:
+        """On a connection of its own: statements that another one has prepared hold pointers to its schema."""
+        global _current
         engine().dispose()
-        self._connection = _fresh(self.disk)
+        self._connection = _current = _fresh(self.disk)
         self._connection.deserialize(image)
-        _current = self._connection
 
     def look(self, query: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         """Rows as they are stored now, past every hook, for the checks. Not inside a transaction of others."""
         cursor = sqlite3.Cursor(self._connection)
         return cursor.execute(query, parameters).fetchall()
+
+    def image(self) -> bytes:
+        """A copy of everything that is committed."""
+        return self._connection.serialize()
+
+    def replace(self, image: bytes) -> None:
+        """Let this be the database from now on, while no process runs."""
+        sqlite3.Connection.close(self._connection)
+        self._open(image)
 
     def power_cycle(self) -> None:
         """What was not committed is lost; hooks are removed."""

@@ -7,17 +7,19 @@ as it was when it was sent, and is taken by the runtime as any delivery.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from datetime import datetime
 from itertools import count
 
 import trio
 
+from actors.jobs.records import Observation, Phase
 from actors.jobs.refusal import Refused
 from actors.providers.deliveries import DeliveryEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.pinned import source
-from actors.simulation.process import Process, describe, unplanned
+from actors.simulation.process import Process, require_planned
 from actors.simulation.providers import ProviderServer
 from actors.simulation.rules import Rule
 from actors.simulation.world import World
@@ -26,6 +28,10 @@ from logconf import bind_correlation_id
 ONCE, TWICE, LATE, NEVER = range(4)
 _USUAL = [90, 4, 4, 2]
 _AGAIN = 20.0
+
+_ORDER = ("pending", "uploading", "queued", "running", "completed", "failed", "cancelled")
+_RANKS = {Phase.QUEUED: 2, Phase.RUNNING: 3, Phase.SUCCEEDED: 4, Phase.FAILED: 4, Phase.CANCELED: 4}
+_STATES = "SELECT j.status, s.state FROM submissions s JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?"
 
 _Sent = tuple[float, int, int, Run]
 """When it arrives, a tie-breaker, the delivery's number, its run."""
@@ -40,6 +46,8 @@ class Deliveries:
         self._draw = source(world.seed, "deliveries")
         self._fates, self._until = _USUAL, 0.0
         self._read = 0
+        self._begun: Counter[int] = Counter()
+        self._taken: set[int] = set()
         self._tie = count()
         self._changes: list[tuple[datetime, int, Run]] = []
         self._sent: list[_Sent] = []
@@ -85,18 +93,34 @@ class Deliveries:
         _, tie, number, run = sent
         claim = self._server.sent[number].observation
         assert claim is not None
+        self._begun[number] += 1
         try:
             with bind_correlation_id(f"delivery-{number}"):
                 outcome = await runtime.deliveries.take(self._server.name, {}, b"%d" % number, token=run.token)
         except Exception as error:  # noqa: BLE001 - the sender goes on after any error; `unplanned` judges it
             if not process.dead and not isinstance(error, Refused):  # it cannot be verified now: come again
-                self._world.note(self._judge_error, run, error)
+                self._world.note(require_planned, self._world, error, Rule.CLIENTS, f"a delivery of {run.key}")
             heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, number, run))
             return
         self._world.note(self._world.require, True, Rule.CLIENTS, "")
+        self._world.note(self._counted, number, run, claim, str(outcome))
         self._world.say(f"delivery {number} of {run.key} ({claim.raw_status}): {outcome}")
         self._world.trace.count(f"delivery {outcome}")
 
-    def _judge_error(self, run: Run, error: Exception) -> None:
-        found = [describe(leaf) for leaf in unplanned(error, self._world)]
-        self._world.require(not found, Rule.CLIENTS, f"a delivery of {run.key}: {found}")
+    def restored(self) -> None:
+        """The rows know of no delivery that came after the backup."""
+        self._taken.clear()
+
+    def _counted(self, number: int, run: Run, claim: Observation, outcome: str) -> None:
+        """It is applied when it comes for the first time, and the job is not behind it then; later it is repeated."""
+        world = self._world
+        text = f"delivery {number} of {run.key} is {outcome}; it came {self._begun[number]} times"
+        once = self._begun[number] > 1 if outcome == "repeated" else number not in self._taken
+        world.require(once, Rule.DELIVERED_ONCE, text)
+        self._taken.add(number)
+        if outcome == "applied" and claim.phase in _RANKS:
+            for status, state in world.database.look(_STATES, (run.key,)):
+                text = f"{run.key} is {status} after a delivery that says {claim.phase}"
+                world.require(
+                    state == "closed" or _ORDER.index(status) >= _RANKS[claim.phase], Rule.DELIVERED_ONCE, text
+                )

@@ -17,6 +17,7 @@ from actors.providers.scripted import Run
 from actors.simulation.rules import Rule
 from actors.simulation.world import PROVIDERS, World
 
+_OF_ATTEMPT = "SELECT json_extract(outcome, '$.devices') FROM submissions WHERE key = ? AND outcome IS NOT NULL"
 _SHOWN = "SELECT devices FROM jobs WHERE job_id = ?"
 _NOT_YET = (Phase.QUEUED, Phase.UNKNOWN)
 
@@ -37,6 +38,8 @@ class Devices:
         held = {name for one, names in self._leases.values() if not one.timeline.ended(now) for name in names}
         order = sorted(self._names, key=lambda name: name in held)  # those that are free first
         self._leases[run.key] = run, tuple(order[:number])
+        if self._world.restored:  # what runs since the backup is unknown, and so are its devices
+            return
         twice = sorted(held.intersection(order[:number]))
         self._world.note(self._world.require, not twice, Rule.DEVICES, f"{run.key} shares {', '.join(twice)}")
 
@@ -51,6 +54,11 @@ class Devices:
 
     def shown(self, event: Event, runs: Sequence[Run]) -> None:
         """After this event its job shows no devices, or those of the last of its ``runs``; waiting again, none."""
+        for run in runs[-1:] if event.type == "job_rerun" else ():
+            for (text,) in self._world.database.look(_OF_ATTEMPT, (run.key,)):
+                names, runs_on = None if text is None else tuple(json.loads(text)), self.of(run)
+                text = f"{run.key} ended on {runs_on}, its attempt shows {names}"
+                self._world.require(names == runs_on or run.timeline.runs is None, Rule.DEVICES, text)
         found = {self.of(run) for run in runs[-1:] if event.type != "job_rerun"} | {None}
         for (text,) in self._world.database.look(_SHOWN, (event.job_id,)):
             names = None if text is None else tuple(json.loads(text))

@@ -25,6 +25,7 @@ _BACK_OFF, _BACK_OFF_CAP = 10.0, 600.0
 
 _A_DAY = 86_400.0
 _PROVIDER = "SELECT provider FROM jobs WHERE job_id = ?"
+_ATTEMPTS = "SELECT job_id, attempt, run_first_attempt FROM queue_entries WHERE job_id = ?"
 _HELD = "SELECT 1 FROM queue_entries WHERE job_id = ? AND status = 'pending' AND not_before IS NOT NULL"
 
 
@@ -52,6 +53,10 @@ class KeptWaits:
         self._attempts: dict[str, int] = {}
         self._first: dict[str, int] = {}
 
+    def know(self, job_id: str, attempt: int, first: int) -> None:
+        """The job has had so many attempts, the first so many of them before its present run."""
+        self._attempts[job_id], self._first[job_id] = attempt, first
+
     def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
         """A server refused a submission of this job for now, and asked for so many seconds of patience."""
         if seconds is not None:
@@ -78,7 +83,10 @@ class KeptWaits:
                 wait = self._waits.get(job_id)
                 if wait is not None and wait.began is None:
                     wait.began = now
-            case "job_rerun":
+            case "job_restored":
+                for _, attempt, first in self._world.database.look(_ATTEMPTS, (job_id,)):
+                    self.know(job_id, attempt, first)
+            case "job_rerun" if "rerun" in event.data:  # else a restore found that it ran again
                 seconds = self._job_attempts.wait_of(event)
                 self._first[job_id] = self._attempts[job_id] = int(event.data["attempt"])
                 self._waits[job_id] = _Wait(Rule.RERUN_DELAY, seconds, seconds, now)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
+import attrs
 import outcome
 import trio
 import trio.testing
@@ -19,6 +20,7 @@ from actors.ledger import Sources
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.simulation.checker import Checker
 from actors.simulation.database import engine
+from actors.simulation.event_lines import EventLines
 from actors.simulation.pinned import source
 from actors.simulation.providers import ProviderServer, SimulatedProvider
 from actors.simulation.replay import Replay
@@ -65,14 +67,19 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
+def require_planned(world: World, error: BaseException, rule: Rule, whose: str) -> None:
+    """Require that faults of the script explain all of ``error``."""
+    found = [describe(leaf) for leaf in unplanned(error, world)]
+    world.require(not found, rule, f"{whose}: {found}")
+
+
 def judge_end(world: World, error: BaseException, killed: bool) -> None:
     """A process that was not killed ends in order, or because its injected faults spent a budget."""
     if killed:
         return
     world.say(f"the process ends with {type(error).__name__}")
     world.trace.count("process gave up")
-    found = [describe(leaf) for leaf in unplanned(error, world)]
-    world.require(not found, Rule.NO_CRASH, str(found))
+    require_planned(world, error, Rule.NO_CRASH, "the process")
 
 
 class Crashes(logging.Handler):
@@ -90,11 +97,7 @@ class Crashes(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         self._world.trace.count("errors logged")
         if error is not None:
-            self._world.note(self._judge, record.getMessage(), error)
-
-    def _judge(self, message: str, error: BaseException) -> None:
-        found = [describe(leaf) for leaf in unplanned(error, self._world)]
-        self._world.require(not found, Rule.NO_CRASH, f"{message}: {found}")
+            self._world.note(require_planned, self._world, error, Rule.NO_CRASH, record.getMessage())
 
     def __enter__(self) -> Crashes:
         logging.getLogger().addHandler(self)
@@ -126,31 +129,26 @@ class Executor:
 Work = Callable[["Process", RunningRuntime], Awaitable[None]]
 
 
+@attrs.define(eq=False, slots=False)  # trio asks an instrument which methods it has
 class Process(trio.abc.Instrument):
     """One incarnation of the program. ``work`` is what happens to it while it runs; its return is a stop in order."""
 
-    def __init__(
-        self,
-        world: World,
-        checker: Checker,
-        replay: Replay,
-        servers: dict[str, ProviderServer],
-        targets: Targets,
-        number: int,
-    ) -> None:
-        self.world = world
-        self.targets = targets
-        self.checker = checker
-        self.replay = replay
-        self.servers = servers
-        self.dead = False
-        self.plan = FaultPlan(seed=world.seed + number, strict=False)
-        self.crashes = Crashes(world, lambda: self.dead)
-        self._number = number
-        self._died_at = 0.0
-        self._end = trio.Event()
-        self._countdown = 0
-        self._where = ""
+    world: World
+    checker: Checker
+    replay: Replay
+    servers: dict[str, ProviderServer]
+    targets: Targets
+    _number: int
+    dead: bool = False
+    _died_at: float = 0.0
+    _end: trio.Event = attrs.field(factory=trio.Event)
+    _countdown: int = 0
+    _where: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        self.plan = FaultPlan(seed=self.world.seed + self._number, strict=False)
+        self.crashes = Crashes(self.world, lambda: self.dead)
+        self._lines = EventLines(self.world)
 
     # Death.
 
@@ -198,7 +196,7 @@ class Process(trio.abc.Instrument):
         """From start to end, however it ends."""
         world = self.world
         lanes.forget()  # a process's memory is lost with it
-        with self.crashes, self.plan:
+        with self.crashes, self.plan, self._lines:
             world.say(f"process {self._number} starts")
             world.entered()
             clock = trio.testing.MockClock(autojump_threshold=0)
@@ -211,8 +209,9 @@ class Process(trio.abc.Instrument):
             world.judging.ask(judge_end, world, ended.error, self.dead)
         world.database.power_cycle()
         world.judging.ask(self.checker.process_ended)
-        self._read_unpublished()
+        self.read_unpublished()
         world.judging.ask(self.checker.process_ended)
+        world.judging.ask(self.checker.suspects.process_ended)
 
     async def _live(self, work: Work) -> None:
         self.world.on_violation = self._end.set
@@ -267,6 +266,7 @@ class Process(trio.abc.Instrument):
     def _saw(self, message: Any) -> bool:
         """An event was published; nothing is to be delivered."""
         if isinstance(message, Event) and not self.dead:
+            self.world.note(self._lines.published, message)
             self._take(message)
         return False
 
@@ -280,7 +280,7 @@ class Process(trio.abc.Instrument):
         if event.type == EventType.LIMITS_CHANGED:
             world.note(world.note_limits, event)
 
-    def _read_unpublished(self) -> None:
+    def read_unpublished(self) -> None:
         """Take the events that were committed and not published: the next process's readers find them in the rows."""
         with self.world.database.disk.silent(), engine().connect() as connection:
             for event in event_rows.after(connection, self.replay.last, limit=10_000):

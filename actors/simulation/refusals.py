@@ -23,6 +23,10 @@ class Refusals:
         self._last: dict[str, tuple[str, errors.ProviderError]] = {}
         self._attempts: dict[str, int] = {}
 
+    def know(self, job_id: str, attempt: int) -> None:
+        """The job has had so many attempts."""
+        self._attempts[job_id] = attempt
+
     def refused(self, provider: str, job_id: str, refusal: errors.ProviderError) -> None:
         """A server refused a submission; nobody was in doubt about that."""
         if not isinstance(refusal, (errors.OutcomeUnknown, errors.Protocol)):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from actors.jobs.records import Event
 from actors.simulation.rules import Rule
-from actors.simulation.states import CHANGES, ENDED, NEW, NO_CHANGE, Follows, State, following
+from actors.simulation.states import BLOCKED, CHANGES, ENDED, NEW, NO_CHANGE, Follows, State, following
 
 _DECISIONS = {"approval_granted": "approved", "approval_rejected": "rejected", "approval_expired": "expired"}
 
@@ -17,13 +17,25 @@ Require = Callable[[object, Rule, str], None]
 
 @attrs.define
 class JobAccount:
-    """One job as its events describe it. ``steps`` counts the events that changed its states."""
+    """One job as its events describe it. ``steps`` counts the events that changed its states.
+
+    ``restored``: from which state a restore took it for one that runs; None: none did.
+    ``was_blocked``: a restore did so with one that waited for its approval, and nothing has happened to it since.
+    """
 
     state: State = NEW
     correlation_id: str = ""
     approval: str | None = None
     cancel_requested: bool = False
+    uncertain: bool = False
     steps: int = 0
+    restored: State | None = None
+    was_blocked: bool = False
+
+    @property
+    def is_blocked_again(self) -> bool:
+        """Whether it waits for its approval again, if it has not run: a restore took it for one that runs."""
+        return self.was_blocked and not self.cancel_requested
 
 
 class Replay:
@@ -41,6 +53,12 @@ class Replay:
         self._require = require
         self._changed = changed
 
+    def begin_again(self, accounts: Mapping[str, JobAccount], last: int) -> None:
+        """Know what the events up to ``last`` said, and nothing of what came after."""
+        self.jobs.clear()
+        self.jobs.update(accounts)
+        self.last = last
+
     def feed(self, event: Event) -> None:
         """One more event."""
         self._require(event.seq == self.last + 1, Rule.NO_GAP, f"event {event.seq} ({event.type}) follows {self.last}")
@@ -53,12 +71,18 @@ class Replay:
         self._require(same, Rule.CORRELATION, f"{whose} has {event.correlation_id}")
         known = event.type in CHANGES or event.type in NO_CHANGE
         self._require(known, Rule.KNOWN_EVENTS, f"{whose} is in no table")
-        if event.type in CHANGES:
+        is_as_it_was = event.type == "job_restored" and event.data.get("status") == account.state[0]
+        if event.type in CHANGES and not is_as_it_was:
             self._take(event, account)
         elif account.state is not NEW:
             status = account.state[0]
             tells = event.data.get("status", status) == status
             self._require(tells, Rule.STATUS_IN_EVENTS, f"{whose}: {event.data}, it is {status}")
+        if event.type == "job_uncertain":
+            account.uncertain = True
+        if event.type == "job_settled":
+            self._require(account.uncertain, Rule.SETTLED, f"{whose}, which was not uncertain")
+            account.uncertain = False
         if event.type == "job_cancel_requested":
             account.cancel_requested = True
         if event.type == "job_rerun":
@@ -66,7 +90,7 @@ class Replay:
 
     def _take(self, event: Event, account: JobAccount) -> None:
         before, status = account.state, event.data.get("status")
-        happened = following(before, event.type, status)
+        happened = following(before, event.type, status, blocked=account.is_blocked_again)
         text = f"{event.type} of {event.job_id} to {status} from {before}"
         self._require(before[1] not in ENDED, Rule.FINAL, text)
         self._require(happened or before[1] in ENDED, Rule.IN_TABLE, text)
@@ -78,6 +102,10 @@ class Replay:
         self.transitions.add(f"{'/'.join(before)} -> {'/'.join(after)} ({event.type})")
         account.steps += 1
         account.state = after
+        account.uncertain = False
+        account.was_blocked = event.type == "job_restored" and before == BLOCKED
+        if event.type == "job_restored":
+            account.restored = before
         if event.type == "approval_requested":
             account.approval = "pending"
         elif event.type in _DECISIONS:

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
-import attrs
-
 from actors.jobs.events import EventType
 from actors.jobs.records import Event, Phase
+from actors.providers.base import Idempotency
 from actors.providers.scripted import Run
 from actors.simulation.rules import Rule
 from actors.simulation.step import Step
-from actors.simulation.world import World
+from actors.simulation.world import PROVIDERS, World
 
 _KINDS = {Phase.FAILED: "failed", Phase.TIMED_OUT: "timed_out"}
 
 
-def asking(draw: Random, steps: Sequence[Step]) -> Iterator[Step]:
+def with_reruns(draw: Random, steps: Sequence[Step]) -> list[Step]:
     """``steps``, of which some submissions ask to run again. Drawn apart, so that nothing else depends on it."""
-    for step in steps:
-        args = dict(step.args)
-        if step.kind in ("submit", "twice"):
-            args["request"] = _asking(draw, args["request"])
-        elif step.kind == "batch":
-            args["requests"] = [_asking(draw, request) for request in args["requests"]]
-        yield attrs.evolve(step, args=args)
+    change = partial(_with_rerun, draw)
+    return [step if step.kind == "refused" else step.with_requests(change) for step in steps]
 
 
-def _asking(draw: Random, request: dict[str, Any]) -> dict[str, Any]:
+def _with_rerun(draw: Random, request: dict[str, Any]) -> dict[str, Any]:
     if draw.random() < 0.6:
         return request
     on = draw.choice([["interrupted"], ["interrupted"], ["interrupted", "failed"], ["timed_out"]])
@@ -56,8 +51,11 @@ class Attempts:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def accepted(self, job_id: str, runs: Sequence[Run]) -> None:
-        """The last of ``runs`` has just been accepted; those before it have ended, by what the job runs again after."""
+    def accepted(self, provider: str, job_id: str, runs: Sequence[Run]) -> None:
+        """The last of ``runs`` has just been accepted; those before it have ended, by what the job runs again after.
+
+        Where a provider cannot be asked for a key, nobody knows after a restore how often the job has run.
+        """
         world, keys = self._world, [run.key for run in runs]
         if len(runs) == 1:
             world.require(True, Rule.ONE_RUN, "")
@@ -70,11 +68,13 @@ class Attempts:
         now, before = world.true_now(), runs[:-1]
         over = all(run.timeline.ended(now) and _kind(run) in on for run in before)
         world.require(times and over, Rule.ONE_RUN, f"{job_id} runs as {keys}")
+        world.trace.count(f"again: {_kind(before[-1])}")
+        if world.restored and PROVIDERS[provider].idempotency is not Idempotency.CLIENT_ID:
+            return
         world.require(len(set(keys)) == len(keys), Rule.KEY_OF_ATTEMPT, f"{job_id} runs as {keys}")
         if times and over:
             text = f"{job_id} runs as {keys}, and was to run again {times} times"
             world.require(len(before) <= times, Rule.RERUNS, text)
-        world.trace.count(f"again: {_kind(before[-1])}")
 
     def wait_of(self, event: Event) -> float:
         """Seconds that the job of a ``job_rerun`` event has to wait at least."""

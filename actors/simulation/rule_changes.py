@@ -15,6 +15,12 @@ from actors.simulation.world import World
 _CONFIGURED_BELOW = 1001
 """The id of the first rule that is not configured."""
 _LAST = 40
+_BEFORE = (
+    "SELECT j.job_id, (SELECT count(*) FROM jobs b WHERE b.user_id = j.user_id AND b.job_id < j.job_id),"
+    " (SELECT count(*) FROM jobs b WHERE b.user_id = j.user_id AND b.job_id < j.job_id"
+    " AND b.created_at > j.created_at - 86400000000) FROM jobs j ORDER BY j.job_id DESC LIMIT ?"
+)
+"""Of the newest jobs, how many their users had submitted before, and how many of these in the 24 h before."""
 
 
 async def change_rules(world: World, runtime: RunningRuntime) -> None:
@@ -32,6 +38,7 @@ async def change_rules(world: World, runtime: RunningRuntime) -> None:
     await runtime.rules.replace(other, by="op")
     await _holds(world, runtime, before, other)
     await _dry_run(world, runtime, other)
+    await _ask_the_past(world, runtime)
     second = await runtime.rules.add(wanted, by="op")
     _require(world, second.rule.rule_id == new_id + 1, f"{second.rule.rule_id} after {new_id}")
     await runtime.rules.remove(second.rule.rule_id, by="op")
@@ -63,6 +70,17 @@ async def _dry_run(world: World, runtime: RunningRuntime, rule: ApprovalRule) ->
     caught, costly = {one.job_id for one in result.caught}, {job for job, cost in rows if cost > float(rule.value or 0)}
     _require(world, result.looked_at == len(rows), f"{result.looked_at} looked at of {len(rows)}")
     _require(world, caught == costly, f"{rule} would have caught {costly}, not {caught}")
+
+
+async def _ask_the_past(world: World, runtime: RunningRuntime) -> None:
+    """Who submits for the first time, and who has submitted more than some in a day, is known of each job."""
+    rows = world.database.look(_BEFORE, (_LAST,))
+    first = await runtime.rules.dry_run(ApprovalRule("First", "first_job", None), last=_LAST)
+    caught, there = {one.job_id for one in first.caught}, {job_id for job_id, before, _ in rows if not before}
+    _require(world, caught == there, f"first jobs of their users are {there}, not {caught}")
+    many = await runtime.rules.dry_run(ApprovalRule("Many", "daily_jobs_exceed", 3.0), last=_LAST)
+    caught, there = {one.job_id for one in many.caught}, {job_id for job_id, _, today in rows if today >= 3}
+    _require(world, caught == there, f"jobs beyond the third of a day are {there}, not {caught}")
 
 
 def _require(world: World, holds: bool, text: str) -> None:

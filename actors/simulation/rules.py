@@ -30,6 +30,7 @@ class Rule(StrEnum):
     # Events and rows.
     NO_GAP = "events without a gap"
     PUBLISHED = "events are published"
+    LOGGED = "an event is one line of the log"
     KNOWN_EVENTS = "known events"
     STATUS_IN_EVENTS = "events tell the status"
     IN_TABLE = "steps stand in the table"
@@ -37,6 +38,7 @@ class Rule(StrEnum):
     CAUSED = "each change has a cause"
     REPLAY = "replay of events = table"
     CORRELATION = "one correlation ID"
+    EVENT_CONTENTS = "events say what the rows say"
     ENDS_HAVE_TIME = "ends have a time"
     LANES_HOLD = "lanes hold what is ready"
     LANES_COUNT = "lanes count their entries"
@@ -50,6 +52,7 @@ class Rule(StrEnum):
     OWN_KEY = "a key is its user's own"
     WHOLE_SWEEP = "a sweep is accepted or refused as a whole"
     EACH_COMBINATION = "a job for each combination"
+    MOST_WAITING = "a user has no more waiting than may wait"
     SUBSCRIBERS = "subscribers miss nothing"
     # Approvals.
     ONE_END = "one end per approval"
@@ -78,6 +81,10 @@ class Rule(StrEnum):
     LIMITS = "limits hold as the provider sees them"
     CLAIMS = "limits hold at every claim"
     PAUSED = "what is paused starts nothing"
+    SHOWN_AT_ONCE = "what an answer shows is shown at once"
+    DELIVERED_ONCE = "a delivery counts, and counts once"
+    ALONE = "what may have killed a process is handed over alone"
+    SETTLED = "only what is uncertain is settled"
     ORPHANS = "what was left in hands is asked about"
     CANCELS = "a cancel reaches the provider until the job ends"
     ONE_RUN = "at most one remote job each"
@@ -90,12 +97,14 @@ class Rule(StrEnum):
     NO_RERUN_OF_CANCELLED = "what is asked to end is not run again"
     DEVICES = "a device is leased once"
     AS_THEY_RAN = "jobs end as they ran"
+    ENDS_NOTICED = "ends are noticed"
     NO_ORPHANS = "no orphans"
     SETTLES = "all settles without faults"
     # Notifications.
     NOTIFICATION_LOST = "no notification is lost"
     NOTIFICATION_TRUE = "no notification without its change"
     NOTIFICATION_ORDER = "notifications in order"
+    NOTIFICATION_WAIT = "a notification waits after a try that failed"
     NOTIFICATION_ID = "one id, one notification"
     FEW_AT_ONCE = "few deliveries at once"
     # The process.
@@ -110,7 +119,8 @@ class Rule(StrEnum):
 IN_EVERY_WORLD = frozenset(
     {
         Rule.NO_GAP, Rule.PUBLISHED, Rule.KNOWN_EVENTS, Rule.STATUS_IN_EVENTS, Rule.IN_TABLE, Rule.FINAL, Rule.CAUSED,
-        Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
+        Rule.REPLAY, Rule.CORRELATION, Rule.ENDS_HAVE_TIME, Rule.EVENT_CONTENTS, Rule.MOST_WAITING, Rule.SHOWN_AT_ONCE,
+        Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
         Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES,
         Rule.ENDS_FOLLOWED, Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
         Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,

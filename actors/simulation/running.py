@@ -24,10 +24,11 @@ from actors.simulation.checker import Checker
 from actors.simulation.clients import Clients
 from actors.simulation.deliveries import Deliveries
 from actors.simulation.order import Order
-from actors.simulation.pinned import pinned
+from actors.simulation.pinned import pinned, source
 from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
 from actors.simulation.replay import JobAccount, Replay
+from actors.simulation.restored import Backup, restore, take_backup
 from actors.simulation.rules import IN_EVERY_WORLD, Rule, never_asked
 from actors.simulation.script import Step, drawn_script
 from actors.simulation.settling import Operator, judge_all, settle
@@ -166,6 +167,7 @@ class Simulation:
         self._over = False
         self._downtime = 0.0
         self._again = 0
+        self._backup: Backup | None = None
         self._servers = {name: ProviderServer(name, world, self.checker) for name in PROVIDERS}
         self._deliveries = Deliveries(world, self._servers["hooked"])
         self._targets = Targets(world)
@@ -177,7 +179,8 @@ class Simulation:
         if event.type == EventType.JOB_DISPATCHED:
             self._order.claimed(event)
         self._causes.changed(event, account, happened)
-        if event.type in ("job_rerun", "job_status_changed") and event.job_id is not None:
+        was_found = event.type == "job_rerun" and "rerun" not in event.data  # by a restore: it ran again long ago
+        if event.type in ("job_rerun", "job_status_changed") and event.job_id is not None and not was_found:
             runs = self.checker.runs_of(event.job_id)
             self._servers["exact"].devices.shown(event, runs)
 
@@ -200,10 +203,25 @@ class Simulation:
                 return
             world.judging.ask(audit, world, self.replay)
             world.wait(self._downtime)
+            if self._is_to_restore:
+                self._restore(process)
         if not world.violations:
             world.judging.ask(judge_all, process)
         if not world.violations and self._is_whole:
             self._has_judged()
+
+    @property
+    def _is_to_restore(self) -> bool:
+        return self._backup is not None and self._next >= len(self._script) and not self.world.restored
+
+    def _restore(self, process: Process) -> None:
+        """Go back to the backup; in half of the worlds the next process dies while it looks the jobs up."""
+        assert self._backup is not None
+        self.world.judging.ask(restore, self._backup, process)
+        self._clients.unanswered.clear()
+        self._deliveries.restored()
+        draw = source(self.world.seed, "restore")
+        self._again = draw.choice([0, draw.randint(1, 400)])
 
     def _has_judged(self) -> None:
         """A judge who was asked nothing has found nothing."""
@@ -225,7 +243,7 @@ class Simulation:
             unanswered, self._clients.unanswered = self._clients.unanswered, []
             for step in unanswered:
                 nursery.start_soon(self._clients.act, process, runtime, step)
-            if await self._carry_out(process, runtime, nursery):
+            if await self._carry_out(process, runtime, nursery) and not self._is_to_restore:
                 await settle(process, runtime, self._operator, waiting, self._causes)
                 self._over = True
             nursery.cancel_scope.cancel()
@@ -251,6 +269,10 @@ class Simulation:
         if step.kind == "deliveries":
             self._deliveries.disturb(step.args["fates"], step.args["seconds"])
             self.world.trace.count("step: deliveries")
+            return
+        if step.kind == "backup":
+            self._backup = take_backup(self.world, self.replay)
+            self.world.trace.count("step: backup")
             return
         if step.kind == "target":
             self._targets.disturb(**step.args)

@@ -10,8 +10,8 @@ import attrs
 
 from actors.simulation.drawing import disturbances
 from actors.simulation.pinned import source
-from actors.simulation.reruns import asking, interruptions
-from actors.simulation.situations import situations
+from actors.simulation.reruns import interruptions, with_reruns
+from actors.simulation.situations import backups, situations
 from actors.simulation.step import Step as Step
 from actors.simulation.sweeps import files
 from actors.simulation.waiting_jobs import waits
@@ -32,10 +32,11 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     drawn += [*leaps(source(seed, "leaps"), seconds), *flood(source(seed, "flood"), seconds)]
     drawn += [Step(at, "sweep", args) for at, args in files(source(seed, "files"), seconds)]
     drawn += [Step(*one) for one in waits(source(seed, "waits"), seconds, _request)]
-    drawn = [*asking(source(seed, "reruns"), drawn), *interruptions(source(seed, "interruptions"), seconds)]
+    drawn = [*with_reruns(source(seed, "reruns"), drawn), *interruptions(source(seed, "interruptions"), seconds)]
     drawn += wide(source(seed, "wide"), seconds)
     drawn = [*notifying(source(seed, "notifying"), drawn), *targets(source(seed, "targets"), seconds)]
     drawn += situations(source(seed, "situations"), seconds)
+    drawn += backups(source(seed, "backups"), seconds)
     steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 
@@ -188,15 +189,9 @@ def leaps(draw: Random, seconds: float) -> Iterator[Step]:
             yield Step(round(draw.uniform(0, seconds), 3), "jump", {"seconds": draw.choice(_LEAPS)})
 
 
-def notifying(draw: Random, steps: list[Step]) -> Iterator[Step]:
+def notifying(draw: Random, steps: list[Step]) -> list[Step]:
     """Half of the jobs name targets of notifications, and some of them belong to a group."""
-    for step in steps:
-        args = dict(step.args)
-        if "request" in args:
-            args["request"] = args["request"] | _notify(draw)
-        if "requests" in args:
-            args["requests"] = [one | _notify(draw) for one in args["requests"]]
-        yield attrs.evolve(step, args=args)
+    return [step.with_requests(lambda request: request | _notify(draw)) for step in steps]
 
 
 def _notify(draw: Random) -> dict[str, Any]:

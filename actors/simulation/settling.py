@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import trio
 
 from actors.control.context import Context
 from actors.jobs.records import ApprovalStatus, JobStatus, Phase
 from actors.jobs.refusal import Refused
+from actors.providers.base import Push
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
@@ -19,13 +22,14 @@ from actors.simulation.shown import judge_shown
 from actors.simulation.target_options import TARGETS
 from actors.simulation.targets import judge, unsent
 from actors.simulation.waiting import Waiting
-from actors.simulation.world import World
+from actors.simulation.world import PROVIDERS, World
 from actors.store import StoreError, jobs
 from logconf import bind_correlation_id
 from supervision.faults import InjectedFault
 
 ROUND = 60.0
 CANCEL_AFTER, END_WITHIN = 5, 60
+NOTICED_WITHIN = 200.0
 """Rounds after which the jobs that still run are cancelled, and after which all must have ended."""
 
 _OUTCOMES = {
@@ -35,6 +39,18 @@ _OUTCOMES = {
     Phase.CANCELED: JobStatus.CANCELLED,
     Phase.LOST: JobStatus.FAILED,
 }
+
+
+_GOING_ON = (
+    "SELECT s.key FROM submissions s JOIN jobs j ON j.job_id = s.job_id"
+    " WHERE s.state = 'handed' AND j.uncertain_since IS NULL"
+)
+_WITHOUT_HANDLE = (
+    "SELECT key FROM submissions WHERE error = 'it ran again after the backup was made' AND handle IS NULL"
+)
+_ENDED_ATTEMPT = (
+    "SELECT 1 FROM submissions WHERE outcome IS NOT NULL AND (key = ? OR json_extract(handle, '$.run') = ?)"
+)
 
 
 class Operator:
@@ -59,7 +75,9 @@ class Operator:
             open_ones = self._world.database.look(
                 "SELECT key FROM submissions WHERE job_id = ? AND state != 'closed'", (job_id,)
             )
-            runs = [run for run in self._checker.runs_of(job_id) if (run.key,) in open_ones]
+            runs = self._checker.runs_of(job_id)
+            if not self._world.restored:  # else it may have run under a key that is not in the rows
+                runs = [run for run in runs if (run.key,) in open_ones]
             with bind_correlation_id(f"operator-{job_id}"):
                 verdict = "ran" if runs else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
@@ -97,10 +115,12 @@ async def settle(
         await operator.resume_paused(runtime)
         await operator.settle(runtime)
         await _decide(runtime, causes)
-        await enable_targets(runtime)
+        await enable_targets(process, runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
         world.judging.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
+        if turn == CANCEL_AFTER:
+            world.judging.ask(_ends_are_noticed, world, process.checker)
         if turn >= CANCEL_AFTER:
             await _cancel_all(world, runtime, causes)
         await trio.sleep(ROUND)
@@ -113,6 +133,19 @@ async def settle(
     world.note(world.require, not waiting_for, Rule.SETTLES, f"notifications, their targets and states: {waiting_for}")
 
 
+def _ends_are_noticed(world: World, checker: Checker) -> None:
+    """What ended minutes ago, while nothing failed, is known to have ended: it is closed, or in doubt.
+
+    Where a provider calls back, a lost call is made up for by the safety net alone, much later.
+    """
+    going_on = {key for (key,) in world.database.look(_GOING_ON)}
+    since = world.true_now() - timedelta(seconds=NOTICED_WITHIN)
+    asked = {name for name, options in PROVIDERS.items() if options.push is Push.NONE}
+    runs = [run for name, run in checker.runs if name in asked and run.key in going_on]
+    late = [run.key for run in runs if run.timeline.ended(since)]
+    world.require(not late, Rule.ENDS_NOTICED, f"the ends of {late} are not noticed")
+
+
 def _judge_shown(process: Process, context: Context, moment: str) -> None:
     """First the rows: what is shown of wrong ones says less."""
     world = process.world
@@ -121,8 +154,9 @@ def _judge_shown(process: Process, context: Context, moment: str) -> None:
         world.judging.ask(judge_shown, world, context.for_decision, moment)
 
 
-async def enable_targets(runtime: RunningRuntime) -> None:
+async def enable_targets(process: Process, runtime: RunningRuntime) -> None:
     """As an operator does when all work again: what waits for them is tried at once."""
+    process.targets.failed.clear()
     for name in TARGETS:
         await runtime.notifications.enable(name, by="op")
 
@@ -161,6 +195,8 @@ def judge_all(process: Process) -> None:
     world, checker = process.world, process.checker
     audit(world, process.replay)
     judge(world, process.targets)
+    unnamed = [key for (key,) in world.database.look(_WITHOUT_HANDLE)]
+    world.require(not unnamed, Rule.SHOWN, f"their provider has {unnamed}, their rows do not say under which name")
     for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
         for run in checker.runs_of(job_id):
             world.require(
@@ -174,6 +210,6 @@ def judge_all(process: Process) -> None:
 
 def _truth(world: World, job_id: str, status: str, run: Run) -> None:
     """The last run decides, unless its job was to run again, and was cancelled or could not be handed over then."""
-    ran_again = world.database.look("SELECT 1 FROM submissions WHERE key = ? AND outcome IS NOT NULL", (run.key,))
+    ran_again = world.database.look(_ENDED_ATTEMPT, (run.key, run.run_id))
     same = ran_again or _OUTCOMES[run.timeline.ending] == status
     world.require(same, Rule.AS_THEY_RAN, f"job {job_id} is {status}, its run ended as {run.timeline.ending}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -27,44 +27,17 @@ from actors.ledger.queries import DecisionContext
 from actors.simulation.database import engine
 from actors.simulation.pinned import source
 from actors.simulation.rules import Rule
+from actors.simulation.shown_job import judge_job
+from actors.simulation.shown_rows import JOBS, Row
 from actors.simulation.states import ENDED
 from actors.simulation.world import World
+from actors.store.types import microseconds
 
 _PAGES = 3
 """Of a list, some."""
 _HELD = ("pending", "blocked")
 _STRANGER = Viewer("nobody", only_own=True)
 
-
-@attrs.frozen
-class Row:
-    """A job as its rows have it; the moments are microseconds."""
-
-    job_id: str
-    status: str
-    entry: str
-    user_id: str
-    org_id: str
-    provider: str
-    name: str | None
-    group: str | None
-    retry_of: str | None
-    error: str | None
-    uncertain: bool
-    started_at: int | None
-    completed_at: int | None
-    waits_there: bool
-
-    def holds(self, text: str) -> bool:
-        """Whether a search for ``text`` finds it: its id, user, name and error are looked through."""
-        return any(text in (one or "").lower() for one in (self.job_id, self.user_id, self.name, self.error))
-
-
-_QUERY = (
-    "SELECT j.job_id, j.status, q.status, j.user_id, q.org_id, j.provider, j.config_name, j.group_name, j.retry_of,"
-    " j.error_message, j.uncertain_since IS NOT NULL, j.started_at, j.completed_at, j.waiting_reason IS NOT NULL"
-    " FROM jobs j JOIN queue_entries q ON q.job_id = j.job_id ORDER BY j.job_id DESC"
-)
 
 _KEYS: dict[JobSort, Callable[[Row], Any]] = {
     JobSort.CREATED: lambda row: row.job_id,
@@ -84,21 +57,19 @@ _AMONG: dict[Action, frozenset[str]] = {
 
 def judge_shown(world: World, context: DecisionContext, moment: str) -> None:
     """Ask some of it, past all that may happen to statements."""
-    rows = [Row(*one) for one in world.database.look(_QUERY)]
+    rows = [Row(*one) for one in world.database.look(JOBS)]
     with world.database.disk.silent(), engine().connect() as connection:
         shown = _Shown(world, connection, context, rows, source(world.seed, f"shown {moment}"))
         shown.judge()
 
 
+@attrs.frozen
 class _Shown:
-    def __init__(
-        self, world: World, connection: Connection, context: DecisionContext, rows: list[Row], draw: Random
-    ) -> None:
-        self._world = world
-        self._connection = connection
-        self._context = context
-        self._rows = rows
-        self._draw = draw
+    _world: World
+    _connection: Connection
+    _context: DecisionContext
+    _rows: list[Row]
+    _draw: Random
 
     def judge(self) -> None:
         """Everything once, of what has many forms a few."""
@@ -109,6 +80,8 @@ class _Shown:
             self._order(order)
         self._queue()
         self._numbers()
+        named = self._world.database.look("SELECT 1 FROM settings WHERE name = 'instance.id'")
+        self._same("the runtime's own id", named, [(1,)])
         self._approvals()
         for row in self._drawn(self._rows, 2):
             self._name(row)
@@ -162,6 +135,9 @@ class _Shown:
             return listing.jobs_page(self._connection, asked, None, filters, context, order)
 
         views = list(self._walked(page))
+        if filters and (cursor := page(PageRequest(1, None, "judge")).next) is not None:
+            asked = PageRequest(1, cursor, "judge")
+            self._refuses("the place in another list", listing.jobs_page, asked, None, {}, context, order)
         ids, there = [one.job.job_id for one in views], [row.job_id for row in self._rows if fits(row)]
         if not order.is_newest_first:
             ids, there = sorted(ids), sorted(there)
@@ -185,6 +161,7 @@ class _Shown:
         self._same(f"before {row.job_id}", [one.job.job_id for one in older], following)
         shown = queries.view(self._connection, row.job_id, self._context)
         self._same(row.job_id, [shown.job.job_id, shown.job.status], [row.job_id, row.status])
+        judge_job(self._world, self._connection, shown)
 
     def _queue(self) -> None:
         connection, context = self._connection, self._context
@@ -196,7 +173,7 @@ class _Shown:
         self._same(f"places of {user}", places, sorted(set(places)))
         view = listing.queue_view(connection, PageRequest(1), None, context)
         counts = Counter(row.entry for row in self._rows)
-        self._same("running", [view.running], [counts["running"]])
+        self._same("running", [view.running], [sum(row.holds_slot for row in self._rows)])
         self._same("entries", sorted((k, n) for k, n in view.counts.items() if n), sorted(counts.items()))
         self._same("limits", [view.limits], [self._world.limits[-1][1]])
         there = [row.job_id for row in self._rows if row.status == "queued" and row.waits_there]
@@ -204,7 +181,7 @@ class _Shown:
         closed = self._world.database.look(
             "SELECT provider FROM provider_gates"
             " WHERE provider != '*' AND (paused_reason IS NOT NULL OR closed_until > ?)",
-            (_moment(context.now),),
+            (microseconds(context.now),),
         )
         self._same("closed", sorted(view.closed_providers), sorted(name for (name,) in closed))
 
@@ -223,14 +200,14 @@ class _Shown:
             "busy", [busy.waiting, busy.blocked, busy.running], [waiting, entries["blocked"], entries["running"]]
         )
         before = self._context.now + timedelta(seconds=1)
-        old = sum(row.completed_at is not None and row.completed_at < _moment(before) for row in self._rows)
+        old = sum(row.completed_at is not None and row.completed_at < microseconds(before) for row in self._rows)
         removed = prune.outlook(self._connection, before).jobs
         self._world.require(0 <= removed <= old, Rule.SHOWN, f"{removed} would be removed of {old}")
         if not self._world.jumped_at and all(row.status in ENDED for row in self._rows):
             self._same("old jobs", [removed], [old])
 
     def _approvals(self) -> None:
-        connection, now = self._connection, _moment(self._context.now)
+        connection, now = self._connection, microseconds(self._context.now)
         owners = {row.job_id: row.user_id for row in self._rows}
         asked = self._world.database.look(
             "SELECT approval_id, job_id, status, expires_at FROM approvals ORDER BY approval_id DESC"
@@ -247,7 +224,7 @@ class _Shown:
         due, following = queries.deadlines(connection, self._context.now)
         self._same("due", sorted(due), sorted(one for at, one in pending if at <= now))
         if following is not None:
-            self._same("the next deadline", [_moment(following)], [min(at for at, _ in pending)])
+            self._same("the next deadline", [microseconds(following)], [min(at for at, _ in pending)])
         for approval_id, job_id, *_ in self._drawn(asked, 1):
             found = queries.approval(connection, approval_id)
             self._same(approval_id, [found.approval_id, found.job_id], [approval_id, job_id])
@@ -274,7 +251,7 @@ class _Shown:
         connection, again = self._connection, {row.retry_of for row in self._rows}
         fit = [row for row in self._rows if row.user_id == one.user_id and row.status in _AMONG[action]]
         if action is Action.SETTLE:
-            fit = [row for row in fit if row.uncertain]
+            fit = [row for row in fit if row.can_be_settled]
         left = [row.job_id for row in fit if action is not Action.RETRY or row.job_id not in again]
         by_user, by_id = Selection(user_id=one.user_id), Selection(jobs=(one.job_id,))
         for viewer in (EVERYTHING, Viewer(one.user_id, only_own=True)):
@@ -289,7 +266,3 @@ class _Shown:
             self._refuses("a stranger", selections.choose, selection, action, _STRANGER)
         meant = selections.choose(connection, by_id, action, EVERYTHING).jobs
         self._same("named", [found.job_id for found in meant], [one.job_id])
-
-
-def _moment(now: datetime) -> int:
-    return (now - datetime.fromtimestamp(0, now.tzinfo)) // timedelta(microseconds=1)

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from actors.simulation.step import Step
+from actors.simulation.vain_calls import CALLS
 
 ALL = ("exact", "search", "blind", "hooked")
 _OTHERS = ("uma", "vic", "wim", "xia", "yan", "zoe")
@@ -23,6 +24,22 @@ def situations(draw: Random, seconds: float) -> Iterator[Step]:
         at = round(draw.uniform(0.0, 0.5) * seconds, 3)
         if draw.random() < share:
             yield from make(draw, at, f"{make.__name__.strip('_')}-{number}")
+
+
+def backups(draw: Random, seconds: float) -> Iterator[Step]:
+    """In one world of three a backup is made, from which the runtime is restored at the end.
+
+    Some of what runs then is interrupted later and runs again, which the backup does not know.
+    """
+    if draw.random() >= 1 / 3:
+        return
+    at = round(draw.uniform(0.1, 0.95) * seconds, 3)
+    yield Step(at, "backup")
+    for index in range(2):
+        rerun = {"times": 2, "on": ["interrupted"], "delay": 5.0}
+        asked = _request(draw, draw.choice(ALL), 60.0, rerun=rerun, priority_override=50)
+        asked["spec"]["interruptions"] = 1
+        yield _submit(max(at - draw.choice([1.0, 5.0, 20.0]), 0.0), f"kept-{index}", asked)
 
 
 def _request(draw: Random, provider: str, duration: float, faults: dict[str, Any] | None = None, **more: Any) -> Any:
@@ -173,6 +190,14 @@ def _ordered(draw: Random, at: float, name: str) -> Iterator[Step]:
         yield _submit(at + draw.choice([0.0, 0.1, 5.0]), f"{name}-{index}", asked)
 
 
+def _in_vain(draw: Random, at: float, name: str) -> Iterator[Step]:
+    """Calls about what does not exist, and somebody settles a job of which nobody doubts that it runs."""
+    for what in draw.sample(sorted(CALLS), 4):
+        yield Step(at + draw.uniform(0.0, 60.0), "in_vain", {"what": what})
+    yield _submit(at, name, _request(draw, draw.choice(ALL), 40.0, priority_override=50))
+    yield Step(at + draw.choice([5.0, 20.0, 100.0]), "settle", {"marker": name})
+
+
 def _looks(draw: Random, at: float, name: str) -> Iterator[Step]:
     """Somebody looks at everything, and somebody follows all that happens."""
     yield Step(at, "look")
@@ -220,5 +245,6 @@ _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float],
     (_left_in_hands, 0.5),
     (_steps_back, 0.6),
     (_has_devices, 0.3),
+    (_in_vain, 0.5),
 )
 """Each with the share of worlds that have it."""

@@ -15,6 +15,7 @@ State = tuple[str, str]
 """The states of a job and of its queue entry."""
 
 NEW: State = ("new", "new")
+BLOCKED: State = ("pending", "blocked")
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -28,6 +29,7 @@ class By(StrEnum):
     SCHEDULER = "a free slot"
     ANSWER = "the answer to its submission"
     PROVIDER = "what its run did"
+    RESTORE = "a restore from a backup"
 
 
 class Follows(NamedTuple):
@@ -45,24 +47,28 @@ _FAILED = Follows("job_status_changed", ("failed", "failed"), (By.PROVIDER,))
 _CANCELLED = Follows("job_status_changed", ("cancelled", "cancelled"), (By.CLIENT, By.PROVIDER))
 _AGAIN = Follows("job_rerun", ("pending", "pending"), (By.PROVIDER,))
 _NOT_STARTED = Follows("job_status_changed", ("cancelled", "cancelled"), (By.CLIENT, By.PARENT))
+_RESTORED = Follows("job_restored", ("uploading", "running"), (By.RESTORE,))
 
 MAY_FOLLOW: Mapping[State, tuple[Follows, ...]] = {
     NEW: (
         Follows("job_queued", ("pending", "pending"), (By.CLIENT,)),
         Follows("approval_requested", ("pending", "blocked"), (By.CLIENT,)),
     ),
-    ("pending", "blocked"): (
+    BLOCKED: (
         Follows("approval_granted", ("pending", "pending"), (By.APPROVER,)),
         Follows("approval_rejected", ("cancelled", "failed"), (By.APPROVER,)),
         Follows("approval_expired", ("cancelled", "failed"), (By.DEADLINE,)),
         _NOT_STARTED,
+        _RESTORED,
     ),
     ("pending", "pending"): (
         Follows("job_dispatched", ("uploading", "running"), (By.SCHEDULER,)),
         _NOT_STARTED,
+        _RESTORED,
     ),
     ("uploading", "running"): (
         Follows("job_requeued", ("pending", "pending"), (By.ANSWER,)),
+        Follows("job_requeued", ("pending", "blocked"), (By.RESTORE,)),
         Follows("job_status_changed", ("failed", "failed"), (By.ANSWER, By.PROVIDER)),
         _QUEUED, _RUNNING, _COMPLETED, _CANCELLED, _AGAIN,
     ),
@@ -74,13 +80,6 @@ MAY_FOLLOW: Mapping[State, tuple[Follows, ...]] = {
     ("cancelled", "cancelled"): (),
     ("cancelled", "failed"): (),
 }  # fmt: skip
-
-AFTER_RESTORE: Mapping[State, tuple[tuple[str, State], ...]] = {
-    ("pending", "pending"): (("job_restored", ("uploading", "running")),),
-    ("pending", "blocked"): (("job_restored", ("uploading", "running")),),
-    ("uploading", "running"): (("job_requeued", ("pending", "blocked")),),
-}
-"""What may follow after a restore from a backup alone (F3), which no world has: there it is a violation."""
 
 CHANGES = frozenset(one.event for follows in MAY_FOLLOW.values() for one in follows)
 """Types of events that tell of a change of states."""
@@ -94,7 +93,12 @@ NO_CHANGE = frozenset(
 """Types of events about a job that change no state."""
 
 
-def following(before: State, event: str, status: object) -> Follows | None:
-    """What happened, by an event of this type that says ``status``; None: it may not happen."""
+def following(before: State, event: str, status: object, *, blocked: bool = False) -> Follows | None:
+    """What happened, by an event of this type that says ``status``; None: it may not happen.
+
+    ``blocked``: where it may be either, its entry waits for an approval again (a restore took it for one that runs).
+    """
     found = [one for one in MAY_FOLLOW[before] if one.event == event and one.state[0] == status]
+    if len(found) > 1:
+        found = [one for one in found if (one.state[1] == "blocked") == blocked]
     return found[0] if len(found) == 1 else None

@@ -23,6 +23,8 @@ from actors.simulation.world import World
 
 DOWN, SLOW, NO_ANSWER, REFUSES, GONE = "down", "slow", "no_answer", "refuses", "gone"
 _TIMEOUT = 10.0
+_LEAST_WAIT = 2.4
+"""Seconds between two tries: half of the first delay, which is 5 s, is left to chance."""
 _TYPES: Mapping[str, tuple[str, ...]] = {
     "approval_requested": ("approval_requested",),
     "approval_granted": ("approval_decided",),
@@ -31,16 +33,21 @@ _TYPES: Mapping[str, tuple[str, ...]] = {
     "job_uncertain": ("uncertain",),
     "job_rerun": ("rerun",),
 }
+_NOT_SENT = "SELECT notification_id FROM notifications WHERE last_error = 'not sent: restored'"
 _ENDS = ("completed", "failed", "cancelled")
 
 
 @attrs.define
 class Targets:
-    """All targets of a world. ``accepted``: numbers of notifications that were acknowledged; ``refused``: for good."""
+    """All targets of a world. ``accepted``: numbers of notifications that were acknowledged; ``refused``: for good.
+
+    ``failed``: when the last try of a notification failed, where it is to wait for the next one.
+    """
 
     world: World
     accepted: set[int] = attrs.field(factory=set)
     refused: set[int] = attrs.field(factory=set)
+    failed: dict[int, float] = attrs.field(factory=dict)
     _faults: dict[str, tuple[str, float]] = attrs.field(factory=dict)
     _newest: dict[tuple[str, str], int] = attrs.field(factory=dict)
     _seen: dict[str, int] = attrs.field(factory=dict)
@@ -53,8 +60,15 @@ class Targets:
         """All work from now on."""
         self._faults.clear()
 
+    def restored(self, newest: int) -> None:
+        """Of what the rows say now, ``newest`` is the last: later numbers are those of other notifications."""
+        for numbers in (self.accepted, self.refused):
+            numbers.difference_update([number for number in numbers if number > newest])
+        self._newest.clear()
+
     def sender(self, check: Callable[[], None]) -> OpenSender:
         """What sends in one process; ``check`` raises in a dead one."""
+        self.failed.clear()  # over a restart only the wall clock tells how long to wait
 
         @asynccontextmanager
         async def opened() -> AsyncIterator[Send]:
@@ -66,6 +80,13 @@ class Targets:
         """How a target fails now."""
         fault, until = self._faults.get(name, ("", 0.0))
         return fault if self.world.elapsed() < until else None
+
+    def tries(self, number: int, at: float) -> None:
+        """A notification is tried: not at once after a try that failed, unless somebody wants that."""
+        failed_at = self.failed.get(number)
+        if failed_at is not None and failed_at > self.world.jumped_at:
+            text = f"{number} is tried at {at}, its last try failed at {failed_at}"
+            self.world.require(at - failed_at >= _LEAST_WAIT, Rule.NOTIFICATION_WAIT, text)
 
     def receive(self, one: Notification) -> None:
         """A target got one: it must be of a change that happened, and none of its job may have come before its turn."""
@@ -111,6 +132,7 @@ class _Sender:
         at_once = self._under_way[one.target]
         world = targets.world
         world.note(world.require, at_once <= AT_ONCE, Rule.FEW_AT_ONCE, f"{at_once} to {one.target}")
+        world.note(targets.tries, one.notification_id, world.elapsed())
         try:
             return await self._send(one)
         finally:
@@ -122,10 +144,12 @@ class _Sender:
         await trio.sleep(_TIMEOUT - 1 if fault == SLOW else 0.1)
         self._check()
         if fault == DOWN:
+            targets.failed[one.notification_id] = targets.world.elapsed()
             return Outcome("answered 503")
         targets.receive(one)
         if fault == NO_ANSWER:  # it took it, and nobody knows: it gets the same again
             await trio.sleep(_TIMEOUT)
+            targets.failed[one.notification_id] = targets.world.elapsed()
             return Outcome("no answer within 10 s")
         if fault in (REFUSES, GONE):
             targets.refused.add(one.notification_id)
@@ -155,6 +179,7 @@ def judge(world: World, targets: Targets) -> None:
     """At the end: exactly one row for each event and target that asks for it, each delivered, or refused for good."""
     expected, groups = _expected(world)
     rows = world.database.look("SELECT notification_id, job_id, target, type, state, merged_into FROM notifications")
+    not_sent = {number for (number,) in world.database.look(_NOT_SENT)}
     found = Counter((job_id, target, type_) for _, job_id, target, type_, _, _ in rows if job_id is not None)
     for what in sorted(expected - found):
         world.broken(Rule.NOTIFICATION_LOST, f"{what} has an event and no row")
@@ -162,7 +187,7 @@ def judge(world: World, targets: Targets) -> None:
         world.broken(Rule.NOTIFICATION_TRUE, f"{what} has a row and no event")
     for number, job_id, target, type_, state, merged_into in rows:
         sent_as = number if merged_into is None else merged_into
-        good = sent_as in (targets.accepted if state == "delivered" else targets.refused)
+        good = sent_as in (targets.accepted if state == "delivered" else targets.refused) or number in not_sent
         text = f"{number} ({type_} of {job_id} to {target}) is {state} and was not received"
         world.require(good, Rule.NOTIFICATION_LOST, text)
     look = "SELECT DISTINCT json_extract(body, '$.data.user_id'), json_extract(body, '$.data.group'), target"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import trio
 
+from actors.ledger.provider_views import unhealthy
 from actors.providers.breaker import BreakerState
+from actors.providers.guard import GuardedProvider
 from actors.runtime import RunningRuntime
 from actors.simulation.checker import Checker
 from actors.simulation.rules import Rule
 from actors.simulation.world import PROVIDERS, World, limit_of, limited
-from actors.store.types import instant
+from actors.store.types import instant, microseconds
 
 EVERY = 30.0
 
@@ -31,11 +33,19 @@ IN_HANDS = 400.0
 PATIENCE = 600.0
 """Seconds for which a job may wait although it could run: an actor may hang, and be restarted, twice."""
 
+QUIET, OVERDUE = 600.0, 330.0
+"""Seconds after a leap of the clock without a sweep; and for which the expiry actor may hang or be delayed."""
+
+_OVERDUE = "SELECT job_id FROM approvals WHERE status = 'pending' AND expires_at < ?"
 _WAITS = (
     "SELECT 'job ' || job_id, not_before FROM queue_entries WHERE status = 'pending' AND not_before IS NOT NULL"
     " UNION ALL SELECT 'job ' || job_id, start_after FROM queue_entries WHERE status IN ('pending', 'blocked')"
     " AND start_after IS NOT NULL AND start_wait_seconds IS NOT NULL"
     " UNION ALL SELECT 'provider ' || provider, closed_until FROM provider_gates WHERE closed_until IS NOT NULL"
+)
+_DISABLED = (
+    "SELECT name FROM notification_targets WHERE disabled_at IS NOT NULL AND name NOT IN"
+    " (SELECT json_extract(data, '$.target') FROM events WHERE type = 'notification_target_disabled')"
 )
 _KINDS = "job_id, user_id, org_id, team_id, provider, cpus, gpus"
 
@@ -61,11 +71,21 @@ class Waiting:
         """What must hold now."""
         if self._world.elapsed() - max(self._began, self._world.jumped_at) >= SETTLED:
             self._waits_end()
+        self._approvals_expire()
         self._what_can_run_starts(runtime)
         self._what_was_left_is_asked_about()
+        disabled = self._world.database.look(_DISABLED)
+        self._world.require(not disabled, Rule.EVENT_CONTENTS, f"no event says that {disabled} are disabled")
         guarded = runtime.providers.guarded
+        self._what_is_open_is_said(guarded)
         called = {name for name, one in guarded.items() if one.breaker.state is BreakerState.CLOSED}
         self._checker.check(self._began, called)
+
+    def _what_is_open_is_said(self, guarded: Mapping[str, GuardedProvider]) -> None:
+        """Health names the providers whose circuit breaker is open, and no other."""
+        said, opened = unhealthy(guarded), [n for n, one in guarded.items() if one.breaker.state is BreakerState.OPEN]
+        same = len(said) == len(opened) and all(f" {name} " in text for name, text in zip(opened, said, strict=True))
+        self._world.require(same, Rule.SHOWN, f"health says {said}, open are {opened}")
 
     def _what_was_left_is_asked_about(self) -> None:
         now, before, self._intents = self._world.elapsed(), self._intents, {}
@@ -81,6 +101,16 @@ class Waiting:
         waits = [(who, instant(ends) - now) for who, ends in self._world.database.look(_WAITS)]
         long = [f"{who} is to wait for {left} more" for who, left in waits if left > LONGEST_WAIT]
         self._world.require(not long, Rule.WAITS_END, str(long))
+
+    def _approvals_expire(self) -> None:
+        """Not while the clock has leapt, after which nothing expires for ten minutes (B16), nor soon after a start."""
+        interval = self._world.settings.background.approval_expiration.interval_seconds + OVERDUE
+        leapt_at = self._world.jumped_at
+        if self._world.elapsed() - max(self._began, leapt_at and leapt_at + QUIET) < interval:
+            return
+        before = self._world.clock.now() - timedelta(seconds=interval) - instant(0)
+        late = self._world.database.look(_OVERDUE, (before // timedelta(microseconds=1),))
+        self._world.require(not late, Rule.DEADLINE, f"nobody decided about {late}, and they do not expire")
 
     def _what_can_run_starts(self, runtime: RunningRuntime) -> None:
         now = self._world.elapsed()
@@ -110,7 +140,7 @@ class Waiting:
 
     def _overdue(self) -> Iterator[str]:
         """Jobs whose time has come, or one of whose parents has ended, to which that was not passed on yet."""
-        now = (self._world.clock.now() - instant(0)) // timedelta(microseconds=1)
+        now = microseconds(self._world.clock.now())
         for (job_id,) in self._world.database.look(
             "SELECT job_id FROM queue_entries WHERE status IN ('pending', 'blocked') AND start_after < ?"
             " UNION SELECT d.job_id FROM dependencies d JOIN jobs p ON p.job_id = d.parent_id"
@@ -121,7 +151,7 @@ class Waiting:
 
     def _open(self, runtime: RunningRuntime) -> list[str]:
         """Providers that take jobs now: neither closed nor being tried out, and nothing there is kept for a job."""
-        now = (self._world.clock.now() - instant(0)) // timedelta(microseconds=1)
+        now = microseconds(self._world.clock.now())
         shut = {
             name
             for (name,) in self._world.database.look(

@@ -15,7 +15,7 @@ from actors.jobs.records import Event
 from actors.simulation.rules import Rule
 from actors.simulation.step import Step
 from actors.simulation.world import PROVIDERS, World, limit_of, limited
-from actors.store.types import instant
+from actors.store.types import instant, microseconds
 
 PROVIDER = "exact"
 AT_ONCE = 30
@@ -87,7 +87,7 @@ class WideJobs:
             return
         now = event.time
         running, heads = self._rows()
-        new = [one for one in running if one.started_at == _stored(now)]
+        new = [one for one in running if one.started_at == microseconds(now)]
         claimed = next((one for one in new if one.job_id == event.job_id), None)
         kept_for = self._first_in_need(heads, running, now)
         if claimed is None or kept_for is None or claimed.rank(now) < kept_for.rank(now):
@@ -136,10 +136,6 @@ class WideJobs:
             return True
         own = limited(*one.who, PROVIDER)
         return any(sum(each in limited(*row) for row in running) >= limit_of(each, limits) for each in own)
-
-
-def _stored(moment: datetime) -> int:
-    return (moment - instant(0)) // timedelta(microseconds=1)
 
 
 def _free(holding: list[_Entry]) -> list[float]:

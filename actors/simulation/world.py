@@ -103,7 +103,7 @@ class World:
     """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses.
 
     ``jumped_at``: when the wall clock was last moved. ``scheduler_hangs``: a fault of this process makes it
-    hang, now or later: a restart by hand may come first.
+    hang, now or later: a restart by hand may come first. ``restored``: its database was replaced by a backup.
     """
 
     def __init__(self, seed: int) -> None:
@@ -122,7 +122,8 @@ class World:
         self.elapsed_at_end = 0.0
         self.jumped_at = 0.0
         self.scheduler_hangs = False
-        self._changed_limits: dict[str, int] = {}
+        self.changed_limits: dict[str, int] = {}
+        self.restored = False
         self._base = 0.0
         self._inside = False
 
@@ -184,13 +185,18 @@ class World:
 
     def note_limits(self, event: Event) -> None:
         """Limits changed at run time: the checker of what providers see has to know since when."""
-        data = event.data
+        data, changed = event.data, dict(self.changed_limits)
         if "reset" in data:
             for name in data["reset"]:
-                self._changed_limits.pop(name, None)
+                changed.pop(name, None)
         else:
-            self._changed_limits[data["limit"]] = data["value"]
-        self.limits.append((self.elapsed(), overlaid(self.settings.limits, self._changed_limits)))
+            changed[data["limit"]] = data["value"]
+        self.change_limits(changed)
+
+    def change_limits(self, changed: Mapping[str, int]) -> None:
+        """From now on these differ from the configured ones."""
+        self.changed_limits = dict(changed)
+        self.limits.append((self.elapsed(), overlaid(self.settings.limits, self.changed_limits)))
 
     def widest(self, seconds: float) -> list[Limits]:
         """The limits that held at any time during the last ``seconds``."""
@@ -241,7 +247,10 @@ def drawn_settings(seed: int) -> Settings:
     rules = (admins_decide,) if source(seed, "rules").random() < 0.5 else ()
     settings = virtual_settings(
         limits=limits,
-        queue=QueueOptions(reserve_after=source(seed, "reserve").choice([30.0, 120.0, 600.0])),
+        queue=QueueOptions(
+            reserve_after=source(seed, "reserve").choice([30.0, 120.0, 600.0]),
+            max_waiting_per_user=source(seed, "waiting").choice([6, 20, 20_000, 20_000]),
+        ),
         approvals=ApprovalOptions(
             timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5, rules=rules
         ),

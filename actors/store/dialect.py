@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Column,
     ColumnElement,
     Connection,
@@ -62,7 +63,7 @@ def open_engine(path: Path | None) -> Engine:
     else:
         _make_private(path)
         engine = create_engine(
-            f"sqlite:///{path}",
+            URL.create("sqlite", database=str(path)),
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
             isolation_level="AUTOCOMMIT",
             pool_size=_IDLE_CONNECTIONS,

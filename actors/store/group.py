@@ -41,20 +41,20 @@ class Waiting(Generic[T]):
 
 
 def begin(connection: Connection, where: str) -> None:
-    """Begin a transaction of the writer; ``where`` it writes. Raises :class:`StoreBusy` if it stays locked."""
-    with suppress(StoreBusy):  # as nearly always: retrying costs more than beginning
-        _begin(connection, where)
+    """Begin a transaction of the writer of the database ``where``. If another process has the lock, try it again."""
+    with suppress(StoreBusy), explained(where):  # as nearly always: retrying costs more than beginning
+        _begin(connection)
         return
+
     ensure_retry_log()
     for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
-        with attempt:
-            _begin(connection, where)
+        with attempt, explained(where):
+            _begin(connection)
 
 
-def _begin(connection: Connection, where: str) -> None:
-    with explained(where):
-        dialect.begin(connection)
-        remembered.of(connection).begin()
+def _begin(connection: Connection) -> None:
+    dialect.begin(connection)
+    remembered.of(connection).begin()
 
 
 def commit(connection: Connection) -> None:

@@ -53,12 +53,11 @@ class Prepared:
     its ``values``.
     """
 
-    __slots__ = ("_by_columns", "_columns", "_compiled", "_names", "_statement")
+    __slots__ = ("_by_columns", "_columns", "_compiled", "_statement")
 
     def __init__(self, statement: Statement, columns: Iterable[str] | None = None) -> None:
         self._statement = statement
         self._columns = None if columns is None else tuple(columns)
-        self._names = tuple(map(str, statement.exported_columns.keys()))
         self._compiled: dict[type[Dialect], _Compiled] = {}
         self._by_columns: dict[tuple[str, ...], Prepared] = {}
 
@@ -101,13 +100,13 @@ class Prepared:
         """All rows of the result, each by the names of its columns: what :func:`actors.store.rows.read_all` takes."""
         compiled = self._for(connection)
         rows = _execute(compiled, connection, values, _all)
-        return [dict(zip(self._names, _converted(row, compiled.results), strict=True)) for row in rows]
+        return [dict(zip(compiled.names, _converted(row, compiled.results), strict=True)) for row in rows]
 
     def one_dict(self, connection: Connection, /, **values: Any) -> dict[str, Any] | None:
         """The first row by the names of its columns, None where there is none."""
         compiled = self._for(connection)
         row = _execute(compiled, connection, values, _first)
-        return None if row is None else dict(zip(self._names, _converted(row, compiled.results), strict=True))
+        return None if row is None else dict(zip(compiled.names, _converted(row, compiled.results), strict=True))
 
     def _for(self, connection: Connection) -> _Compiled:
         kind = type(connection.dialect)
@@ -118,9 +117,11 @@ class Prepared:
 
 
 class _Compiled:
-    """A statement in the words of one dialect. ``results``: index and converter of the columns that have one."""
+    """A statement in the words of one dialect. ``names``: its result's columns. ``results``: index and converter of
+    those that have one.
+    """
 
-    __slots__ = ("_compiled", "_converters", "_lists", "_shapes", "defaults", "results")
+    __slots__ = ("_compiled", "_converters", "_lists", "_shapes", "defaults", "names", "results")
 
     def __init__(self, statement: Statement, columns: tuple[str, ...] | None, dialect: Dialect) -> None:
         returned = list(statement.exported_columns)
@@ -133,6 +134,7 @@ class _Compiled:
         assert isinstance(compiled, SQLCompiler)
         assert not compiled.prefetch, "a default that Python works out is no part of a prepared statement"
         self._compiled = compiled
+        self.names = tuple(map(str, statement.exported_columns.keys()))
         kinds = [column.type.dialect_impl(dialect) for column in returned]
         converters = [kind.result_processor(dialect, None) for kind in kinds]
         self.results = [(index, convert) for index, convert in enumerate(converters) if convert is not None]

@@ -1,4 +1,4 @@
-"""One provider that is checked, with the means to submit jobs to it, look at them and wait for them."""
+"""A provider to be checked, with methods that submit jobs to it, look at them and wait for them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OU
 
 @attrs.frozen
 class Harness:
-    """One provider to be checked, and requests that it can run.
+    """A provider to be checked, and requests that it can run.
 
-    ``quick_request`` ends well and soon, ``long_request`` runs until it is cancelled, ``failing_request`` fails by
-    itself, ``wrong_request`` (optional) is refused by ``prepare`` for its field ``wrong_field``.
-    ``wait_change`` returns when something may have changed, or a little later. ``reopen`` (optional) makes a second
-    provider on the same outside, as after a restart of our process. ``unknown_handle`` is one that was never given.
-    ``waits_for``: what a check waits for, in words.
+    ``quick_request`` ends well and soon, ``long_request`` runs until it is cancelled, and ``failing_request`` fails by
+    itself. ``wrong_request`` (optional) is refused by ``prepare`` for its field ``wrong_field``. ``wait_change``
+    returns when something may have changed, or a little later. ``reopen`` (optional) makes a second provider with the
+    same outside, as after a restart of our process. ``unknown_handle`` is a handle that was never given. ``waits_for``:
+    what a check waits for, in words.
     """
 
     provider: Provider
@@ -48,7 +48,7 @@ class Harness:
         return key, await self.provider.submit(key, _token(key), self.provider.prepare(request), context)
 
     async def find(self, key: str) -> Found:
-        """Ask for ``key`` as Greenroom does when the answer to a submission was lost."""
+        """Look for ``key`` like Greenroom does when the answer to a submission was lost."""
         return await self.provider.find(key, _token(key))
 
     async def look(self, key: str, handle: Handle) -> Observation:
@@ -58,7 +58,7 @@ class Harness:
         return view.observations[key]
 
     async def reach(self, key: str, handle: Handle, phases: frozenset[Phase]) -> Observation:
-        """Wait until the job is in one of ``phases``. Raises :class:`AssertionError` where it ends in another phase."""
+        """Wait until the job is in one of ``phases``. Raises :class:`AssertionError` if it ends in another phase."""
         names = " or ".join(sorted(phase.name for phase in phases))
         while True:
             seen = await self.look(key, handle)
@@ -69,7 +69,7 @@ class Harness:
             await self.wait_change()
 
     async def end(self, request: JobRequest) -> tuple[str, Handle, Observation]:
-        """Submit ``request`` and wait for the end of its job."""
+        """Submit ``request``, and wait until its job ends."""
         key, submitted = await self.submit(request)
         return key, submitted.handle, await self.reach(key, submitted.handle, ENDED)
 

@@ -1,4 +1,4 @@
-"""What is promised by every provider, one function each; its docstring is the promise."""
+"""The promises of every provider, one function for each. The docstring of a function is the promise."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _NONE = "a provider with submit_idempotency NONE"
 
 
 class Promise(Protocol):
-    """A check of one promise: raises :class:`AssertionError` where it is broken; some need not wait."""
+    """A check of one promise. It raises :class:`AssertionError` if the promise is broken. Some checks need not wait."""
 
     __name__: str
 
     def __call__(self, harness: Harness) -> Awaitable[None] | None:
-        """Check it with a fresh ``harness``."""
+        """Check it with a new ``harness``."""
         ...
 
 
 def prepare_is_pure(harness: Harness) -> None:
-    """The same request gives the same JSON-able body twice, and nothing happens outside."""
+    """``prepare`` gives the same body, which JSON can hold, for the same request twice, and has no effect outside."""
     request = harness.quick_request()
     first, second = harness.provider.prepare(request), harness.provider.prepare(request)
     assert first == second, f"prepare() gave two bodies for one request: {first.body} and {second.body}"
@@ -39,7 +39,7 @@ def prepare_is_pure(harness: Harness) -> None:
 
 
 def prepare_names_the_wrong_field(harness: Harness) -> None:
-    """A wrong request is Invalid, which carries the field."""
+    """A wrong request is refused with ``Invalid``, which carries the field."""
     if harness.wrong_request is None:
         return
     refusal: Invalid | None = None
@@ -49,20 +49,18 @@ def prepare_names_the_wrong_field(harness: Harness) -> None:
         refusal = error
     assert refusal is not None, "prepare() accepted the wrong request: raise Invalid"
     fields = [fault.field for fault in refusal.faults]
-    assert harness.wrong_field in fields, (
-        f"Invalid must carry the field {harness.wrong_field!r}, not {fields}: {refusal}"
-    )
+    assert harness.wrong_field in fields, f"Invalid must carry {harness.wrong_field!r}, not {fields}: {refusal}"
 
 
 def capacity_is_data(harness: Harness) -> None:
-    """Capacity is given without waiting, and the same twice."""
+    """``capacity`` answers without waiting, and the same twice."""
     first, second = harness.provider.capacity(), harness.provider.capacity()
     assert isinstance(first, Capacity), f"capacity() must return a Capacity at once, not {first!r}"
     assert first == second, f"capacity() must give the same twice, not {first} and {second}"
 
 
 async def a_job_runs_to_success(harness: Harness) -> None:
-    """A job that ends well is seen to succeed, with aware times in their order."""
+    """A job that ends well is observed as succeeded, and its times are aware and in order."""
     _, _, seen = await harness.end(harness.quick_request())
     assert seen.phase is Phase.SUCCEEDED, f"the quick request must end as SUCCEEDED, not {seen.phase.name}: {seen}"
     for name, moment in (("started_at", seen.started_at), ("completed_at", seen.completed_at)):
@@ -74,14 +72,14 @@ async def a_job_runs_to_success(harness: Harness) -> None:
 
 
 async def a_failed_job_says_why(harness: Harness) -> None:
-    """A job that fails by itself is FAILED, with an error or an exit code."""
+    """A job that fails by itself is ``FAILED``, and has an error or an exit code."""
     _, _, seen = await harness.end(harness.failing_request())
     assert seen.phase is Phase.FAILED, f"the failing request must end as FAILED, not {seen.phase.name}: {seen}"
     assert seen.error or seen.exit_code, f"the observation of a failed job must have an error or an exit_code: {seen}"
 
 
 async def an_end_stays(harness: Harness) -> None:
-    """What was seen to end is seen the same later."""
+    """A job that was observed to have ended is observed the same later."""
     key, handle, seen = await harness.end(harness.quick_request())
     again = await harness.look(key, handle)
     for name in ("phase", "started_at", "completed_at"):
@@ -90,7 +88,7 @@ async def an_end_stays(harness: Harness) -> None:
 
 
 async def the_same_key_is_one_job(harness: Harness) -> None:
-    """A second submission under one key returns the first one's handle and says that it existed."""
+    """A second submission under one key returns the handle of the first one, and says that the job existed."""
     if not harness.can_tell:
         return
     request = harness.long_request()
@@ -103,7 +101,9 @@ async def the_same_key_is_one_job(harness: Harness) -> None:
 
 
 async def submissions_at_once_under_one_key_are_one_job(harness: Harness) -> None:
-    """Several submissions under one key at the same time get the same handle; not all of them found it there."""
+    """Several submissions under one key at the same time return the same handle, and not all of them say that the job
+    existed.
+    """
     if not harness.can_tell:
         return
     answers: list[Submitted] = []
@@ -123,7 +123,7 @@ async def submissions_at_once_under_one_key_are_one_job(harness: Harness) -> Non
 
 
 async def a_lost_answer_is_settled_by_find(harness: Harness) -> None:
-    """The key alone finds the job and its handle; a provider that cannot do that answers UNKNOWABLE."""
+    """The key alone is enough to find the job and its handle. A provider that cannot do that answers ``UNKNOWABLE``."""
     key, submitted = await harness.submit(harness.long_request())
     found = await harness.find(key)
     if harness.can_tell:
@@ -139,7 +139,7 @@ async def a_lost_answer_is_settled_by_find(harness: Harness) -> None:
 
 
 async def an_unknown_key_is_surely_absent(harness: Harness) -> None:
-    """A key under which nothing was submitted is absent; a provider that cannot know answers UNKNOWABLE."""
+    """A key under which nothing was submitted is absent. A provider that cannot know this answers ``UNKNOWABLE``."""
     found = await harness.find("conformance-never-handed-over")
     if harness.can_tell:
         assert isinstance(found, Absent), (
@@ -150,7 +150,7 @@ async def an_unknown_key_is_surely_absent(harness: Harness) -> None:
 
 
 async def many_jobs_in_one_look(harness: Harness) -> None:
-    """A look at many jobs has each under its key."""
+    """One look at many jobs has each job under its key."""
     handles = dict([await _submit_quick(harness) for _ in range(5)])
     view = await harness.provider.observe_many(handles)
     assert view.complete, "observe_many() must return a complete view when nothing is in its way"
@@ -163,14 +163,14 @@ async def many_jobs_in_one_look(harness: Harness) -> None:
 
 
 async def a_look_at_nothing_is_empty(harness: Harness) -> None:
-    """Asking about no job is no error."""
+    """A look at no jobs is no error."""
     view = await harness.provider.observe_many({})
     assert not view.observations, f"observe_many({{}}) must observe nothing, not {dict(view.observations)}"
     assert not view.absent, f"observe_many({{}}) must call nothing absent, not {sorted(view.absent)}"
 
 
 async def an_unknown_handle_is_no_error(harness: Harness) -> None:
-    """A handle that was never given: not observed alive, not cancelled, forgotten without an error."""
+    """A job whose handle was never given is not observed as alive, is not cancelled, and is forgotten without error."""
     key, handle = "conformance-unknown", harness.unknown_handle
     view = await harness.provider.observe_many({key: handle})
     seen = view.observations.get(key)
@@ -182,7 +182,7 @@ async def an_unknown_handle_is_no_error(harness: Harness) -> None:
 
 
 async def cancel_ends_a_job_and_may_be_repeated(harness: Harness) -> None:
-    """A running job that is cancelled twice is CANCELED; only the observation says so."""
+    """A running job that is cancelled twice becomes ``CANCELED``. Only the observation says so."""
     key, submitted = await harness.submit(harness.long_request())
     await harness.reach(key, submitted.handle, frozenset({Phase.RUNNING}))
     for _ in range(2):
@@ -194,7 +194,7 @@ async def cancel_ends_a_job_and_may_be_repeated(harness: Harness) -> None:
 
 
 async def cancel_at_once_ends_a_job(harness: Harness) -> None:
-    """A cancel directly after the submission is obeyed too, where the provider says that it is reliable then."""
+    """A cancel request directly after the submission is obeyed, too, if the provider says that this is reliable."""
     if harness.provider.capabilities.cancel_pending_reliable:
         key, submitted = await harness.submit(harness.long_request())
         await harness.provider.cancel(key, submitted.handle)
@@ -204,7 +204,7 @@ async def cancel_at_once_ends_a_job(harness: Harness) -> None:
 
 
 async def cancel_changes_no_end(harness: Harness) -> None:
-    """A cancel after the end is answered so, and the end stays what it was."""
+    """A cancel request after the end is answered with ``ALREADY_TERMINAL``, and the end stays the same."""
     key, handle, seen = await harness.end(harness.quick_request())
     ack = await harness.provider.cancel(key, handle)
     assert ack is CancelAck.ALREADY_TERMINAL, (
@@ -215,7 +215,9 @@ async def cancel_changes_no_end(harness: Harness) -> None:
 
 
 async def logs_go_on_from_a_cursor(harness: Harness) -> None:
-    """From each cursor the rest follows, without a gap or a repetition; from the last one, nothing."""
+    """From each cursor the rest of the output follows, without gaps or repetitions; from the last cursor nothing
+    follows.
+    """
     key, handle, _ = await harness.end(harness.quick_request())
     provider = harness.provider
     chunks = [chunk async for chunk in provider.logs(key, handle)]
@@ -228,7 +230,7 @@ async def logs_go_on_from_a_cursor(harness: Harness) -> None:
 
 
 async def forget_may_be_repeated(harness: Harness) -> None:
-    """An ended job is forgotten once, and asking again is no error."""
+    """An ended job can be forgotten, and forgetting it again is no error."""
     key, handle, _ = await harness.end(harness.quick_request())
     await harness.provider.forget(key, handle)
     await harness.provider.forget(key, handle)
@@ -238,7 +240,7 @@ async def forget_may_be_repeated(harness: Harness) -> None:
 
 
 async def jobs_survive_our_restart(harness: Harness) -> None:
-    """A second provider on the same outside finds the job, and ends it."""
+    """A second provider with the same outside finds the job, and can end it."""
     if not harness.provider.capabilities.survives_our_restart or harness.reopen is None:
         return
     key, submitted = await harness.submit(harness.long_request())
@@ -254,13 +256,13 @@ async def jobs_survive_our_restart(harness: Harness) -> None:
 
 
 async def aclose_may_be_repeated(harness: Harness) -> None:
-    """Closing twice is no error."""
+    """Closing a provider twice is no error."""
     await harness.provider.aclose()
     await harness.provider.aclose()
 
 
 def _json_fault(body: object) -> str | None:
-    """Why JSON cannot hold ``body``; None: it can."""
+    """Return why JSON cannot hold ``body``, or None if it can."""
     try:
         orjson.dumps(body, default=_as_plain)
     except TypeError as error:
@@ -275,7 +277,7 @@ def _as_plain(value: object) -> object:
 
 
 def _shown(answer: object) -> str:
-    """An answer as code names it."""
+    """Return an answer as it is written in code."""
     return answer.name if isinstance(answer, enum.Enum) else type(answer).__name__
 
 

@@ -94,16 +94,16 @@ class StrictConverter(cattrs.Converter):
         problems.check()
         return value
 
-    def tagged_union(self, union: Any, kinds: Mapping[str, type], tag: str = "type") -> None:
-        """Read ``union`` by the text under the key ``tag``, which names one of ``kinds``."""
+    def tagged_union(self, union: Any, kinds: Mapping[str, type]) -> None:
+        """Read ``union`` by the text under the key ``type``, which names one of ``kinds``."""
 
         def read(value: Any, _: Any) -> Any:
             data = _mapping(value)
-            name = data.get(tag)
+            name = data.get("type")
             if not isinstance(name, str) or name not in kinds:
                 near = guess(name, kinds) if isinstance(name, str) else ""
-                raise Wrong(f"must be one of {', '.join(kinds)}{near}", tag)
-            return self.structure({key: one for key, one in data.items() if key != tag}, kinds[name])
+                raise Wrong(f"must be one of {', '.join(kinds)}{near}", "type")
+            return self.structure({key: one for key, one in data.items() if key != "type"}, kinds[name])
 
         self.register_structure_hook_func(lambda kind: kind == union, read)
 

@@ -25,27 +25,35 @@ _RESTORED = (
     "tests/backup/test_look_ups.py",
     "tests/backup/test_look_ups_in_doubt.py",
     "tests/backup/test_restoring.py",
+    "tests/backup/test_settled_in_doubt.py",
 )
 _SELECTED = ("tests/api/test_selections.py",)
 _DELIVERED = ("tests/api/test_webhooks.py",)
+_DAMAGED = ("tests/store/test_rows.py",)
 TESTS = {
     "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
-    "actors/expiry.py": ("tests/ledger/test_approvals.py",),
+    "actors/expiry.py": ("tests/ledger/test_approvals.py", *_DAMAGED),
     "actors/jobs/deliveries.py": _DELIVERED,
     "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),
     "actors/jobs/selections.py": _SELECTED,
-    "actors/ledger/base.py": ("tests/ledger", *_RESTORED),
+    "actors/ledger/base.py": ("tests/ledger", "tests/ledger/test_views.py", *_DAMAGED, *_RESTORED),
     "actors/ledger/deliveries.py": _DELIVERED,
     "actors/ledger/doubts.py": _RESTORED,
     "actors/ledger/listing.py": ("tests/api/test_lists.py",),
     "actors/ledger/look_ups.py": _RESTORED,
-    "actors/ledger/notifications.py": ("tests/actors/test_notifier.py", "tests/api/test_notifications.py"),
+    "actors/ledger/notifications.py": (
+        "tests/ledger/test_outbox.py",
+        "tests/actors/test_notifier.py",
+        "tests/api/test_notifications.py",
+    ),
     "actors/ledger/provider_views.py": ("tests/api/test_provider_usage.py",),
     "actors/ledger/prune.py": ("tests/actors/test_pruning.py", "tests/control/test_removing.py"),
+    "actors/ledger/queries.py": ("tests/ledger/test_views.py",),
     "actors/ledger/restoring.py": _RESTORED,
     "actors/ledger/rules.py": ("tests/api/test_routes_approvals.py",),
     "actors/ledger/selections.py": _SELECTED,
     "actors/ledger/series.py": ("tests/poller/test_series.py",),
+    "actors/ledger/settle.py": _RESTORED,
     "actors/poller/look_ups.py": _RESTORED,
 }
 """Unit tests of other names."""

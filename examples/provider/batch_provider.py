@@ -35,14 +35,14 @@ PHASES = {"waiting": Phase.QUEUED, "running": Phase.RUNNING, "done": Phase.SUCCE
 
 @attrs.frozen
 class BatchOptions:
-    """The lab's batch service. ``address``: where it is. ``slots``: CPUs for our jobs; None: not counted."""
+    """The lab's batch service. ``address``: where it is. ``slots``: its CPUs for our jobs; None: not counted."""
 
     address: str = "http://batch.lab.example"
     slots: int | None = None
 
 
 class BatchProvider(NoDeliveries):
-    """Each job is one job of the service, under our submission key."""
+    """Each job is one job of the service, with our submission key as its id."""
 
     capabilities = Capabilities(submit_idempotency=Idempotency.CLIENT_ID, listing=Listing.ALL)
 
@@ -112,7 +112,7 @@ class BatchProvider(NoDeliveries):
 
 
 def observation(job: BatchJob) -> Observation:
-    """A job of the service in the words that all providers share; a word that is new to us is UNKNOWN, no guess."""
+    """Return the state of a job in the terms that all providers share. An unknown state is UNKNOWN, not a guess."""
     return Observation(
         PHASES.get(job.status, Phase.UNKNOWN), job.status, started_at=job.started_at, completed_at=job.ended_at,
         exit_code=job.exit_code,
@@ -121,7 +121,7 @@ def observation(job: BatchJob) -> Observation:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Errors of the service as errors of a provider: what was surely not done, and what is not known."""
+    """Translate errors of the service: either the call surely had no effect, or this is not known."""
     try:
         yield
     except ConnectionRefusedError as error:

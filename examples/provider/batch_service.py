@@ -32,7 +32,7 @@ class BatchService(Protocol):
     """The calls of the service. Each may raise ConnectionError or TimeoutError."""
 
     async def jobs(self) -> Mapping[str, BatchJob]:
-        """All jobs, by id."""
+        """Return all jobs, by id."""
 
     async def start(self, job_id: str, command: Sequence[str], env: Mapping[str, str]) -> None:
         """Start a job. Raises :class:`AlreadyThere`."""
@@ -41,10 +41,10 @@ class BatchService(Protocol):
         """Ask a job to end."""
 
     async def output(self, job_id: str, offset: int) -> bytes:
-        """What a job has written, from an offset."""
+        """Return what a job has written, from an offset on."""
 
     async def delete(self, job_id: str) -> None:
-        """Delete an ended job; one that is not there is no error."""
+        """Delete an ended job. It is no error if the job is not there."""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -59,7 +59,7 @@ class SimulatedService:
         self._ends: dict[str, float] = {}
 
     async def jobs(self) -> Mapping[str, BatchJob]:
-        """All jobs, by id."""
+        """Return all jobs, by id."""
         await trio.lowlevel.checkpoint()
         for job_id, end in list(self._ends.items()):
             if end <= trio.current_time():
@@ -83,12 +83,12 @@ class SimulatedService:
             self._end(job_id, "stopped")
 
     async def output(self, job_id: str, offset: int) -> bytes:
-        """What a job has written, from an offset."""
+        """Return what a job has written, from an offset on."""
         await trio.lowlevel.checkpoint()
         return self._jobs[job_id].output[offset:]
 
     async def delete(self, job_id: str) -> None:
-        """Delete an ended job; one that is not there is no error."""
+        """Delete an ended job. It is no error if the job is not there."""
         await trio.lowlevel.checkpoint()
         self._jobs.pop(job_id, None)
 

@@ -153,3 +153,18 @@ async def test_a_digest_that_waits_is_not_removed(autojump_clock, lab):
         lab.clock.move(timedelta(days=100))
         await runtime.jobs.prune(yes=True)
         assert [one.type for one in await runtime.notifications.page()] == ["group_ended"]
+
+
+async def test_a_target_is_shown_as_it_is_configured_and_one_that_is_not_with_what_waits_for_it(autojump_clock, lab):
+    lab.targets.always["chat"] = DOWN
+    async with lab.open() as runtime:
+        job = await ended(runtime, notify=("chat",), duration=1)
+        written = (await row_of(runtime, job.job_id)).created_at
+        options = runtime.ledger.outbox.options
+        runtime.ledger.outbox.options = attrs.evolve(options, targets={"other": options.targets["other"]})
+        chat, other = await runtime.notifications.targets()
+        assert (chat.name, chat.configured, chat.address, chat.format, chat.on) == ("chat", False, None, None, ())
+        assert (chat.waiting, chat.waiting_since) == (1, written)
+        assert (other.name, other.configured, other.address) == ("other", True, "https://chat.example/***")
+        assert (other.format, other.on) == (options.targets["other"].format, options.targets["other"].on)
+        assert (other.waiting, other.waiting_since, other.disabled_reason, other.disabled_at) == (0, None, None, None)

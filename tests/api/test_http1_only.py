@@ -1,4 +1,4 @@
-"""HTTP/2 is not imported for a server that never speaks it, and is there for a host that does."""
+"""HTTP/2 and WebSockets are not imported for a server that never speaks them, and are there for a host that does."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 
-HTTP2 = ("h2.connection", "hpack", "hypercorn.protocol.h2")  # some names of h2 are in hypercorn.typing
-IMPORTED = f"json.dumps([name for name in {HTTP2} if name in sys.modules])"
+UNUSED = ("h2.events", "hpack", "hypercorn.protocol.h2", "hypercorn.protocol.ws_stream", "wsproto", "stamina")
+IMPORTED = f"json.dumps([name for name in {UNUSED} if name in sys.modules])"
 
 
 def printed(code: str) -> object:
@@ -16,8 +16,19 @@ def printed(code: str) -> object:
     return json.loads(done.stdout)
 
 
-def test_the_server_imports_no_http2() -> None:
-    assert printed(f"import json, sys, actors.api.server; print({IMPORTED})") == []
+def test_the_server_imports_nothing_that_it_never_speaks() -> None:
+    assert printed(f"import json, sys, actors.api.server, actors.runtime; print({IMPORTED})") == []
+
+
+def test_a_websocket_of_this_server_or_another_is_the_real_one() -> None:
+    code = """
+import json, actors.api.server, hypercorn.protocol.h11 as h11
+from hypercorn.config import Config
+stream = h11.WSStream(None, Config(), None, None, False, None, None, None, 1)
+import hypercorn.protocol.ws_stream
+print(json.dumps(isinstance(stream, hypercorn.protocol.ws_stream.WSStream)))
+"""
+    assert printed(code) is True
 
 
 def test_another_server_of_the_process_has_http2() -> None:

@@ -67,7 +67,7 @@ async def test_the_bad_end_of_a_parent_cancels_it_whichever_came_first(autojump_
         ended = await here.its_end()
         assert (ended.status, ended.error_message) == ("cancelled", "one, which it waits for, failed")
         view = await here.runtime.jobs.get(here.waiting.job_id)
-        assert {(one.name, one.status, one.broke) for one in view.waits_for.shown} == {
+        assert {(one.name, one.status, one.broke) for one in view.waits_for.jobs} == {
             ("one", "failed", True),
             ("two", "completed", False),
         }

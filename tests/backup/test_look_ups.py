@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 
+from actors.jobs.options import PollerOptions
 from actors.jobs.records import Rerun
 from actors.providers.scripted.faults import Fault, FaultKind
 from actors.testing import request
@@ -73,6 +74,11 @@ async def test_a_job_that_ran_again_since_is_followed_at_its_newest_attempt(auto
         view = await runtime.jobs.get(job.job_id)
         assert (view.job.status, view.entry.reruns, view.entry.attempt) == ("completed", 2, 2)
         assert [one.attempt for one in view.attempts] == [1, 2, 3]
+        assert [one.state for one in view.attempts] == ["closed"] * 3
+        assert all(one.handed_at for one in view.attempts)
+        for number in (1, 2, 3):  # each is known by its handle
+            pieces = [data async for data, _ in runtime.log_reader.read(job.job_id, attempt=number)]
+            assert b"".join(pieces).endswith(b"completed\n" if number == 3 else b"interrupted\n")
         assert len(runs_of(site, job)) == 3
 
 
@@ -143,3 +149,23 @@ async def test_an_answer_that_was_lost_before_the_backup_is_settled_as_ever(auto
         for job in jobs:
             assert (await runtime.wait(job.job_id)).status == "completed"
             assert len(runs_of(site, job)) == 1
+
+
+async def test_what_the_answer_about_a_job_says_is_recorded_with_it(autojump_clock, site):
+    """It comes late, and from a provider that is not polled: nobody would ask again for hours."""
+    unpolled = PollerOptions(enabled=False, safety_net_seconds=100_000)
+    async with site.open(site.original) as runtime:
+        job = await runtime.submit(request(duration=10, progress=2, series={"loss": [2.0, 1.0]}))
+        longer = await runtime.submit(request(duration=300, progress=99, series={"loss": [2.0] * 99}))
+        await trio.sleep(1)
+        site.take()
+        assert (await runtime.wait(job.job_id)).status == "completed"
+    await site.restore()
+    site.remote.inject(Fault(FaultKind.REFUSED, ("observe",), times=1))
+    async with site.open(site.new, poller=unpolled) as runtime:
+        with trio.fail_after(60):
+            ended = await runtime.wait(job.job_id)
+        view = await runtime.jobs.get(job.job_id)
+        assert (ended.status, view.entry.restored, len(runs_of(site, job))) == ("completed", None, 1)
+        for one in (job, longer):
+            assert list((await runtime.series.of_job(one.job_id))[1]) == ["loss"]

@@ -186,3 +186,25 @@ async def test_until_it_is_looked_up_nothing_else_is_done_about_a_job_that_ran(a
         site.remote.heal()
         assert (await runtime.wait(job.job_id)).status == "completed"
         assert len(runs_of(site, job)) == 2
+
+
+async def test_an_attempt_that_ended_is_not_followed_by_another_where_one_may_have_run_since(autojump_clock, site):
+    """Its provider shows the end of the first attempt again and again, and cannot look the second one up."""
+    async with site.open(site.original, options=BY_TOKEN, limits=ONE) as runtime:
+        job = await runtime.submit(request(duration=LONG, rerun=Rerun(times=1, on=("interrupted",), delay=0.0)))
+        await trio.sleep(1)
+        site.take()
+        site.remote.interrupt(runs_of(site, job)[0], "its node was lost")
+        await trio.sleep(60)
+    first, second = runs_of(site, job)
+    await site.restore()
+    async with site.open(site.new, options=BY_TOKEN, limits=ONE) as runtime:
+        await looked_up(runtime)
+        await runtime.queue.resume(None, by="root")
+        await trio.sleep(600)
+        view = await runtime.jobs.get(job.job_id)
+        assert "whether it ran again is not known" in view.job.uncertain_reason
+        assert runs_of(site, job) == [first, second]
+        await runtime.jobs.settle(job.job_id, "ran", handle={"run": second.run_id}, by="root")
+        assert (await runtime.wait(job.job_id)).status == "completed"
+    assert runs_of(site, job) == [first, second]

@@ -23,6 +23,7 @@ from actors.backup.taking import take
 from actors.jobs.notify_options import NotificationTarget, NotifyOptions
 from actors.jobs.options import Limits
 from actors.settings import Settings
+from actors.store import holds
 from actors.store.state_directory import StateDirectory
 from actors.testing import request
 from tests.notification_fixtures import Targets
@@ -103,6 +104,15 @@ async def test_notifications_of_before_are_not_sent(autojump_clock, site):
         (one,) = (await runtime.jobs.get(job.job_id)).notifications
         assert (one.state, one.last_error) == ("given_up", "not sent: restored")
     assert targets.received == []
+
+
+async def test_a_restore_of_an_old_backup_removes_nothing_by_its_age(autojump_clock, site):
+    """The newest event is that of the restore, so that the start itself sees no old one (C6)."""
+    site.clock.suspend(timedelta(days=100))
+    await restored(site)
+    async with site.open(site.new) as runtime:
+        hold = await runtime.ledger.read(holds.current)
+    assert hold.reason == "at the start the newest event was 100 days old"
 
 
 async def test_a_directory_in_use_is_refused_naming_the_pid(site):

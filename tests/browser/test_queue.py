@@ -234,7 +234,7 @@ def test_who_may_not_change_anything_sees_the_values(
         expect(row(page, "first-here")).to_contain_text("first-here")
         page.get_by_text("Limits", exact=True).click()
         main = page.get_by_role("main")
-        expect(main).to_contain_text("Changing a limit takes somebody of level admin")
+        expect(main).to_contain_text("Changing a limit needs level admin")
         expect(page.get_by_role("row", name=re.compile("Jobs of everybody total 20"))).to_be_visible()
         expect(main.get_by_role("button")).to_have_count(0)
         expect(main.get_by_role("textbox")).to_have_count(0)

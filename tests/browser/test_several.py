@@ -105,5 +105,5 @@ def test_a_viewer_is_told_which_level_changes_jobs(stage_of_its_own: Stage, brow
         page.get_by_role("button", name="Sign in").click()
         select(page, "seen")
         bar = page.get_by_role("group", name="Selected jobs")
-        expect(bar).to_contain_text("Changing jobs takes somebody of level researcher")
+        expect(bar).to_contain_text("Changing jobs needs level researcher")
         expect(bar.get_by_role("button")).to_have_count(1)  # select none

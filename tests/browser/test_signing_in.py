@@ -88,7 +88,5 @@ def test_a_viewer_sees_own_jobs_and_no_button_that_would_be_refused(
         expect(strange.get_by_role("main").get_by_role("button")).to_have_count(0)
     strange.goto(at(served, "jobs"))
     strange.get_by_role("link", name="of-vi", exact=True).click()
-    expect(strange.get_by_role("main")).to_contain_text(
-        "Cancelling takes somebody of level researcher; you are viewer."
-    )
+    expect(strange.get_by_role("main")).to_contain_text("Cancelling needs level researcher; your level is viewer.")
     expect(strange.locator("#fault")).to_have_text("")

@@ -188,5 +188,5 @@ def test_who_may_not_submit_reads_why(browser: Browser, served: Served, stage: S
         page.goto(at(served, "submit"))
         page.get_by_label("Token").fill(token)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_text("Submitting takes somebody of level researcher; you are viewer.")).to_be_visible()
+        expect(page.get_by_text("Submitting needs level researcher; your level is viewer.")).to_be_visible()
         expect(page.get_by_role("combobox")).to_have_count(0)

@@ -25,7 +25,7 @@ def test_events_are_read_from_a_stream() -> None:
         'data: {"type":"x"}',
         "",
     ]
-    assert list(parsed(lines)) == [("connection", {"type": "connected"}), ("message", {"type": "x"})]
+    assert list(parsed(lines)) == [("connection", {"type": "connected"}, None), ("message", {"type": "x"}, "4")]
 
 
 @pytest.mark.parametrize(

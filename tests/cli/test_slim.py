@@ -87,11 +87,12 @@ def test_commands_to_another_machine_load_little_more(terminal: Any, tmp_path: P
     token = tmp_path / "token"
     token.touch(mode=0o600)
     token.write_text("gr_abc")
+    network = {"actors.cli.network", "actors.access", "actors.access.hosts"}
     for url, more in (("http://127.0.0.1:1", set[str]()), ("https://localhost:1", {"ssl"})):
         for command, own in (("jobs", JOBS), ("cancel x", JOBS), ("queue", QUEUE)):
             modules = loaded(terminal, "--url", url, "--token-file", str(token), *command.split())
             assert modules & NEVER <= more, command
-            assert ours(modules) <= CLIENT | own | {"actors.cli.network"}, command
+            assert ours(modules) <= CLIENT | own | network, command
 
 
 @pytest.mark.parametrize("where", ["default", "noted"])

@@ -122,3 +122,11 @@ def test_never_earlier_than_the_soonest_possible_end(
     soonest = pairs[-1][0] + max(0.0, total - pairs[-1][1]) / fastest
     deadline = float("inf") if max_runtime is None else max(at(max_runtime), now).timestamp()
     assert span.earliest.timestamp() >= min(soonest, deadline) - 0.001
+
+
+def test_an_estimate_comes_after_a_twentieth_of_the_steps_and_half_a_minute() -> None:
+    """At either bound there is none yet."""
+    assert end_after(steady(300, 60), 100, 300) is None  # 5 of 100 steps
+    assert end_after(steady(360, 60), 100, 360) is not None
+    assert end_after(steady(30, 3), 100, 30) is None
+    assert end_after(steady(30, 3), 100, 30.5) is not None

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.jobs import forecast
 from actors.jobs.bounds import ProviderState
 from actors.jobs.estimates import Span
 from actors.jobs.forecast import MOST_STARTS, Forecast, Occupied, end_by_median, forecasts, run_time_of
@@ -138,3 +139,10 @@ def test_never_sooner_than_possible_and_never_above_a_limit(
     for user, times in waiting.items():  # inside a lane nobody is passed
         starts = [found[f"{user}{n}"].starts.earliest for n in range(len(times)) if f"{user}{n}" in found]
         assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_play_ends_after_so_many_looks_at_lanes(looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the one lane starts one job."""
+    monkeypatch.setattr(forecast, "MOST_LOOKS", looks)
+    assert len(forecast_of({"ana": [1.0] * 5}, [], Limits(total=1, per_user=1))) == looks

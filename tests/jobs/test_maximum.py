@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import pytest
 
 from actors.jobs import maxima
 from actors.jobs.maximum import Bytes, Items, Pairs, Text, Tree, json_size
 from actors.jobs.records import ApprovalRule
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize(
@@ -86,3 +90,22 @@ def test_a_record_is_refused_by_the_name_of_the_field_that_is_too_large(field):
     assert name == field
     assert fault.startswith("must be at most")
     assert maxima.fault_of(ApprovalRule("costly", "cost_exceeds", 5.0)) is None
+
+
+def test_the_documented_maxima_are_those_that_hold() -> None:
+    mib = 1 << 20
+    for page, words in (
+        ("dependencies", f"A job waits for at most {maxima.PARENTS:,} others"),
+        ("dependencies", f"the jobs of one submission wait for at most {maxima.BATCH_PARENTS:,}."),
+        ("http", f"`queue.max_waiting_per_user` ({maxima.WAITING:,}) jobs waiting"),
+        ("http", f"names {maxima.NAME} characters, reasons {maxima.REASON:,}, `spec` and"),
+        (
+            "http",
+            f"`spec` and `params` {maxima.SPEC >> 10} KiB, one word of a command {maxima.WORD_BYTES + 1 >> 10} KiB",
+        ),
+        ("http", f"a job {maxima.BODY / mib:g} MiB in all, a list of jobs {maxima.BATCH / mib:g} MiB"),
+        ("http", f"MiB and {maxima.BATCH_JOBS:,} jobs. They apply"),
+        ("http", f"A list returns at most {maxima.ROWS:,} rows and {maxima.ANSWER / mib:g} MiB"),
+        ("security", f"of a whole list; a sign-in | {maxima.VALUES:,}; {maxima.BATCH_VALUES:,};"),
+    ):
+        assert words in " ".join((DOCS / f"{page}.md").read_text().split()), words

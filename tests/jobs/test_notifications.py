@@ -16,6 +16,7 @@ from actors.jobs.notifications import (
     Due,
     NotificationState,
     Outcome,
+    Plan,
     after_try,
     digest_content,
     plan,
@@ -136,3 +137,21 @@ def test_a_message_is_json_a_line_of_text_or_what_slack_reads() -> None:
     assert rendered({"a": 1}, "json") == (b'{"a":1}', "application/json")
     escaped = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     assert rendered(body, "slack") == (orjson.dumps({"text": escaped}), "application/json")
+
+
+def test_a_message_takes_a_place_of_the_rate_for_a_minute_and_no_longer() -> None:
+    for began, places in ((0.0, 1), (0.5, 0)):
+        found = plan(rows(0), 0, [began], 60.0, 1)
+        assert (len(found.send), found.look_again) == ((1, None) if places else (0, 60.5))
+
+
+def test_nothing_is_planned_where_nothing_is_due_or_no_delivery_is_free() -> None:
+    assert plan([], 0, [], 0.0, 5) == Plan()
+    assert plan(rows(0), AT_ONCE, [], 0.0, 5) == Plan()
+    assert plan(rows(0, 0, 0), AT_ONCE, [], 0.0, 1) == Plan()  # no digest either
+    assert len(plan(rows(0, 0), AT_ONCE - 1, [], 0.0, 5).send) == 1
+
+
+def test_where_the_rate_holds_nothing_back_it_is_no_reason_to_look_again() -> None:
+    for per_minute, look_again in ((3, None), (2, None), (1, 70.0)):
+        assert plan(rows(0), 0, [10.0], 20.0, per_minute).look_again == look_again

@@ -281,3 +281,14 @@ def test_whatever_a_provider_says_in_whatever_order_only_lawful_steps_follow(
         one = attrs.evolve(one, **verdict.changes)
         again = interpret(one, entry, observation, NOW)
         assert (again.trigger, dict(again.changes)) == (None, {})
+
+
+def test_a_job_has_started_only_when_it_is_seen_to_run() -> None:
+    """Neither one that waits at its provider, nor at another time than the one that was seen first."""
+    handed, started = job(JobStatus.UPLOADING), job(JobStatus.RUNNING, started_at=EARLIER)
+    assert "started_at" not in judged(handed, Phase.QUEUED).changes
+    assert judged(handed, Phase.RUNNING).changes["started_at"] == NOW
+    assert judged(handed, Phase.RUNNING, seen_at=EARLIER).changes["started_at"] == EARLIER
+    assert "started_at" not in judged(started, Phase.RUNNING).changes
+    known = job(JobStatus.QUEUED, started_at=EARLIER)
+    assert "started_at" not in judged(known, Phase.RUNNING).changes

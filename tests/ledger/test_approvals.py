@@ -10,8 +10,9 @@ import trio
 
 from actors.jobs.options import ApprovalOptions, ExpiryOptions
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus, QueueStatus
-from actors.jobs.refusal import Refused
-from actors.ledger.approvals import expire
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.ledger import queries
+from actors.ledger.approvals import approve, cancel, expire, prioritise, reject, withdraw
 
 HOURS = timedelta(hours=1)
 
@@ -171,3 +172,26 @@ async def test_a_request_can_be_named_by_its_job(autojump_clock, world):
         job, _ = await asked(world)
         await runtime.approve(job.job_id, by="bo")
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_what_is_not_there_any_more_is_said_to_be_missing(autojump_clock, world):
+    """As for a job that is removed between the question of which is meant and the change."""
+    async with world.open() as runtime:
+        deciding = {"by": "bo", "level": "admin"}
+        for change in (
+            runtime.ledger.write(approve, "gone", **deciding, self_approval=True),
+            runtime.ledger.write(reject, "gone", **deciding, reason=""),
+            runtime.ledger.write(withdraw, "gone", **deciding),
+            runtime.ledger.read(queries.approval, "gone"),
+        ):
+            with pytest.raises(Refused, match=r"there is no approval request '?gone") as refused:
+                await change
+            assert refused.value.kind is RefusalKind.NOT_FOUND
+        for change in (
+            runtime.ledger.write(cancel, "gone", **deciding),
+            runtime.ledger.write(prioritise, "gone", 5, by="bo"),
+        ):
+            with pytest.raises(Refused, match="there is no job gone") as refused:
+                await change
+            assert refused.value.kind is RefusalKind.NOT_FOUND
+        assert await runtime.ledger.write(expire, "gone") is False

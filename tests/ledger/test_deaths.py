@@ -9,11 +9,13 @@ import pytest
 import trio
 
 from actors.jobs.options import Limits
-from actors.jobs.records import JobStatus
+from actors.jobs.records import JobStatus, Resources, Submission, SubmissionState
+from actors.jobs.scheduling import Head, Lane, Pick
 from actors.kernel import VirtualClock
+from actors.ledger.deaths import held_apart
 from actors.providers.scripted import Fault, FaultKind, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, open_runtime
-from actors.store import InlineExecutor, submissions
+from actors.store import InlineExecutor, deaths, submissions
 from actors.testing import request, seeded_sources, virtual_settings
 
 
@@ -200,3 +202,27 @@ async def test_a_clock_that_is_stepped_lets_them_wait_no_longer_and_no_less(mach
         other = await runtime.submit(request("other", duration=1))
         assert (await ended(runtime, other.job_id)).status is JobStatus.COMPLETED
         assert 20 <= trio.current_time() - began <= 40
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(0, True), (29, True), (30, False), (-10, True)])
+async def test_others_wait_for_half_a_minute_while_a_suspected_job_is_being_submitted(
+    autojump_clock, world, seconds, waits
+):
+    async with world.open(limits=Limits(total=0)) as runtime:
+        suspected, other = [await world.submit(config_name=name) for name in ("suspected", "other")]
+        heads = [Head(job.job_id, job.created_at, number) for number, job in enumerate((suspected, other))]
+        lane = Lane(1, "ana", None, None, "scripted", Resources(), 0, None, 2, heads[0])
+        picks = [Pick(lane, head) for head in heads]
+
+        def looked(tx):
+            deaths.blame(tx.connection, [suspected.job_id])
+            assert held_apart(tx, picks) == picks[1:]  # nothing is being submitted: it is not claimed with others
+            assert held_apart(tx, picks[:1]) == picks[:1]
+            intent_at = tx.now - timedelta(seconds=seconds)
+            key = f"{suspected.job_id}-1"
+            intent = Submission(suspected.job_id, key, "token", SubmissionState.INTENT, intent_at)
+            submissions.put(tx.connection, [intent])
+            return held_apart(tx, picks[1:]), held_apart(tx, picks[:1])
+
+        others, alone = await runtime.ledger.write(looked)
+        assert (list(others), list(alone)) == ([] if waits else picks[1:], [])

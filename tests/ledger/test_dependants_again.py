@@ -24,7 +24,7 @@ async def test_a_retry_keeps_what_it_waits_for_and_is_refused_after_a_bad_end(au
         with pytest.raises(Refused, match=r"after: a \(.*\) failed, so this job would never start"):
             await runtime.jobs.retry(b.job_id)
         again = await runtime.jobs.retry(c.job_id)
-        assert [one.job_id for one in (await runtime.jobs.get(again.job_id)).waits_for.shown] == [a.job_id]
+        assert [one.job_id for one in (await runtime.jobs.get(again.job_id)).waits_for.jobs] == [a.job_id]
         anew = await runtime.jobs.retry(a.job_id)
         assert (await runtime.jobs.get(anew.job_id)).dependants.number == 0
         await runtime.wait(anew.job_id)
@@ -50,7 +50,7 @@ async def test_a_retry_with_dependants_submits_anew_all_that_were_cancelled_beca
         assert [one.request.config_name for one in new] == ["a", "b", "apart", "c"]  # not e: another end is in its way
         assert len({one.job_id for one in new} & {one.job_id for one in (a, other, b, *rest)}) == 0
         anew = dict(zip(["a", "b", "apart", "c"], new, strict=True))
-        waits_for = {name: (await runtime.jobs.get(job.job_id)).waits_for.shown for name, job in anew.items()}
+        waits_for = {name: (await runtime.jobs.get(job.job_id)).waits_for.jobs for name, job in anew.items()}
         assert {one.job_id for one in waits_for["c"]} == {anew["a"].job_id, anew["b"].job_id}
         assert [one.job_id for one in waits_for["b"]] == [anew["a"].job_id]
         assert anew["apart"].request.user_id == "bo"

@@ -63,9 +63,9 @@ async def test_a_bad_end_cancels_those_that_wait_for_a_good_one_and_so_on_down(a
         (end,) = [event for event in await world.events(b.job_id) if event.is_end]
         assert end.data["parent_id"] == a.job_id
         parents = (await runtime.jobs.get(c.job_id)).waits_for
-        assert [(one.name, one.status, one.broke) for one in parents.shown] == [("b", JobStatus.CANCELLED, True)]
+        assert [(one.name, one.status, one.broke) for one in parents.jobs] == [("b", JobStatus.CANCELLED, True)]
         dependants = (await runtime.jobs.get(b.job_id)).dependants
-        assert sorted(one.name for one in dependants.shown) == ["c", "d"]
+        assert sorted(one.name for one in dependants.jobs) == ["c", "d"]
         assert dependants.number == 2
 
 
@@ -171,8 +171,8 @@ async def test_relatives_are_listed_up_to_a_hundred_and_counted_exactly(autojump
         )  # fmt: skip
         dependants = (await runtime.jobs.get(first.job_id)).dependants
         waits_for = (await runtime.jobs.get(last.job_id)).waits_for
-        assert (len(dependants.shown), dependants.number) == (100, 150)
-        assert (len(waits_for.shown), waits_for.number) == (100, 150)
+        assert (len(dependants.jobs), dependants.number) == (100, 150)
+        assert (len(waits_for.jobs), waits_for.number) == (100, 150)
 
 
 async def test_an_end_that_was_not_followed_because_of_a_fault_is_followed_later(autojump_clock, world, monkeypatch):

@@ -67,5 +67,5 @@ def test_every_job_ends_as_the_rules_say_and_none_starts_before_what_it_waits_fo
     for view, (parents, mode, _, _) in zip(views, jobs, strict=True):
         started = view.entry.started_at
         assert started is None or all(views[parent].job.completed_at <= started for parent in parents)
-        cancelled_by = [one for one in view.waits_for.shown if one.broke]
+        cancelled_by = [one for one in view.waits_for.jobs if one.broke]
         assert len(cancelled_by) == (mode == "ok" and started is None)

@@ -23,7 +23,7 @@ async def test_a_running_job_that_reports_its_steps_has_an_estimate(autojump_clo
         end = view.job.started_at + timedelta(seconds=1_000)
         assert view.ends.middle == pytest.approx(end, abs=timedelta(seconds=20))
         document = job_document(view)
-        assert document["estimated_end"]["earliest"] <= document["estimated_end"]["latest"]
+        assert document["estimated_end"].earliest <= document["estimated_end"].latest
         assert document["estimated_start"] is None
         [listed] = await runtime.jobs.page()
         assert listed.ends == view.ends

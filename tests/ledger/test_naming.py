@@ -8,6 +8,7 @@ from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalRule
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import EVERYTHING, Viewer
+from actors.ledger import naming
 
 ANA, BO = Viewer("ana"), Viewer("bo")
 WAITING = {"limits": Limits(total=0)}
@@ -154,3 +155,33 @@ async def test_an_approval_is_meant_by_its_id_or_by_its_job(autojump_clock, worl
         mine = await world.submit(config_name="dear", user_id="cy")
         assert await runtime.approvals.named("dear", Viewer("cy")) != ids[2]
         assert (await runtime.approvals.get("dear")).job_id in (jobs[2].job_id, mine.job_id)
+
+
+@pytest.mark.parametrize(("number", "more"), [(2, ""), (10, ""), (11, " and 1 more")])
+async def test_ten_jobs_of_a_name_are_listed_and_the_others_counted(autojump_clock, world, number, more):
+    async with world.open(**WAITING) as runtime:
+        jobs = [(await world.submit(config_name="train")).job_id for _ in range(number)]
+        listed = ", ".join(f"{one} (pending)" for one in jobs[::-1][:10])
+        with pytest.raises(Refused) as refused:
+            await named(runtime, "train")
+        assert str(refused.value) == f"{number} jobs are named 'train': {listed}{more}; give an id"
+
+
+async def test_a_name_of_two_hundred_characters_is_found_and_a_longer_one_is_none(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        job = await world.submit(config_name="x" * 200)
+        assert await named(runtime, "x" * 200) == job.job_id
+        for text in ("x" * 201, "", "x" * 199 + "\n"):
+            with pytest.raises(Refused) as refused:
+                await named(runtime, text)
+            assert (refused.value.kind, str(refused.value)) == (RefusalKind.NOT_FOUND, f"there is no job {text!r:.80}")
+
+
+@pytest.mark.parametrize(("counted", "number"), [(3, "3 or more"), (4, "3")])
+async def test_jobs_of_one_name_are_counted_up_to_a_bound(autojump_clock, world, monkeypatch, counted, number):
+    monkeypatch.setattr(naming, "_COUNTED", counted)
+    async with world.open(**WAITING) as runtime:
+        for _ in range(3):
+            await world.submit(config_name="train")
+        with pytest.raises(Refused, match=f"^{number} jobs are named 'train'"):
+            await named(runtime, "train")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import trio
 
 from actors.ledger import parent_results
+from actors.ledger.base import change, load
 from actors.providers.scripted import ScriptedOptions
+from actors.store import submissions
 from tests.ledger.dependencies import FREE, named, submitted
 
 
@@ -62,7 +65,32 @@ async def test_results_have_a_bound_in_all_and_what_is_left_out_says_so(autojump
 
 
 def _leave_results(tx, job_ids):
-    from actors.ledger.base import change, load
-
     for job_id in job_ids:
         change(tx, load(tx, job_id), job={"result": {"note": "some words"}})
+
+
+@pytest.mark.parametrize(
+    ("output_url", "handle", "output_dir"),
+    [
+        ("file:///home/ana/out%20put", None, "/home/ana/out put"),
+        ("file://elsewhere/home/ana", None, None),
+        ("https://store.example/home/ana", None, None),
+        (None, None, None),
+        (None, {"directory": "/state/jobs/1"}, "/state/jobs/1/output"),
+        ("https://store.example/x", {"directory": "/state/jobs/1"}, "/state/jobs/1/output"),
+        (None, {"directory": 5}, None),
+        (None, {"other": "/x"}, None),
+    ],
+)
+async def test_where_the_output_of_a_parent_lies_on_this_machine(autojump_clock, world, output_url, handle, output_dir):
+    async with world.open(limits=FREE) as runtime:
+        one, last = await submitted(runtime, named("one"), named("last", "one"))
+        await runtime.wait(last.job_id)
+        key = (await runtime.jobs.get(one.job_id)).submission.key
+
+        def left(tx):
+            change(tx, load(tx, one.job_id), job={"output_url": output_url})
+            submissions.change(tx.connection, key, handle=handle)
+
+        await runtime.ledger.write(left)
+        assert [parent["output_dir"] for parent in await told(runtime, last)] == [output_dir]

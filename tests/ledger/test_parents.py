@@ -15,7 +15,7 @@ async def test_a_job_of_an_earlier_submission_is_named_by_id_name_or_part_of_the
         (train,) = await submitted(runtime, named("train", duration=60))
         for reference in (train.job_id, "train", train.job_id[-6:], train.job_id[-9:].upper()):
             (job,) = await submitted(runtime, named("eval", reference))
-            assert (await runtime.jobs.get(job.job_id)).waits_for.shown[0].job_id == train.job_id
+            assert (await runtime.jobs.get(job.job_id)).waits_for.jobs[0].job_id == train.job_id
 
 
 async def test_what_has_ended_well_already_need_not_be_waited_for(autojump_clock, world):
@@ -62,10 +62,10 @@ async def test_the_users_own_job_is_meant_whatever_others_have(autojump_clock, w
     async with world.open(limits=Limits(total=0)) as runtime:
         (theirs,) = await submitted(runtime, named("train", user_id="bo"))
         (job,) = await submitted(runtime, named("eval", "train"))
-        assert (await runtime.jobs.get(job.job_id)).waits_for.shown[0].job_id == theirs.job_id
+        assert (await runtime.jobs.get(job.job_id)).waits_for.jobs[0].job_id == theirs.job_id
         (mine,) = await submitted(runtime, named("train"))
         (job,) = await submitted(runtime, named("eval", "train"))
-        assert (await runtime.jobs.get(job.job_id)).waits_for.shown[0].job_id == mine.job_id
+        assert (await runtime.jobs.get(job.job_id)).waits_for.jobs[0].job_id == mine.job_id
 
 
 async def test_only_jobs_that_the_submitter_may_see(autojump_clock, world):
@@ -83,7 +83,7 @@ async def test_a_group_is_all_its_jobs_so_far_those_of_the_same_submission_too(a
             runtime, named("b", group="g"), named("best", {"group": "g"}, group="g"), named("c", group="g")
         )
         waits_for = (await runtime.jobs.get(best.job_id)).waits_for
-        assert {parent.job_id for parent in waits_for.shown} == {one.job_id, two.job_id}
+        assert {parent.job_id for parent in waits_for.jobs} == {one.job_id, two.job_id}
 
 
 async def test_a_job_that_is_there_under_its_key_can_be_named_again(autojump_clock, world):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 
 import attrs
@@ -10,6 +11,7 @@ import trio
 
 from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus
+from actors.poller.first_look import FirstLook
 from actors.providers.base import Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider
 from actors.providers.scripted.faults import Fault, FaultKind
@@ -109,3 +111,44 @@ async def test_a_job_that_ends_by_its_delivery_is_asked_about_no_more(autojump_c
         before = len(asked(world))
         await trio.sleep(7200)
         assert len(asked(world)) == before
+
+
+# By itself.
+
+
+async def test_each_job_is_requested_until_it_was_read_and_the_gap_grows_to_a_quarter_of_an_hour(autojump_clock):
+    look = FirstLook(300.0)
+    look.begin(["a", "b"])
+    gaps = []
+    assert look.due() == {"a", "b"}
+    look.note({"a", "b"}, {"a"})
+    for _ in range(4):
+        gaps.append(look.next_due - trio.current_time())
+        await trio.sleep(gaps[-1] - 1)
+        assert look.due() == frozenset()
+        await trio.sleep(1)
+        assert look.due() == {"b"}
+        look.note({"a", "b"}, set())
+    assert gaps == [300, 600, 900, 900]
+
+
+async def test_what_has_ended_or_was_read_meanwhile_is_not_requested_again(autojump_clock):
+    look = FirstLook(30.0)
+    look.begin(["ended", "read", "left"])
+    assert look.due() == {"ended", "read", "left"}
+    look.note({"read", "left"}, set())
+    look.note(set(), {"read"})  # another round, which was not asked to look at these
+    assert look.next_due == trio.current_time() + 30
+    await trio.sleep(30)
+    assert look.due() == {"left"}
+    look.note({"left"}, {"left"})
+    assert look.next_due == math.inf
+    await trio.sleep(10_000)
+    assert look.due() == frozenset()
+
+
+async def test_where_nothing_runs_at_the_start_nothing_is_requested(autojump_clock):
+    look = FirstLook(30.0)
+    assert (look.next_due, look.due()) == (math.inf, frozenset())
+    look.begin([])
+    assert (look.next_due, look.due()) == (math.inf, frozenset())

@@ -12,7 +12,7 @@ from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus, Observation, Phase
 from actors.ledger.observe import record
 from actors.ledger.queries import held_at
-from actors.poller import decide_polling
+from actors.poller.actor import decide_polling
 from actors.providers.base import Capabilities, Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal

@@ -10,7 +10,7 @@ import trio
 
 from actors.providers import errors
 from actors.providers.http import ProviderClient
-from actors.providers.http_errors import sample
+from actors.providers.samples import sample
 from logconf.masking import MASK, mask_text
 from tests.providers.outside import TOKEN, Asked, always, client_of
 

@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 import trio
 
-from actors.http_client import TransportOptions
 from actors.providers import errors
 from actors.providers.http import ProviderClient
 from tests.ports import silent_port
@@ -38,7 +37,7 @@ async def serving(answer: Serve) -> AsyncIterator[tuple[ProviderClient, list[int
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(trio.serve_tcp, handle, 0, host="127.0.0.1"))
         port = listeners[0].socket.getsockname()[1]
-        client = ProviderClient("cloud", f"http://127.0.0.1:{port}", transport_from=TransportOptions(timeout=30))
+        client = ProviderClient("cloud", f"http://127.0.0.1:{port}")
         yield client, connections
         await client.aclose()
         nursery.cancel_scope.cancel()

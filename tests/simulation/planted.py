@@ -36,6 +36,7 @@ from actors.store import (
 )
 from tests.simulation.planted_notifications import PLANTED_NOTIFICATIONS
 from tests.simulation.planted_reruns import PLANTED_RERUNS
+from tests.simulation.planted_restored import PLANTED_RESTORED
 from tests.simulation.planted_rows import PLANTED_ROWS
 from tests.simulation.planted_rules import PLANTED_RULES
 from tests.simulation.planted_safeguards import PLANTED_SAFEGUARDS
@@ -241,6 +242,7 @@ PLANTED: dict[Plant, set[str]] = {
     keys_of_a_file: {"one key, one job"},
     each_combination_its_own_values: {"a job for each combination"},
     **PLANTED_RERUNS,
+    **PLANTED_RESTORED,
     **PLANTED_ROWS,
     **PLANTED_RULES,
     **PLANTED_SAFEGUARDS,

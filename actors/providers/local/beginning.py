@@ -6,11 +6,12 @@ before. A missing directory does not prove then that the job never ran.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from actors.providers.private_files import new_file
 
 _FILE = "begun"
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,13 +22,8 @@ def note_beginning(root: Path, jobs: Path) -> None:
     if jobs.exists():
         return
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        descriptor = os.open(root / _FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, f"{time.time():.6f}\n".encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with suppress(FileExistsError), new_file(root / _FILE) as file:
+        file.write(f"{time.time():.6f}\n".encode())
 
 
 def beginning(root: Path) -> datetime | None:

@@ -22,13 +22,13 @@ class LocalOptions:
     """This machine as a provider.
 
     ``cpus``: slots; None: the cores that this process may use. ``gpus``: a number (devices 0 to n-1) or their UUIDs;
-    None: what ``nvidia-smi`` lists, none without it. ``memory``: what is handed out to jobs that say how much they
-    need; None: what this machine or our control group has, less a tenth. ``grace_seconds``: the time between SIGTERM
+    None: those that ``nvidia-smi`` lists, none without it. ``memory``: the memory for jobs that say how much they need;
+    None: the memory of this machine or of our control group, less a tenth. ``grace_seconds``: the time between SIGTERM
     and SIGKILL when a job is ended. ``log_bytes``: about how much of one job's output is kept on the disk. If there is
     more, the beginning and the newest part stay and the middle is deleted; None: no limit. ``survives_our_restart``:
-    false where the end of the supervisor ends every process, as in a container in which it is pid 1. ``zygote``: start
-    the shims of jobs by fork from one small process, which takes a fraction of the time; false: start an interpreter
-    for each.
+    false if the end of the supervisor ends every process, as in a container in which it is pid 1. ``zygote``: start the
+    shims of jobs by fork from one small process, which takes a fraction of the time; false: start an interpreter for
+    each.
     """
 
     cpus: int | None = attrs.field(default=None, validator=at_least(1))

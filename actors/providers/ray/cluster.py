@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from actors.providers import errors
 from actors.providers.http import Answer, ProviderClient
-from actors.providers.http_errors import sample
 from actors.providers.ray.statuses import last_words
+from actors.providers.samples import sample
 
 if TYPE_CHECKING:
     import httpx

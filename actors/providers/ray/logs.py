@@ -30,9 +30,9 @@ _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 @attrs.define
 class Follower:
-    """Follows one job's output to its end, over as many connections as it takes.
+    """Follows one job's output until the job ends, over as many connections as this takes.
 
-    Every connection sends the output from its beginning: what was passed on already (``offset`` bytes) is left out.
+    Every connection sends the output from its beginning; what was passed on already (``offset`` bytes) is left out.
     ``has_ended``: whether the job has ended.
     """
 
@@ -68,20 +68,20 @@ class Follower:
             await trio.sleep(wait)
 
     async def _note_if_shorter(self, size: int) -> None:
-        """Send a notice, and go on from the new end, where the output has less than what was passed on."""
+        """Send a notice, and continue from the new end, if the output is shorter than what was passed on."""
         if (notice := shortened(self.offset, size)) is not None:
             await self.into.send(notice)
             self.offset = size
 
     async def _has_ended(self) -> bool:
-        """An outage of the head is waited out, as one of the connection is."""
+        """Return whether the job has ended. An outage of the head is waited out, like an outage of the connection."""
         try:
             return await self.has_ended()
         except Unavailable:
             return False
 
     async def _one_connection(self) -> None:
-        """Pass on what one connection sends. Its end proves nothing: the next look at the job does."""
+        """Pass on what one connection sends. Its end proves nothing; the next look at the job decides."""
         try:
             with trio.fail_after(_CONNECT):
                 stream = await self._connected()
@@ -124,14 +124,14 @@ class Follower:
             at += len(data)
 
     async def _pass_on(self, data: bytes, at: int) -> None:
-        """Pass on what of ``data``, which begins at place ``at`` of the output, is new."""
+        """Pass on the part of ``data`` that is new. ``data`` begins at place ``at`` of the output."""
         for chunk in chunks(data, max(0, self.offset - at)):
             await self.into.send(LogChunk(chunk.data, str(at + int(chunk.cursor))))
             self.offset = at + int(chunk.cursor)
 
 
 def _tls() -> ssl.SSLContext | None:
-    """How certificates are checked here: as for every other request; None: in the usual way."""
+    """Return how certificates are checked, which is the same for every request. None: in the usual way."""
     travel = transport_options(os.environ)[0]
     if travel.verify:
         return ssl.create_default_context(cafile=str(travel.ca_bundle)) if travel.ca_bundle else None

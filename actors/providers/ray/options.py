@@ -35,16 +35,16 @@ class RayOptions:
     """A Ray cluster.
 
     ``address``: the address of the head's dashboard. ``token_env``: the variable of the supervisor's environment that
-    holds the cluster's token, where it needs one. ``cpus``, ``gpus``, ``memory``: what the cluster has for our jobs;
-    None: not counted, Ray itself lets jobs wait. ``cwd``: what becomes of a job's ``cwd``: its content is uploaded with
-    the job (``upload``), the directory is under the same path on every node (``shared``), or it is left out (``none``).
-    ``upload_bytes``: the size, packed, of the largest directory that is uploaded. ``exclude``: names (globs) that are
-    not uploaded. ``shared_dir``: a directory that this machine and all nodes have under the same path; with it jobs get
-    places for output, progress and result there. ``stop_wait_seconds``: the time between SIGTERM and SIGKILL when a job
-    is ended. ``runtime_env``: Ray's runtime environment, under every job's own. ``secret_env``: variables of the
-    supervisor's environment that a job may ask for by name. ``log_bytes``: the size of the largest log that is read.
-    ``head_restart_ends_jobs``: true where whatever restarts the head also ends every node's processes, as KubeRay does;
-    else a job that a restarted head has forgotten is uncertain.
+    holds the cluster's token, if the cluster needs one. ``cpus``, ``gpus``, ``memory``: what the cluster has for our
+    jobs; None: not counted, so that Ray itself lets jobs wait. ``cwd``: what happens with a job's ``cwd``: its content
+    is uploaded with the job (``upload``), the directory has the same path on every node (``shared``), or it is ignored
+    (``none``). ``upload_bytes``: the largest directory that is uploaded, by its packed size. ``exclude``: names, or
+    globs of names, that are not uploaded. ``shared_dir``: a directory that this machine and all nodes have under the
+    same path. With it, jobs get places for output, progress and result there. ``stop_wait_seconds``: the time between
+    SIGTERM and SIGKILL when a job is ended. ``runtime_env``: Ray's runtime environment for all jobs; a job's own is
+    merged over it. ``secret_env``: variables of the supervisor's environment that a job may ask for by name.
+    ``log_bytes``: how much of a log is read at most. ``head_restart_ends_jobs``: true if every restart of the head also
+    ends the processes of all nodes, as with KubeRay. Otherwise a job that a restarted head has forgotten is uncertain.
     """
 
     address: str = attrs.field(default="http://127.0.0.1:8265", validator=_IS_ADDRESS)

@@ -26,14 +26,14 @@ _MOST_FILES = 50_000
 
 @attrs.frozen
 class Package:
-    """A packed directory and the name that its content gives it."""
+    """A packed directory, and its name, which is made from its content."""
 
     name: str
     content: bytes
 
     @property
     def uri(self) -> str:
-        """As a runtime environment names it."""
+        """The address of the package in a runtime environment."""
         return f"gcs://{self.name}"
 
 
@@ -60,7 +60,7 @@ def pack(directory: Path, exclude: Sequence[str], most_bytes: int) -> Package:
 
 
 def _files(place: Path, exclude: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Names below ``place`` and where they are, in an order that depends on the names alone."""
+    """Yield the names below ``place``, and where they are, in an order that depends on the names alone."""
     count = 0
     for folder, folders, files in os.walk(place, onerror=_raise):
         folders[:] = sorted(name for name in folders if not _left_out(name, exclude))

@@ -124,11 +124,11 @@ def _body(request: JobRequest, spec: RaySpec, options: RayOptions, program: Prog
 
 
 def entrypoint(argv: tuple[str, ...], cwd: str | None, max_runtime: float | None, stop_wait: int) -> str:
-    """``argv`` as the shell line that Ray expects; each argument is quoted as one word.
+    """Return ``argv`` as the shell line that Ray expects. Each argument is quoted as one word.
 
-    The shell becomes the program: Ray signals the processes that it sees at one moment, and a shell that is about to
-    start another would leave that one behind. Ray has no deadline of its own, ``timeout`` has; in the foreground it
-    stays in the process group that Ray kills when it loses the job.
+    The shell becomes the program. Ray signals the processes that it sees at one moment, and would miss a program that a
+    shell is just starting. Ray has no deadline of its own, so ``timeout`` is used. In the foreground, it stays in the
+    process group that Ray kills when it loses the job.
     """
     if max_runtime is not None:
         argv = ("timeout", "--foreground", f"--kill-after={stop_wait}", f"{max_runtime:g}", *argv)
@@ -137,6 +137,6 @@ def entrypoint(argv: tuple[str, ...], cwd: str | None, max_runtime: float | None
 
 
 def _inherited(request: JobRequest) -> Mapping[str, str]:
-    """What the submitter named itself: the usual names (PATH, HOME) mean nothing on another machine."""
+    """Return the variables that the submitter named. The usual ones (PATH, HOME) mean nothing on another machine."""
     found = beyond_usual(request.env_from, request.inherited_env or {})
     return {name: value for name, value in found.items() if name not in OURS}

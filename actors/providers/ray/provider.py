@@ -57,9 +57,9 @@ CAPABILITIES = Capabilities(
 
 
 def submission_id(key: str) -> str:
-    """The id of a Ray job for ``key``; the same for the same key.
+    """Return the id of the Ray job for ``key``. It is the same for the same key.
 
-    Ray answers 500 for an id that does not fit into a path, and keeps a record that can be neither read nor deleted.
+    For an id that does not fit into a path, Ray answers 500 and keeps a record that can be neither read nor deleted.
     """
     if _KEY.fullmatch(key):
         return key
@@ -67,9 +67,9 @@ def submission_id(key: str) -> str:
 
 
 def session_began(name: str) -> datetime | None:
-    """The latest moment at which the session of this name can have begun; None: the name does not say.
+    """Return the latest time at which the session of this name can have begun, or None if the name does not say.
 
-    It has the head's local time (``session_2026-01-31_09-30-00_...``), in whichever zone that is: up to 12 h west.
+    The name has the head's local time (``session_2026-01-31_09-30-00_...``) in an unknown time zone, at most 12 h west.
     """
     written = re.match(r"session_(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)", name)
     try:
@@ -80,10 +80,10 @@ def session_began(name: str) -> datetime | None:
 
 
 class RayProvider(NoDeliveries):
-    """A Ray cluster. ``name`` is what the configuration calls it; ``transport`` is for tests.
+    """A Ray cluster. ``name``: its name in the configuration. ``transport`` is for tests.
 
-    Nothing is kept here that a next process would need: a job is known by its id, its owner by the token in its
-    metadata. The handle holds the id and the name of the head's ``session`` in which the job was accepted.
+    It keeps nothing that another process would need. A job is known by its id, and its owner by the token in its
+    metadata. The handle has the id and the name of the head's ``session`` in which the job was accepted.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class RayProvider(NoDeliveries):
         self._stops: dict[str, Stop] = {}
 
     def capacity(self) -> Capacity:
-        """What the cluster has for our jobs, by the configuration."""
+        """Return what the cluster has for our jobs, as configured."""
         return Capacity(self._options.cpus, self._options.gpus, self._options.memory)
 
     def prepare(self, request: JobRequest) -> Prepared:
@@ -128,7 +128,7 @@ class RayProvider(NoDeliveries):
         return Submitted(handle, await self._observation(job_id, existing), existed=True)
 
     async def find(self, key: str, token: str) -> Found:
-        """What the head knows under ``key``. ``UNKNOWABLE`` where it was restarted since, or the id is another's."""
+        """Look for the job of ``key``. ``UNKNOWABLE``: the head was restarted since, or the job is somebody else's."""
         job_id = submission_id(key)
         session = await self._cluster.session()
         found = await self._cluster.job(job_id)
@@ -139,17 +139,17 @@ class RayProvider(NoDeliveries):
         return Submitted(_handle(job_id, session), await self._observation(job_id, found), existed=True)
 
     async def records_since(self) -> datetime | None:
-        """Since the head's present session began; None: its name does not say when."""
+        """Return since when the head's present session runs, or None if its name does not say."""
         return session_began(await self._cluster.session())
 
     async def held(self) -> list[Held]:
-        """The jobs of any Greenroom that have not ended."""
+        """Return the jobs of any Greenroom that have not ended."""
         listed = await self._cluster.jobs()
         ours = {job_id: one for job_id, one in listed.items() if is_greenrooms(one) and not has_ended(one)}
         return [Held(job_id, job_id) for job_id in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
-        """One request for all of them; a second one where some are missing."""
+        """Observe all of these jobs with one request, and with a second one if some are missing."""
         ids = {key: _id_of(key, handle) for key, handle in handles.items()}
         listed = await self._listed(list(ids.values()))
         here = [job_id for job_id in ids.values() if job_id in listed]
@@ -168,7 +168,7 @@ class RayProvider(NoDeliveries):
         return View(observations | denied, absent, failed)
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
-        """Ask for an end. Of a job that waits at Ray this is not reliable: the runtime asks again (B14)."""
+        """Ask for the end of a job. For a waiting job this is not reliable, so the runtime asks again (B14)."""
         job_id = _id_of(key, handle)
         # Looked at first: for a moment after a job's end Ray still says that there was something to stop.
         found = await self._cluster.job(job_id)
@@ -179,7 +179,7 @@ class RayProvider(NoDeliveries):
         return CancelAck.ACCEPTED if stopped else CancelAck.ALREADY_TERMINAL
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
-        """The job's output from ``cursor`` (a number of bytes) to what is there now; Ray sends all of it each time."""
+        """Yield the job's output from ``cursor`` (a number of bytes) to its present end. Ray always sends all of it."""
         offset = offset_of(cursor)
         log = await self._cluster.log(_id_of(key, handle))
         most = self._options.log_bytes
@@ -191,9 +191,9 @@ class RayProvider(NoDeliveries):
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
     ) -> None:
-        """Send the job's output into ``into`` as it comes, from ``cursor`` on, each byte once; returns at its end.
+        """Send the job's output into ``into`` as it is written, from ``cursor`` on, each byte once, until the job ends.
 
-        A connection that breaks, or a head that is away, is waited out. The channel stays open.
+        A connection that breaks, or a head that is not reachable, is waited out. The channel stays open.
         """
         job_id = _id_of(key, handle)
 
@@ -228,11 +228,12 @@ class RayProvider(NoDeliveries):
         return {} if found is None else {ids[0]: found}
 
     async def _missing(self, handles: Mapping[str, Handle]) -> tuple[dict[str, Observation], frozenset[str]]:
-        """What it means that the head denies these jobs (B17): lost with a reason, or merely absent.
+        """Return what it means that the head does not know these jobs (B17): they are lost for a reason, or only
+        absent.
 
-        Ray deletes only what has ended, so a head in the same session in which it accepted the job proves that
-        nothing runs any more. A head that was restarted has forgotten everything, and one that was killed may have
-        left programs running.
+        Ray deletes only jobs that have ended. So if the head is still in the session in which it accepted the job,
+        nothing of the job runs any more. A head that was restarted has forgotten everything, and one that was killed
+        may have left programs running.
         """
         session = await self._cluster.session() if handles else ""
         denied: dict[str, Observation] = {}
@@ -273,7 +274,7 @@ def _handle(job_id: str, session: str) -> Handle:
 
 
 def _id_of(key: str, handle: Handle) -> str:
-    """From the handle; one that is no id of ours must not become another path."""
+    """Return the job id in the handle. An id that is not ours must not become another path."""
     found = handle.get("id")
     if found is None:
         return submission_id(key)

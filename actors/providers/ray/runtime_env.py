@@ -25,7 +25,7 @@ _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 
 
 def is_remote(place: str) -> bool:
-    """Whether ``place`` is an address that the nodes fetch by themselves, not a directory."""
+    """Return whether ``place`` is an address that the nodes read by themselves, and not a directory."""
     return _REMOTE.fullmatch(place) is not None
 
 
@@ -64,14 +64,14 @@ class RuntimeEnv:
 
 
 def runtime_env_faults(runtime_env: Mapping[str, Any], path: str) -> list[FieldFault]:
-    """What is wrong with it, each with the field's path; nothing is read from disk."""
+    """Return what is wrong with it; each fault begins with the path of its field. Nothing is read from disk."""
     faults: list[FieldFault] = []
     read = read_spec(runtime_env, RuntimeEnv, faults, path)
     return faults if read is None else environment_faults(read.env_vars, OURS, f"{path}.env_vars")
 
 
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Each layer over those before it: the later field wins, ``env_vars`` are merged name by name."""
+    """Return the layers merged: later fields replace earlier ones, and ``env_vars`` are merged name by name."""
     whole: dict[str, Any] = {}
     for layer in layers:
         env = {**whole.get("env_vars", {}), **layer.get("env_vars", {})}

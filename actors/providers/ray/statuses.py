@@ -7,16 +7,16 @@ in time. So the functions here need to know whether a stop was requested.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.errors import Protocol
-from actors.providers.http_errors import sample
-from actors.providers.json_reading import amount_in
+from actors.providers.json_reading import amount, amount_in, time_of
 from actors.providers.last_words import last_words as last_words_of_output
 from actors.providers.ray.preparing import DEADLINE
+from actors.providers.samples import sample
 
 PHASES: Mapping[str, Phase] = {
     "PENDING": Phase.QUEUED,
@@ -35,7 +35,7 @@ _LONGEST_ERROR = 500
 
 
 class Stop(IntEnum):
-    """What became of our request to end a job, as far as this process knows."""
+    """What happened to our request to end a job, as far as this process knows."""
 
     NONE = 0
     TOO_LATE = 1  # it had ended when we asked: perhaps by a stop that a process before this one asked for
@@ -43,7 +43,7 @@ class Stop(IntEnum):
 
 
 def has_ended(details: Mapping[str, Any]) -> bool:
-    """Whether an entry of Ray's list is of a job that has ended."""
+    """Return whether an entry of Ray's list is for a job that has ended."""
     raw = details.get("status")
     return isinstance(raw, str) and PHASES.get(raw.strip().upper()) in ENDED
 
@@ -75,12 +75,12 @@ def observation_of(details: Mapping[str, Any], stop: Stop, seen_at: datetime) ->
 
 
 def last_words(text: str) -> str:
-    """The line of a traceback or of a job's message that has the reason; the paths before it are left out."""
+    """Return the line with the reason in a traceback or in a job's message, without the paths before it."""
     return sample(line) if (line := last_words_of_output(text)) else ""
 
 
 def _ending(code: object) -> tuple[int | None, int | None]:
-    """Exit status and signal: Ray gives what :mod:`subprocess` gave it."""
+    """Return the exit status and the signal. Ray uses the convention of :mod:`subprocess`."""
     if isinstance(code, bool) or not isinstance(code, int):
         return None, None
     return (code, None) if code >= 0 else (None, -code)
@@ -100,7 +100,9 @@ def _error(details: Mapping[str, Any], exit_code: int | None, signal: int | None
 
 
 def _interrupted(details: Mapping[str, Any]) -> str | None:
-    """Why the end was not the program's own; None: it was. The message of such an end is Ray's, not the job's."""
+    """Return why the end was not the program's own, or None if it was. The message of such an end is Ray's, not the
+    job's.
+    """
     if details.get("error_type") != _SUPERVISOR_DIED:
         return None
     return "its node was lost" if "node" in str(details.get("message")) else "Ray lost the process that ran it"
@@ -116,9 +118,5 @@ def _passed_deadline(details: Mapping[str, Any], exit_code: int | None) -> bool:
 
 
 def _time(milliseconds: object) -> datetime | None:
-    if isinstance(milliseconds, bool) or not isinstance(milliseconds, (int, float)) or not milliseconds > 0:
-        return None
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
+    known = amount(milliseconds)
+    return None if known is None else time_of(known / 1000)

@@ -28,13 +28,13 @@ Existing = Mapping[str, Any] | None
 
 
 def is_ours(details: Mapping[str, Any], token: str) -> bool:
-    """Whether the job at Ray carries our ``token``."""
+    """Return whether the job at Ray has our ``token``."""
     metadata = details.get("metadata")
     return isinstance(metadata, Mapping) and metadata.get(TOKEN) == token
 
 
 def is_greenrooms(details: Mapping[str, Any]) -> bool:
-    """Whether the job at Ray was submitted by a Greenroom: its id is the key of a job of that one."""
+    """Return whether a Greenroom submitted the job at Ray: its id is then the key of a job there."""
     metadata = details.get("metadata")
     return isinstance(metadata, Mapping) and TOKEN in metadata
 
@@ -50,13 +50,13 @@ class Submitter:
     _unanswered: dict[str, str] = attrs.field(factory=dict)
 
     def asked_in(self, job_id: str) -> str | None:
-        """The head's session in which a submission without an answer was sent by this process; None: there is none."""
+        """Return the head's session in which this process sent a submission without an answer; None: it sent none."""
         return self._unanswered.get(job_id)
 
     async def submit(
         self, job_id: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]
     ) -> tuple[str, Existing]:
-        """The head's session, and what was there under this id already: None where the job was accepted now."""
+        """Return the head's session, and the record that was there already under this id; None: the job is new."""
         session = await self._cluster.session()
         request = await self._complete(job_id, token, body, context)
         self._unanswered[job_id] = session
@@ -99,7 +99,7 @@ class Submitter:
     async def _complete(
         self, job_id: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]
     ) -> dict[str, Any]:
-        """The request with what names the job, where its directory lies, and the secrets that it asks for."""
+        """Return the request with the job's names, the place of its directory, and the secrets that it asks for."""
         request = dict(body["request"])
         job, correlation = context.get("job_id", job_id), context.get("correlation_id", "")
         runtime_env = dict(request["runtime_env"])
@@ -126,7 +126,7 @@ class Submitter:
         return found
 
     async def _upload(self, directory: Path) -> str:
-        """The address of the directory's content at the cluster, which is sent there unless it is there already."""
+        """Return the address of the directory's content at the cluster. It is uploaded if it is not there yet."""
         limits = (self._options.exclude, self._options.upload_bytes)
         package = await trio.to_thread.run_sync(lambda: pack(directory, *limits), abandon_on_cancel=True)
         async with self._uploading:

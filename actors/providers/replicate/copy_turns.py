@@ -32,9 +32,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 
 @attrs.frozen
 class PendingCopy:
-    """A copy that is to be made: of the results of the job ``key`` (a submission key), which are deleted at
-    ``expires``.
-    """
+    """A copy to be made of the results of the job ``key`` (a submission key), which are deleted at ``expires``."""
 
     key: str
     handle: Handle
@@ -43,8 +41,8 @@ class PendingCopy:
 
 @attrs.define(eq=False)
 class Copying:
-    """The state of one job's copy. ``due``: when it may be tried (trio's time); ``queued``: since when it waits for
-    a place.
+    """The state of one job's copy. ``due``: when it may be tried (trio's time). ``queued``: since when it waits for a
+    place.
     """
 
     pending: PendingCopy
@@ -63,7 +61,7 @@ class Copying:
 
     @property
     def turn_ends(self) -> float:
-        """Until when the job keeps its place (trio's time); infinite where it has none."""
+        """How long the job keeps its place (trio's time); infinite if it has none."""
         return math.inf if self.began is None or self.gave_way else self.began + TURN * 2.0**self.turns
 
 

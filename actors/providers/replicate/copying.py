@@ -1,7 +1,7 @@
-"""Copies of jobs' results, made before Replicate deletes them, into a folder of the provider's own.
+"""Copies the results of jobs, before Replicate deletes them, into a folder of the provider's own.
 
-The intent to copy is on disk before the job is reported as finished, so that a copy is made after a restart, too.
-A copy is complete or absent. One that cannot be made is reported in the log and at its job.
+The intent to copy is on disk before the job is reported as finished, so that a copy is made after a restart, too. A
+copy is complete or absent. A copy that cannot be made is reported in the log and at its job.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from actors.providers.abilities import Remark
 from actors.providers.base import Handle, Nudge
 from actors.providers.disk_usage import bytes_below
 from actors.providers.errors import Conflict, NotFound, ProviderError
+from actors.providers.private_files import sync
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
-from actors.providers.replicate.key_files import KeyFiles, is_file_name, sync
+from actors.providers.replicate.key_files import KeyFiles, is_file_name
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import RETENTION, kind_and_id, results_of
 from logconf import get_logger
@@ -42,7 +43,7 @@ _FAILURES = (NotCopied, ProviderError, OSError, ValueError, httpx.HTTPError, htt
 
 
 class Copies:
-    """The copies in the folder ``root``. ``remark`` is called with what was not copied; ``transport`` is for tests."""
+    """The copies in the folder ``root``. ``remark`` is called with what was not copied. ``transport`` is for tests."""
 
     def __init__(
         self,

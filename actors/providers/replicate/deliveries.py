@@ -64,7 +64,7 @@ def read_delivery(
 
 @attrs.frozen
 class Reading:
-    """One delivery while it comes in: its signature is computed with each key (``computed``), piece by piece.
+    """One delivery while it comes in. Its signature is computed with each key (``computed``), piece by piece.
 
     ``given``: the signatures in its headers. ``claims``: whether its observation of the job is passed on.
     """
@@ -82,7 +82,7 @@ class Reading:
             one.update(piece)
 
     def done(self, kept: bytes, size: int) -> DeliveryReport:
-        """What it was, by the beginning of its body, or by all of it."""
+        """Return what the delivery was, from the beginning of its body, or from all of it."""
         expected = [one.digest() for one in self.computed]
         if not any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in self.given):
             return Rejected("the signature is not by a secret of ours")
@@ -112,7 +112,7 @@ class Reading:
 
 
 def _signatures(header: str) -> Iterable[bytes]:
-    """What stands behind the ``v1,`` of each element; an element that cannot be read is none."""
+    """Yield the signature after ``v1,`` of each element. An element that cannot be read is skipped."""
     for element in header.split(" ", MOST_SIGNATURES)[:MOST_SIGNATURES]:
         version, _, text = element.partition(",")
         decoded = _decoded(text) if version == "v1" else None
@@ -121,7 +121,7 @@ def _signatures(header: str) -> Iterable[bytes]:
 
 
 def _decoded(text: str) -> bytes | None:
-    """Base 64 with or without its padding; None for any other text."""
+    """Decode Base 64 with or without its padding; None for any other text."""
     bare = text.strip().rstrip("=")
     try:
         return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
@@ -130,7 +130,7 @@ def _decoded(text: str) -> bytes | None:
 
 
 def _id_at_the_beginning(kept: bytes) -> str | None:
-    """The job's id in an object that may be cut anywhere; None where it cannot be found, or is named twice."""
+    """Return the job's id in an object that may be cut anywhere, or None if it is not found, or is named twice."""
     text, decoder, found = kept.decode("utf-8", "replace"), json.JSONDecoder(), []
     try:
         at = _expect(text, 0, "{")

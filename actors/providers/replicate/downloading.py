@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class NotCopied(Exception):
-    """Why something was not copied. ``for_good``: another try would end the same."""
+    """The reason why something was not copied. ``for_good``: another try would end in the same way."""
 
     def __init__(self, why: str, *, for_good: bool = False) -> None:
         super().__init__(why)
@@ -42,20 +42,22 @@ class NotCopied(Exception):
 
 @attrs.define
 class Budget:
-    """How many bytes of one job are still taken, of ``most`` in all."""
+    """How many bytes of one job may still be downloaded, of ``most`` in all."""
 
     most: int
     taken: int = 0
 
     def take(self, size: int) -> None:
-        """Take ``size`` bytes. Raises :class:`NotCopied` where they are too many."""
+        """Take ``size`` bytes. Raises :class:`NotCopied` if they are too many."""
         self.taken += size
         if self.taken > self.most:
             raise NotCopied(f"the results have more than {self.most} bytes (copy_bytes)", for_good=True)
 
 
 class Downloader:
-    """``credentials``: the headers for the API's own origin. ``connections``: at once. ``transport`` is for tests."""
+    """Downloads results. ``credentials``: the headers for the API's own origin. ``connections``: how many at a time.
+    ``transport`` is for tests.
+    """
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class Downloader:
         await self._client.aclose()
 
     async def download(self, url: str, path: Path, budget: Budget) -> None:
-        """Have what lies at ``url`` at ``path``, unless it is there. Raises :class:`NotCopied`, ``httpx.HTTPError`` and
+        """Download ``url`` to ``path``, unless the file is there. Raises :class:`NotCopied`, ``httpx.HTTPError`` and
         ``OSError``.
         """
         if (size := await self._on_disk(_size, path)) is not None:
@@ -132,7 +134,7 @@ class Downloader:
             raise NotCopied(f"a result has more than {self._largest} bytes (copy_file_bytes)", for_good=True)
 
     def _headers_for(self, url: str) -> Mapping[str, str]:
-        """The credentials for the API's own origin, none for hosts that may be asked beside it.
+        """Return the credentials for the API's own origin, and none for the other allowed hosts.
 
         Raises :class:`NotCopied` for any other address.
         """
@@ -150,7 +152,7 @@ class Downloader:
 
 
 def file_name(number: int, url: str) -> str:
-    """What the ``number``-th result is called here: a harmless, short and unique name for any address."""
+    """Return the name of the ``number``-th result here: a harmless, short and unique name for any address."""
     try:
         last = unquote(httpx.URL(url).raw_path.decode("ascii", "replace").partition("?")[0].rpartition("/")[2])
     except (httpx.InvalidURL, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 import attrs
 import orjson
 
+from actors.providers.private_files import new_file, sync
+
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
 def is_file_name(key: str) -> bool:
-    """Whether ``key`` can name a file: it may come from elsewhere."""
+    """Return whether ``key`` can be the name of a file, because it may come from elsewhere."""
     return _KEY.fullmatch(key) is not None
 
 
@@ -30,23 +31,24 @@ class KeyFiles:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path(key)
         part = path.with_suffix(".part")
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)
+        with new_file(part) as file:
             file.write(orjson.dumps(content))
-            file.flush()
-            os.fsync(file.fileno())
         part.replace(path)
         sync(self.folder)
 
     def read(self, key: str) -> Any:
-        """What the file of ``key`` holds. Raises ``FileNotFoundError``, and ``ValueError`` where it is damaged."""
+        """Return the content of the file of ``key``. Raises ``FileNotFoundError``, and ``ValueError`` for a damaged
+        file.
+        """
         return orjson.loads(self._path(key).read_bytes())
 
     def has(self, key: str) -> bool:
-        """Whether there is a file of ``key``."""
+        """Return whether there is a file of ``key``."""
         return self._path(key).exists()
 
     def all_keys(self) -> list[str]:
-        """The keys of all files."""
+        """Return the keys of all files."""
         return sorted(path.stem for path in self.folder.glob("*.json"))
 
     def remove(self, key: str) -> None:
@@ -55,12 +57,3 @@ class KeyFiles:
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
-
-
-def sync(folder: Path) -> None:
-    """Make what was put into or out of ``folder`` safe. Raises ``OSError``."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

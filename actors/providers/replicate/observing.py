@@ -32,7 +32,7 @@ Read = Callable[[Mapping[str, Any]], Observation]
 
 @attrs.define
 class _Look:
-    """One look: what was seen by key, and by kind the ids of the jobs that are missing still, with their keys."""
+    """One look: what was seen, by key; and by kind, the ids of the jobs that are still missing, with their keys."""
 
     missing: dict[str, dict[str, str]] = attrs.field(factory=dict)
     observations: dict[str, Observation] = attrs.field(factory=dict)
@@ -42,7 +42,7 @@ class _Look:
 
     @classmethod
     def at(cls, handles: Mapping[str, Handle]) -> _Look:
-        """A look at these jobs; a handle that names none has failed."""
+        """Return a look at these jobs. A handle that names no job has failed."""
         look = cls()
         for key, handle in handles.items():
             try:
@@ -59,7 +59,7 @@ class _Look:
 
 
 class Observer:
-    """Looks at jobs; remembers of those it looks at when they were created, and how many pages that took."""
+    """Looks at jobs. It remembers when these jobs were created, and how many pages the last look took."""
 
     def __init__(self, api: ReplicateApi, read: Read) -> None:
         self._api = api
@@ -70,7 +70,7 @@ class Observer:
         self._first: frozenset[str] = frozenset()
 
     async def look(self, handles: Mapping[str, Handle]) -> View:
-        """What became of the jobs of these keys. Raises what failed where nothing at all could be seen."""
+        """Return the state of the jobs with these keys. Raises the first failure if nothing at all could be seen."""
         look = _Look.at(handles)
         asked = look.all_missing
         self._created = {job: at for job, at in self._created.items() if job in asked}
@@ -102,7 +102,7 @@ class Observer:
                 nursery.start_soon(self._get, kind, job_id, missing, look)
 
     async def _list(self, kind: str, missing: dict[str, str], look: _Look) -> int:
-        """Read pages; how many there were."""
+        """Read pages, and return how many there were."""
         since = min((self._created[job] for job in missing), default=None) if self._knows(missing) else None
         since = None if since is None else since - SKEW
         begun = cursor = self._stopped_at.pop(kind, None)
@@ -125,7 +125,7 @@ class Observer:
         return all(job in self._created for job in missing)
 
     def _note(self, body: Mapping[str, Any], missing: dict[str, str], look: _Look) -> bool:
-        """Take the status from an object if its job is still missing; False for any other object."""
+        """Take the status from an object if its job is still missing. Returns False for any other object."""
         job_id = body.get("id")
         key = missing.pop(job_id, None) if isinstance(job_id, str) else None
         if key is None:

@@ -42,23 +42,24 @@ def _are_hosts(_: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) 
 class ReplicateOptions:
     """An account at Replicate.
 
-    ``api_token_env``: the variable of the supervisor's environment that holds the API token. ``base_url``: where the
-    API is, without ``/v1``. ``proxy``: the address of a proxy; None: none, not even the environment's. ``concurrent``:
-    jobs there at once; None: not counted. ``request_seconds``: the deadline for one whole answer. ``token_input``: an
-    input that every model used here takes and ignores; with it a submission whose answer was lost is found again,
-    without it only a delivery or a person settles it. ``settle_seconds``: how long a lost submission may still be on
-    its way there, so that not finding it means nothing yet.
+    ``api_token_env``: the variable of the supervisor's environment that holds the API token. ``base_url``: the address
+    of the API, without ``/v1``. ``proxy``: the address of a proxy; None: no proxy is used, not even that of the
+    environment. ``concurrent``: jobs there at the same time; None: not counted. ``request_seconds``: the deadline for
+    one complete answer. ``token_input``: the name of an input that all models used here accept and ignore. With it, a
+    submission whose answer was lost is found again; without it, only a delivery or a person settles it.
+    ``settle_seconds``: how long a lost submission may still be on its way to Replicate. Until then, not finding it
+    proves nothing.
 
     ``usd_per_second``: the price of a second of computing; None: no cost is recorded. ``max_prediction_seconds``: how
     long a prediction may run before Replicate ends it (https://replicate.com/docs/topics/predictions/lifecycle); None:
-    never.
+    for ever.
 
-    ``webhook_secret_env``: the variable with the secrets that deliveries are signed with, separated by spaces; None:
-    they are asked of the account. ``webhook_url``: as every provider has it.
+    ``webhook_secret_env``: the variable with the secrets that sign deliveries, separated by spaces; None: Replicate is
+    asked for the account's secret. ``webhook_url``: as every provider has it.
 
-    ``copy_results``: download what a job leaves, which vanishes there an hour after its end. ``copy_bytes``: how much
-    of one job is downloaded at most. ``copy_file_bytes``: how large one file may be. ``copy_hosts``: hosts, with those
-    below them, that are downloaded from besides the API's own.
+    ``copy_results``: whether the results of a job are downloaded, because Replicate deletes them an hour after its end.
+    ``copy_bytes``: how much is downloaded of one job at most. ``copy_file_bytes``: the largest file that is downloaded.
+    ``copy_hosts``: hosts from which results are downloaded, each with the hosts below it, in addition to the API's own.
     """
 
     api_token_env: str = attrs.field(default="REPLICATE_API_TOKEN", validator=_IS_VARIABLE)

@@ -83,7 +83,9 @@ def prepare_request(request: JobRequest, options: ReplicateOptions) -> Prepared:
 
 
 def _misplaced(request: JobRequest) -> list[FieldFault]:
-    """Fields of a request without a meaning at Replicate. ``cwd`` is always the submitter's directory: no fault."""
+    """Return the fields of a request that have no meaning at Replicate. ``cwd`` is always the submitter's directory, so
+    it is no fault.
+    """
     names = ("command", "entry_point", "params", "env")
     words = "means nothing at Replicate: use spec (model and input)"
     return [wrong(name, words) for name in names if getattr(request, name)]
@@ -92,7 +94,7 @@ def _misplaced(request: JobRequest) -> list[FieldFault]:
 def _creation(
     spec: ReplicateSpec, kind: str, options: ReplicateOptions, faults: list[FieldFault]
 ) -> tuple[str, dict[str, Any]]:
-    """Path and body of the creation."""
+    """Return the path and the body of the creation."""
     if options.token_input is not None and options.token_input in spec.input:
         faults.append(wrong(f"spec.input.{options.token_input}", "is set by the provider itself (token_input)"))
     if spec.webhook_events_filter is not None and spec.webhook is None:
@@ -107,7 +109,7 @@ def _creation(
 
 
 def _named(spec: ReplicateSpec, kind: str, faults: list[FieldFault]) -> tuple[str, dict[str, Any]]:
-    """The path of the creation, and what its body says of what is to run."""
+    """Return the path of the creation, and the part of its body that says what runs."""
     match = _MODEL.fullmatch(spec.model or "")
     model, version = (None, spec.version) if match is None else (match["name"], match["version"] or spec.version)
     if match is not None and match["version"] is not None and spec.version is not None:
@@ -127,7 +129,7 @@ def _named(spec: ReplicateSpec, kind: str, faults: list[FieldFault]) -> tuple[st
 
 
 def _deadline(request: JobRequest, kind: str, options: ReplicateOptions, faults: list[FieldFault]) -> str | None:
-    """The header ``Cancel-After``, counted by Replicate from the creation on."""
+    """Return the header ``Cancel-After``, which Replicate counts from the creation on."""
     seconds, most = request.max_runtime, options.max_prediction_seconds
     if seconds is None:
         return None

@@ -1,4 +1,4 @@
-"""The provider `replicate`: jobs at Replicate, kept track of by a token in their input."""
+"""The provider `replicate`: runs jobs at Replicate, which it finds again by a token in their input."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ from actors.providers.replicate.unsettled import UnsettledFiles
 class ReplicateProvider:
     """An account at Replicate. ``root`` is a folder of its own, for copies of results and unsettled submissions.
 
-    ``transport`` is for tests. ``steady``: seconds that no step of the wall clock changes, sleep included.
+    ``transport`` is for tests. ``steady``: a count of seconds that no step of the wall clock changes, and that includes
+    sleep.
 
-    Opens no connection before it is asked for something: one that is down stops no start.
+    No connection is opened before it is needed, so the start does not depend on Replicate.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class ReplicateProvider:
             self.remarks = self._copies.remarks
 
     def capacity(self) -> Capacity:
-        """As many jobs at once as the options say."""
+        """Return how many jobs may be there at the same time, as configured."""
         return Capacity(cpus=self._options.concurrent)
 
     def prepare(self, request: JobRequest) -> Prepared:
@@ -96,15 +97,15 @@ class ReplicateProvider:
         }
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """Create the prediction or training. The same key again, in this process, creates nothing."""
+        """Create the prediction or training. If this process has created it under the same key, nothing is created."""
         return await self._submitter.submit(key, token, prepared)
 
     async def find(self, key: str, token: str) -> Found:
-        """The job with the token in its input. Raises :class:`ProviderError` while it is too soon to be sure."""
+        """Look for the job with the token in its input. Raises :class:`ProviderError` while that cannot be sure."""
         return await self._submitter.find(key, token)
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
-        """What became of these jobs, by pages of the lists where there are many."""
+        """Return the state of these jobs. Many jobs are read from the pages of the lists."""
         await self._submitter.stand_in_rows(handles)
         view = await self._observer.look(handles)
         if self._copies is not None:
@@ -112,7 +113,7 @@ class ReplicateProvider:
         return view
 
     async def _wanting_copies(self, view: View, handles: Mapping[str, Handle], copies: Copies) -> View:
-        """``view`` without the ended jobs whose results are to be copied and for which that could not be recorded."""
+        """Return ``view`` without the ended jobs whose results are to be copied, if this could not be recorded."""
         failed = {}
         for key, seen in view.observations.items():
             if seen.phase in ENDED and seen.output_url is not None:
@@ -138,7 +139,7 @@ class ReplicateProvider:
         return CancelAck.ACCEPTED if obeyed else CancelAck.TOO_LATE
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
-        """The output from ``cursor`` (a byte offset) to what there is now; Replicate forgets it after an hour."""
+        """Yield the output from ``cursor`` (a byte offset) to its present end. Replicate deletes it after an hour."""
         offset = offset_of(cursor)  # refused before the request is made
         try:
             log = log_of(await self._api.get(*kind_and_id(handle)))
@@ -148,12 +149,12 @@ class ReplicateProvider:
             yield chunk
 
     def read_delivery(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
-        """Begin to read a delivery. Where results are copied, it claims nothing: the job is read back first."""
+        """Begin to read a delivery. If results are copied, it claims nothing, because the job is read again first."""
         claims = self._copies is None
         return read_delivery(headers, secrets, now, self._options.usd_per_second, claims=claims)
 
     async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
-        """The configured secrets, or the account's own."""
+        """Return the configured secrets, or the account's own."""
         return await self._secrets.get(fresh=fresh)
 
     async def forget(self, key: str, handle: Handle) -> None:
@@ -167,14 +168,14 @@ class ReplicateProvider:
         await trio.lowlevel.checkpoint()
 
     async def stored_bytes(self, key: str, handle: Handle) -> int | None:
-        """What the copies of its results take."""
+        """Return how many bytes the copies of its results take."""
         if self._copies is not None:
             return await self._copies.stored_bytes(key)
         await trio.lowlevel.checkpoint()
         return 0
 
     async def watch(self, nudge: Nudge) -> None:
-        """Copy results, where that is configured, until cancelled."""
+        """Copy results until cancelled, if this is configured."""
         if self._copies is not None:
             await self._copies.run(nudge)
 

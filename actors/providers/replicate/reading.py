@@ -45,7 +45,11 @@ def remote_id(value: object) -> str:
 
 
 def handle_of(kind: str, body: Mapping[str, Any]) -> Handle:
-    """What is stored of a job: only what does not change at Replicate."""
+    """Return what is stored about a job: only values that do not change at Replicate.
+
+    A handle that was given by hand or by a delivery has only its ``id``: each training can be asked for as a
+    prediction, too.
+    """
     return {"kind": kind, "id": remote_id(body.get("id"))}
 
 
@@ -59,7 +63,7 @@ def kind_and_id(handle: Handle) -> tuple[str, str]:
 
 
 def moment(value: object) -> datetime | None:
-    """A time in UTC, None for any other value."""
+    """Return a time in UTC, or None for any other value."""
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
@@ -72,7 +76,7 @@ def moment(value: object) -> datetime | None:
 
 
 def ends_before(jobs: Iterable[Mapping[str, Any]], since: datetime | None) -> bool:
-    """Whether a page, newest first, reached back beyond ``since``."""
+    """Return whether a page, newest first, reaches back to a time before ``since``."""
     times = [created for body in jobs if (created := moment(body.get("created_at"))) is not None]
     return since is not None and bool(times) and times[-1] < since
 
@@ -101,7 +105,9 @@ def observation_of(body: Mapping[str, Any], now: datetime, usd_per_second: float
 
 
 def _timed_out(phase: Phase, body: Mapping[str, Any]) -> Phase:
-    """A job that Replicate ended at its deadline is called canceled (or aborted) there, as one that was cancelled."""
+    """Return whether Replicate ended the job at its deadline. Such a job is called canceled (or aborted) there, like
+    one that was cancelled.
+    """
     deadline, end = moment(body.get("deadline")), moment(body.get("completed_at"))
     if phase is Phase.CANCELED and deadline is not None and end is not None and end >= deadline - _DEADLINE_SLACK:
         return Phase.TIMED_OUT
@@ -131,12 +137,12 @@ def _result(output: Any) -> dict[str, Any] | None:
 
 
 def _written(value: Any) -> bytes | None:
-    """As JSON; None for what is nested so deeply that not every reader gets to its end."""
+    """Return ``value`` as JSON, or None if it is nested so deeply that not every reader can read it."""
     return orjson.dumps(value) if is_shallow(value) else None
 
 
 def results_of(body: Mapping[str, Any]) -> Iterator[str]:
-    """The addresses of the files that a job left; its output may be any JSON, and gives their order."""
+    """Return the addresses of the files that a job left. Its output may be any JSON, which gives their order."""
     waiting = [body.get("output")]
     while waiting:
         value = waiting.pop()
@@ -149,6 +155,6 @@ def results_of(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def log_of(body: Mapping[str, Any]) -> bytes:
-    """All that the job printed and that is still there."""
+    """Return all that the job printed and that is still there."""
     logs = body.get("logs")
     return logs.encode("utf-8", "replace") if isinstance(logs, str) else b""

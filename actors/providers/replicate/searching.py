@@ -29,10 +29,10 @@ KINDS = (PREDICTION, TRAINING)
 
 @attrs.frozen
 class Search:
-    """What is searched: the ``token`` under the input ``name``, in jobs of ``kinds`` created since ``since``.
+    """What is searched for: the ``token`` under the input ``name``, in jobs of ``kinds`` created since ``since``.
 
-    By Replicate's time; None: in all jobs. ``sure``: whether what was submitted can only have been created since
-    then, so that what is not found is absent.
+    ``since``: in Replicate's time; None: all jobs are searched. ``sure``: whether the submission can only have been
+    created since then, so that a job that is not found is absent.
     """
 
     name: str
@@ -45,11 +45,13 @@ class Search:
 def reach(
     key: str, unsettled: Unsettled | None, ours: datetime, theirs: datetime | None
 ) -> tuple[tuple[str, ...], datetime | None, bool]:
-    """Kinds of the jobs that a submission can have made, since when by Replicate's time, and whether that is sure.
+    """Return the kinds of jobs that a submission can have made, since when (in Replicate's time), and whether that is
+    sure.
 
-    ``unsettled``: what is known of the submission. Without it there was none, or an earlier version made it: then it is
-    not older than its job. Our wall clock said when that was accepted, and may have been ahead; so the last hour is
-    searched in any case. In it nothing is erased yet, so that it costs no certainty.
+    ``unsettled``: what is known of the submission. Without it, nothing was submitted, or an earlier version submitted
+    it. Then the submission is not older than its job. Our wall clock, which said when the job was accepted, may have
+    been ahead; so the last hour is searched in any case. This costs no certainty, because nothing of that hour is
+    deleted yet.
     """
     if unsettled is not None:
         began = unsettled.began
@@ -63,9 +65,9 @@ def reach(
 
 
 async def search(api: ReplicateApi, target: Search, seen: Callable[[Mapping[str, Any]], Observation | None]) -> Found:
-    """The job with the token, ``ABSENT`` where no job can be it, ``UNKNOWABLE`` where some may.
+    """Return the job with the token, ``ABSENT`` if no job can be it, or ``UNKNOWABLE`` if some job may be.
 
-    ``seen``: the observation in an object, None where it has none.
+    ``seen``: gives the observation in an object, or None where it has none.
     """
     sure = target.sure
     for kind in target.kinds:
@@ -92,6 +94,6 @@ def _is_it(body: Mapping[str, Any], target: Search) -> bool:
 
 
 def _erased(body: Mapping[str, Any]) -> bool:
-    """Whether the input of a job that may be ours can no longer be read."""
+    """Return whether the input of a job that may be ours was deleted."""
     ended = body.get("completed_at") is not None
     return body.get("source") != "web" and ended and (body.get("data_removed") is True or not body.get("input"))

@@ -22,7 +22,7 @@ FAILED_AGAIN = 10.0
 
 @attrs.define
 class Secrets:
-    """``variable``: of the environment; None: the account's own secret counts."""
+    """The secrets of one account. ``variable``: the environment variable with them; None: the account is asked."""
 
     _api: ReplicateApi
     _variable: str | None
@@ -33,7 +33,9 @@ class Secrets:
     _turn: trio.Lock = attrs.field(factory=trio.Lock)
 
     async def get(self, *, fresh: bool) -> Sequence[str]:
-        """All that may be in use. Raises :class:`Auth` where the variable is empty, and what the question raises."""
+        """Return all secrets that may be in use. Raises :class:`Auth` if the variable is empty, and the error of the
+        request.
+        """
         if self._variable is not None:
             await trio.lowlevel.checkpoint()
             return self._configured(self._variable)

@@ -30,7 +30,7 @@ EVENTS = ("start", "completed")
 
 @attrs.define
 class Submitter:
-    """Creates jobs and finds those whose answer was lost. ``read``: the observation in an object."""
+    """Creates jobs, and finds those whose answer was lost. ``read``: gives the observation in an object."""
 
     _api: ReplicateApi
     _options: ReplicateOptions
@@ -126,11 +126,11 @@ class Submitter:
             raise ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")
 
     async def stand_in_rows(self, keys: Iterable[str]) -> None:
-        """Where these are is known for good: what was written down to search for them goes."""
+        """Note that the handles of these jobs are in the rows, so that the records for a search can be deleted."""
         await self._written.drop(keys)
 
     async def forget(self, key: str) -> None:
-        """An ended job of that key is not found again."""
+        """Forget an ended job of that key, so that it is not found again."""
         self._remember(key, None)
         await self._written.drop([key])
 

@@ -1,7 +1,8 @@
-"""Remembers submissions whose outcome is not known: what they can have made, and since when by Replicate's own time.
+"""Remembers submissions whose outcome is not known: what they can have created, and since when, in Replicate's own
+time.
 
-Where the provider has a folder, this is written there before the submission. Our wall clock may be changed before the
-next process searches for the job.
+If the provider has a folder, this is written there before the submission. Our wall clock may be changed before the next
+process searches for the job.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from actors.providers.replicate.reading import moment
 
 @attrs.define
 class Unsettled:
-    """A creation without a clear answer. ``began``: Replicate's time before it was sent, None where it is not known.
+    """A creation without a clear answer. ``began``: Replicate's time before it was sent; None: not known.
 
-    ``kinds``: what it can have made. ``ended``: trio's time when its answer was given up, None: not yet.
+    ``kinds``: what it can have created. ``ended``: trio's time when its answer was given up; None: not yet.
     """
 
     kinds: tuple[str, ...]
@@ -33,7 +34,7 @@ class Unsettled:
 
 
 class UnsettledFiles:
-    """The submissions in files below ``root``; None: nowhere."""
+    """The submissions in files below ``root``; None: they are not kept in files."""
 
     def __init__(self, root: Path | None) -> None:
         self._files = None if root is None else KeyFiles(root / "handed-over")
@@ -69,12 +70,12 @@ class UnsettledFiles:
         return Unsettled((kind,) if kind in (PREDICTION, TRAINING) else (PREDICTION, TRAINING), began)
 
     def settle(self, key: str) -> None:
-        """This one is not to be searched for any more: the next :meth:`drop` removes it."""
+        """Note that this one is not searched for any more. The next :meth:`drop` removes it."""
         if self._files is not None:
             self._settled.add(key)
 
     async def drop(self, keys: Iterable[str]) -> None:
-        """Remove what was settled, and ``keys``, which stand in the rows. What cannot be removed now is left."""
+        """Remove what was settled, and ``keys``, whose jobs are in the rows. What cannot be removed now is left."""
         if self._files is None:
             return
         async with self._turn:

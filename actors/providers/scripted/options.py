@@ -16,10 +16,11 @@ from actors.validation.values import OR_MORE
 class ScriptedOptions:
     """A provider that simulates jobs, for tests and for trying things out.
 
-    ``cpus``, ``gpus``, ``memory``: its capacity; None: unbounded. ``duration``: how long a job runs whose ``spec`` does
-    not say. ``queue_time``: how long it waits there before. ``cancel_time``: how long a cancel takes. ``idempotency``:
-    how it knows a submission again. ``listing``: how it lists jobs. ``page_size``: jobs of one page. ``push``: how it
-    reports ends. ``concurrent_calls``: calls that it takes at once. ``faults``: strike every job's calls.
+    ``cpus``, ``gpus``, ``memory``: its capacity; None: unbounded. ``duration``: how long a job runs if its ``spec``
+    does not say so. ``queue_time``: how long a job waits at the provider before it runs. ``cancel_time``: how long a
+    cancel takes. ``idempotency``: how the provider recognises a submission that it has seen before. ``listing``: how it
+    lists jobs. ``page_size``: jobs on one page. ``push``: how it reports ends. ``concurrent_calls``: calls that it
+    takes at the same time. ``faults``: faults that hit the calls of every job.
     """
 
     cpus: int | None = attrs.field(default=None, validator=OR_MORE)

@@ -25,7 +25,7 @@ _EARLIER = timedelta(hours=1)
 
 @attrs.frozen
 class Accounted:
-    """A job as accounting has it."""
+    """A job as it is recorded in the accounting."""
 
     job: SlurmJob
     ending: Ending
@@ -66,7 +66,7 @@ def _jobs(text: str, key: str, directory: str) -> Iterator[Accounted]:
 
 
 def ending_of(text: str) -> Ending:
-    """What Slurm writes as ``7:0`` or ``0:15``: exit code and signal."""
+    """Return the exit code and the signal that Slurm writes as ``7:0`` or ``0:15``."""
     if (found := _ENDING.fullmatch(text)) is None:
         return Ending()
     code, signal = int(found[1]), int(found[2])

@@ -1,4 +1,4 @@
-"""The questions to the cluster, each as one command. Answers are values; failures are the errors of providers."""
+"""Asks the cluster; each question is one command. Answers are values, and failures are the errors of providers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ _NOT_THERE = re.compile(r"DOWN|UNKNOWN|NO_RESPOND|NOT_RESPONDING|FAIL|POWER|REBO
 
 @attrs.frozen
 class ClusterSettings:
-    """What of Slurm's configuration decides something. ``min_job_age``: seconds; None: ended jobs are kept for ever."""
+    """The part of Slurm's configuration that decides something. ``min_job_age``: seconds; None: ended jobs are kept for
+    ever.
+    """
 
     cluster: str
     version: str
@@ -68,7 +70,7 @@ class Cluster:
         return "unknown" if found is None else found[0]
 
     async def settings(self) -> ClusterSettings:
-        """Slurm's configuration as the controller has it now."""
+        """Return Slurm's configuration, as the controller has it now."""
         found = dict(_SETTING.findall((await self._asked("scontrol", "show", "config")).out))
         age = _seconds(found, "MinJobAge")
         timeout = _seconds(found, "MessageTimeout")
@@ -85,7 +87,7 @@ class Cluster:
         )
 
     async def jobs(self) -> Shown:
-        """All jobs of this user that Slurm shows: one command, however many there are."""
+        """Return all jobs of this user that Slurm shows. This is one command, however many there are."""
         asked_at = trio.current_time()
         user = f"--user={self.commands.user}"
         answer = await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")
@@ -93,7 +95,7 @@ class Cluster:
         return self._shown[1]
 
     async def jobs_of(self, key: str, job_id: int | None) -> Sequence[SlurmJob]:
-        """The jobs of ``key``, as they were a moment ago, so that many cancels at once cost one command.
+        """Return the jobs of ``key``, as they were a moment ago, so that many cancels at once cost one command.
 
         ``job_id``: see :meth:`Shown.of_key`.
         """
@@ -103,16 +105,16 @@ class Cluster:
         return (await self.jobs()).of_key(key, job_id)
 
     async def ending(self, job_id: int) -> Ending:
-        """Exit code and signal of a job that has ended; empty where Slurm shows it no more."""
+        """Return the exit code and the signal of a job that has ended; empty if Slurm does not show it any more."""
         answer = await self._run("scontrol", "--oneliner", "show", "job", str(job_id))
         found = _ENDING.search(answer.out)
         return Ending() if found is None else ending_of(found[1])
 
     async def nodes_are_back(self, job_id: int, nodes: str | None, *, were_lost: bool) -> bool:
-        """Whether all nodes of a job answer, and run nothing of it any more.
+        """Return whether all nodes of a job answer, and run nothing of it any more.
 
-        ``were_lost``: Slurm gave the job up because of one of them. Then, and where one was seen away, that they are
-        back must have held for a while (:data:`ORPHANS_END_WITHIN`).
+        ``were_lost``: Slurm gave the job up because of one of them. In this case, and if one did not answer before,
+        this must have been true for a while (:data:`ORPHANS_END_WITHIN`).
         """
         if nodes is None:
             return False
@@ -132,7 +134,7 @@ class Cluster:
         return True
 
     async def cancel(self, job_id: int, *, only_waiting: bool = False) -> None:
-        """Ask for the end of a job. An unknown one, or one that has ended, is no error."""
+        """Ask for the end of a job. It is no error if the job is unknown or has ended."""
         await self._asked("scancel", *(["--state=PENDING"] if only_waiting else []), str(job_id))
 
     async def _asked(self, program: str, *arguments: str) -> Answer:

@@ -31,7 +31,7 @@ _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME")
 
 @attrs.frozen
 class Answer:
-    """What a command printed, and its exit status (negative: the signal that ended it)."""
+    """The output of a command, and its exit status (negative: the signal that ended it)."""
 
     status: int
     out: str
@@ -64,7 +64,7 @@ class Commands:
 
     @property
     def user(self) -> int:
-        """Whose jobs are ours."""
+        """The user whose jobs are ours."""
         return os.geteuid()
 
     def found(self, program: str) -> str:
@@ -74,7 +74,7 @@ class Commands:
         return os.path.abspath(found)  # noqa: PTH100 - a command may look at the name by which it was called
 
     def environment(self) -> dict[str, str]:
-        """All that a command's environment holds."""
+        """Return the complete environment of a command."""
         conf = self._options.conf or os.environ.get("SLURM_CONF")
         return {
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},

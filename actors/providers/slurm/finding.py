@@ -40,7 +40,9 @@ _RANK = {**dict.fromkeys(RUNNING, 0), **dict.fromkeys(WAITING, 1)}
 
 @attrs.frozen
 class Adopted:
-    """The Slurm job of a key; ``existed``: it was there before. ``job_id`` None: which one is not known any more."""
+    """The Slurm job of a key. ``existed``: it was there before. ``job_id`` None: it is not known any more which one it
+    is.
+    """
 
     job_id: int | None
     existed: bool = False
@@ -49,10 +51,10 @@ class Adopted:
 
 
 def chosen(jobs: Sequence[SlurmJob], known: Known) -> SlurmJob | None:
-    """Which of several Slurm jobs with one key is the job: the one that started its program.
+    """Return which of several Slurm jobs with one key is the job: the one that started its program.
 
-    Where none has: one that Slurm starts just now, which will, before those that wait, and these before those that
-    ended without it; of several the earliest. None: the one that started the program is not shown.
+    If none has, it is one that Slurm is just starting, because this one will; then one that waits; then one that ended
+    without it; of several, the earliest. None: the one that started the program is not shown.
     """
     begun = next((one.job_id for one in (known.exit, known.start) if one is not None and one.job_id is not None), None)
     if begun is not None:
@@ -62,7 +64,7 @@ def chosen(jobs: Sequence[SlurmJob], known: Known) -> SlurmJob | None:
 
 @attrs.define(eq=False)
 class Finder:
-    """Answers for one cluster. ``absent_after``: seconds."""
+    """Finds the jobs of one cluster. ``absent_after``: seconds."""
 
     _cluster: Cluster
     _records: Records
@@ -85,7 +87,7 @@ class Finder:
         return (await self.known_of([key]))[key]
 
     async def known_of(self, keys: Sequence[str]) -> dict[str, Known]:
-        """The same of many, in one thread."""
+        """Return what is known of many keys, in one thread."""
         await self.ready()
 
         def read() -> dict[str, Known]:
@@ -113,7 +115,7 @@ class Finder:
         return await self._absent(key, known, age)
 
     async def accounted(self, key: str, known: Known) -> list[Accounted] | None:
-        """What Slurm's accounting has of ``key``; None: it does not answer."""
+        """Return what Slurm's accounting has of ``key``, or None if it does not answer."""
         since = known.intent.at if known.intent is not None else time_of(key)
         directory = str(self._records.directory / "jobs" / key)
         return await accounted(self._cluster.commands, key, directory, since)
@@ -129,7 +131,9 @@ class Finder:
         return None
 
     async def cancel_others(self, key: str, job: SlurmJob, shown: Sequence[SlurmJob]) -> None:
-        """Of two Slurm jobs with one key (accepted late), cancel those that wait; one that starts ends by itself."""
+        """If there are two Slurm jobs with one key (accepted late), cancel those that wait. One that starts ends by
+        itself.
+        """
         for other in shown:
             if other.job_id != job.job_id and other.state in WAITING:
                 _logger.warning(
@@ -145,12 +149,12 @@ class Finder:
             raise ProviderError(f"Slurm does not show it any more; that is believed if it holds for {left:.0f} s more")
 
     def note_shown(self, keys: Iterable[str]) -> None:
-        """Slurm shows jobs of these keys."""
+        """Note that Slurm shows jobs of these keys."""
         for key in keys:
             self._gone_at.pop(key, None)
 
     async def _absent(self, key: str, known: Known, age: float | None) -> Adopted | Absent | Unknowable:
-        """The submission was not seen anywhere this time. ``age``: seconds since its intent, if that is known."""
+        """Decide after the submission was not seen anywhere this time. ``age``: seconds since its intent, if known."""
         if not await self._threads.run(self._records.no_sbatch_lives, key):
             self._missed_at.pop(key, None)
             raise ProviderError(f"an sbatch of {key} is still under way")
@@ -166,7 +170,7 @@ class Finder:
         return await self._withdrawn(key)
 
     async def _by_accounting(self, key: str, known: Known) -> Adopted | Absent | Unknowable:
-        """Slurm could have forgotten the job by now."""
+        """Decide by the accounting, because Slurm can have forgotten the job by now."""
         found = await self.accounted(key, known)
         if found is None:
             return UNKNOWABLE
@@ -175,7 +179,7 @@ class Finder:
         return await self._withdrawn(key)
 
     async def _withdrawn(self, key: str) -> Absent:
-        """Surely not there. Without its intent: the next submission, of another token, would find it unsettled."""
+        """The job is surely not there. Its intent is removed, because the next submission has another token."""
         with explained_as(Unavailable, f"{self._records.directory} cannot be written to", reached=True):
             await self._threads.run(self._records.withdraw, key)
         return ABSENT

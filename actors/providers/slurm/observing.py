@@ -96,13 +96,15 @@ class Observer:
         return vanished(known, self._now())
 
     def note_cancelled(self, key: str, *, waited: bool) -> None:
-        """A cancel was sent: the cause of an end of which Slurm does not tell. ``waited``: the job had not begun."""
+        """Note that a cancel was sent, because Slurm does not say that this caused the end. ``waited``: the job had not
+        begun.
+        """
         self._cancelled[key] = waited
         if len(self._cancelled) > _MOST_CANCELLED:
             del self._cancelled[next(iter(self._cancelled))]
 
     async def _explained(self, key: str, seen: Observation, known: Known) -> Observation:
-        """``seen``; where the program failed by itself, with the line of its output that says why."""
+        """Return ``seen``. If the program failed by itself, the line of its output with the reason is added."""
         if seen.phase is Phase.FAILED and key in self._cancelled and seen.raw_status not in ENDED:
             return attrs.evolve(seen, phase=Phase.CANCELED, error=None)
         if seen.phase is not Phase.FAILED or known.exit is None:
@@ -112,7 +114,7 @@ class Observer:
         return attrs.evolve(seen, error=": ".join(part for part in (seen.error or how, line) if part))
 
     async def _left(self, observations: Mapping[str, Observation]) -> Mapping[str, Mapping[str, Any]]:
-        """What the jobs that Slurm has started left so far."""
+        """Return what the jobs that Slurm has started have left so far."""
         begun = {
             key: one.completed_at is not None for key, one in observations.items() if one.raw_status not in WAITING
         }

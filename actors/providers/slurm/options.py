@@ -23,11 +23,12 @@ _NO_PATTERN = fits(lambda path: not set(path) & set("%\\\n"), "must not hold %, 
 class SlurmOptions:
     """A Slurm cluster.
 
-    ``conf``: its slurm.conf (None: the supervisor's SLURM_CONF, else Slurm's own default). ``path``: directories with
-    sbatch, squeue, scancel and scontrol, as in PATH (None: the supervisor's PATH). ``directory``: a directory of ours
-    on a file system that this machine and all nodes have under the same path (None: one below the state directory).
-    ``absent_after``: seconds between the two looks after which a submission without an answer surely did not arrive.
-    ``partition``, ``account``, ``qos``: what a job gets that names none itself.
+    ``conf``: the path of its slurm.conf; None: the supervisor's SLURM_CONF, or Slurm's own default. ``path``: the
+    directories with sbatch, squeue, scancel and scontrol, written like PATH; None: the supervisor's PATH.
+    ``directory``: a directory for Greenroom on a file system that this machine and all nodes have under the same path;
+    None: a directory below the state directory. ``absent_after``: the time between two looks. If neither of them shows
+    a submission without an answer, it surely did not arrive. ``partition``, ``account``, ``qos``: the value for jobs
+    that do not give one.
     """
 
     conf: str | None = attrs.field(default=None, validator=ABSOLUTE)

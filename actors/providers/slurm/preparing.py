@@ -65,7 +65,9 @@ class SlurmSpec:
 
 
 def prepare_request(request: JobRequest, options: SlurmOptions) -> Prepared:
-    """Options of sbatch, argv, directory and environment of the program. Raises :class:`Invalid` naming every fault."""
+    """Return sbatch's options, and the argv, the directory and the environment of the program. Raises :class:`Invalid`
+    naming every fault.
+    """
     faults: list[FieldFault] = []
     program = program_of(request, options.entry_points, faults)
     if program.entry is not None:
@@ -109,13 +111,13 @@ def _body(
 
 
 def job_name(name: str | None) -> str:
-    """What squeue shows as the job's name: ``name``, of which only what no tool stumbles over is kept."""
+    """Return the job's name in squeue: the characters of ``name`` that cause no problems in any tool."""
     kept = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name or "")[:100].strip("_")
     return kept or "greenroom"
 
 
 def _minutes(seconds: float) -> str:
-    """Slurm's limits are whole minutes: the next one."""
+    """Return the next whole minute, because Slurm's limits are whole minutes."""
     return str(max(1, math.ceil(seconds / 60)))
 
 
@@ -134,7 +136,7 @@ def _environment_faults(env: Mapping[str, str]) -> list[FieldFault]:
 
 
 def _inherited(request: JobRequest) -> dict[str, str]:
-    """What the submitter's environment gives; all nodes have the same users, directories and programs."""
+    """Return what the submitter's environment gives. All nodes have the same users, directories and programs."""
     found = request.inherited_env
     if found is None:
         found = inherited(DEFAULT_ENV_FROM, os.environ)

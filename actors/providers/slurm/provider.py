@@ -51,10 +51,10 @@ CAPABILITIES = Capabilities(separate_limits=True)
 
 
 class SlurmProvider(NoDeliveries):
-    """A Slurm cluster. ``name`` is what the configuration calls it; ``root`` is a directory of this provider alone.
+    """A Slurm cluster. ``name``: its name in the configuration. ``root``: a directory of this provider alone.
 
-    What a next process needs is in the records below the directory (:mod:`.records`). The handle holds the number of
-    the Slurm job, for people: a job is known by its key.
+    The next process finds what it needs in the records below the directory (:mod:`.records`). The handle has the number
+    of the Slurm job, which is for people: a job is known by its key.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class SlurmProvider(NoDeliveries):
         self._observer = Observer(self._cluster, self._finder, self._outputs, now)
 
     def capacity(self) -> Capacity:
-        """Not counted: Slurm has a queue of its own."""
+        """Return a capacity without limits, because Slurm has a queue of its own."""
         return Capacity()
 
     def prepare(self, request: JobRequest) -> Prepared:
@@ -85,14 +85,16 @@ class SlurmProvider(NoDeliveries):
         return prepare_request(request, self._options)
 
     async def check(self) -> Mapping[str, Any]:
-        """What the cluster is. Raises :class:`Unavailable` where commands are missing or too old, or nobody answers."""
+        """Return facts about the cluster. Raises :class:`Unavailable` if commands are missing or too old, or nobody
+        answers.
+        """
         version = await self._cluster.version()
         settings = await self._cluster.settings()
         await self._finder.ready()
         return {"version": version, **attrs.asdict(settings), "directory": str(self._records.directory)}
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """Submit a job, or find it where it was submitted before."""
+        """Submit a job, or find it if it was submitted before."""
         if not is_key(key):
             raise Invalid(f"the submission key {key!r:.80} cannot name a file")
         adopted = await self._submitter.submit(key, token, prepared.body, context)
@@ -101,7 +103,7 @@ class SlurmProvider(NoDeliveries):
         return await self._submitted(key, adopted)
 
     async def find(self, key: str, token: str) -> Found:
-        """What the cluster, or a record of ours, knows under ``key``. Raises where that is not known yet."""
+        """Return what the cluster, or a record of ours, knows under ``key``. Raises if that is not known yet."""
         if not is_key(key):
             return ABSENT
         found = await self._finder.find(key, token)
@@ -110,22 +112,22 @@ class SlurmProvider(NoDeliveries):
         return ABSENT if found is ABSENT else UNKNOWABLE
 
     async def records_since(self) -> datetime:
-        """Since when our directory has the records of all jobs. Raises :class:`Unavailable`."""
+        """Return since when our directory has the records of all jobs. Raises :class:`Unavailable`."""
         return await self._finder.ready()
 
     async def held(self) -> list[Held]:
-        """The jobs of this user with a key of Greenroom's that have not ended."""
+        """Return the jobs of this user that have a key of Greenroom's and have not ended."""
         shown = (await self._cluster.jobs()).with_keys()
         ours = [job for job in shown if time_of(job.key) is not None and job.state in WAITING | RUNNING]
         return [Held(job.key, f"Slurm job {job.job_id}") for job in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
-        """One squeue for all of them."""
+        """Observe all of them with one squeue."""
         await trio.lowlevel.checkpoint()
         return await self._observer.observe(known) if (known := _of_keys(handles)) else View()
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
-        """Ask Slurm for an end: TERM, and KILL after KillWait."""
+        """Ask Slurm to end a job: by TERM, and by KILL after KillWait."""
         shown = await self._cluster.jobs_of(key, job_id_of(handle.get("id")))
         going_on = [job for job in shown if job.state in WAITING | RUNNING]
         for job in going_on:
@@ -139,7 +141,7 @@ class SlurmProvider(NoDeliveries):
         return CancelAck.UNKNOWN_JOB
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
-        """The job's output from ``cursor`` (a number of bytes) to what is there now, from the shared file system."""
+        """Yield the job's output from ``cursor`` (a number of bytes) to its present end. It is on the shared disk."""
         await self._finder.known(key)  # raises where the file system is not there, which looks like an empty output
         try:  # no context manager, since a generator that is left early would end it late
             async for chunk in read_log(self._outputs.directory(key), cursor, self._threads):
@@ -148,7 +150,7 @@ class SlurmProvider(NoDeliveries):
             raise ProviderError(f"the output of {key} cannot be read on this machine: {error}") from error
 
     async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
-        """The cursor of the last ``lines`` lines; when output arrived is not known."""
+        """Return the cursor of the last ``lines`` lines. It is not known when output arrived."""
         with explained_as(ProviderError, f"the output of {key} cannot be read on this machine"):
             place = await self._threads.run(log_place, self._outputs.directory(key), lines, since)
         return None if place is None else str(place)
@@ -166,11 +168,11 @@ class SlurmProvider(NoDeliveries):
         await self._remove_records(key)
 
     async def stored_bytes(self, key: str, handle: Handle) -> int | None:
-        """What the job's directory takes, in bytes."""
+        """Return how many bytes the job's directory takes."""
         return await self._threads.run(bytes_below, self._outputs.directory(key).path)
 
     async def settled(self, key: str) -> None:
-        """A person says that nothing of the job runs any more: what waits is cancelled, and its records go."""
+        """Cancel what waits, and remove the records: a person says that nothing of the job runs any more."""
         if not is_key(key):
             return
         await self._finder.ready()
@@ -180,14 +182,14 @@ class SlurmProvider(NoDeliveries):
         await self._remove_records(key)
 
     async def watch(self, nudge: Nudge) -> None:
-        """Warn at the start where the commands are missing or too old; Slurm sends no news by itself."""
+        """Warn at the start if the commands are missing or too old. Slurm sends no news by itself."""
         try:
             await self._cluster.version()
         except Unavailable as error:
             _logger.warning("Provider %s cannot be used: %s", self.name, error, extra={"provider": self.name})
 
     async def aclose(self) -> None:
-        """Nothing is held. The jobs go on."""
+        """Do nothing: nothing is open, and the jobs go on."""
         await trio.lowlevel.checkpoint()
 
     async def _remove_records(self, key: str) -> None:

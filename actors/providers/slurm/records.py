@@ -1,14 +1,15 @@
-"""What is known of each submission, in files that outlive Slurm's own records and our processes.
+"""Keeps what is known of each submission in files, which outlive Slurm's own records and our processes.
 
 In ``directory``, which all nodes share: ``KEY.intent`` (written before sbatch is called: when, and for which token;
 afterwards with the number of the Slurm job), ``KEY.started`` (made by the job's script as its first act), ``KEY.exit``
 (its last act), and ``jobs/KEY`` (the job's own directory). ``greenroom.json`` says that this is the directory, and
-since when: an empty mount point has none, and what is missing there was not missing in truth.
+since when. An empty mount point does not have it; a file that is missing there is not really missing.
 
 On this machine, in ``locks``: ``KEY`` is locked for as long as an sbatch of that key lives, which inherits the locked
 descriptor. So whoever gets the lock knows that no such process is left, also of a supervisor that was killed.
 
-A job runs as our user and can write all of this: what is read is bounded, of plain files, and may make no sense.
+A job runs as our user and can write all of this. So only plain files of limited size are read, and their content may
+make no sense.
 """
 
 from __future__ import annotations
@@ -16,24 +17,22 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
-import math
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from actors.providers.json_reading import json_object
+from actors.providers.json_reading import json_object, time_of
 from actors.providers.local.directory import KEY, closing
 from actors.providers.local.shim.files import NotPlain, is_there, open_folder, read_plain, write_plain
 
 MARKER = "greenroom.json"
 _MOST = 64 * 1024
-_LATEST = 32_503_680_000  # seconds: the year 3000
 
 
 @attrs.frozen
@@ -48,7 +47,7 @@ class Intent:
 
 @attrs.frozen
 class Start:
-    """The program was started, by Slurm job ``job_id`` on ``node``; None: that was not written down.
+    """The program was started by Slurm job ``job_id`` on ``node``; None: that was not written down.
 
     ``devices``: the GPUs that it got there, as Slurm names them.
     """
@@ -72,7 +71,7 @@ class Exit:
 
 @attrs.frozen
 class Known:
-    """What the files say of one key."""
+    """The content of the files of one key."""
 
     intent: Intent | None = None
     start: Start | None = None
@@ -81,13 +80,13 @@ class Known:
 
 @attrs.frozen
 class Records:
-    """The records of one provider. ``clock``: the time in UTC, for what we write ourselves. All of it blocks."""
+    """The records of one provider. All methods block."""
 
     directory: Path
     locks: Path
 
     def make(self, now: datetime) -> datetime:
-        """Make the directory where it is missing; since when it is ours. Raises OSError."""
+        """Make the directory if it is missing, and return since when it is ours. Raises OSError."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._opened() as folder:
             found = os.fstat(folder)
@@ -97,11 +96,11 @@ class Records:
                 os.mkdir("jobs", 0o700, dir_fd=folder)
             if not is_there(folder, MARKER):
                 write_plain(folder, MARKER, json.dumps({"since": now.timestamp()}).encode())
-            since = _time(_read(folder, MARKER).get("since"))
+            since = time_of(_read(folder, MARKER).get("since"))
         return now if since is None else since
 
     def known(self, key: str, now: datetime) -> Known:
-        """All that is known of ``key``. Raises OSError where that cannot be said."""
+        """Return all that is known of ``key``. Raises OSError if that cannot be said."""
         with self._marked() as folder:
             intent = _intent(_read_or_none(folder, f"{key}.intent"), now)
             return Known(intent, self._start(folder, key), _exit(_read_or_none(folder, f"{key}.exit")))
@@ -115,7 +114,7 @@ class Records:
         self._write_intent(key, {"token": token, **_moment(now), "job": job_id}, sync=False)
 
     def withdraw(self, key: str) -> None:
-        """Forget an intent of which surely nothing came; a start of its job at this moment is not forgotten.
+        """Forget an intent that surely had no effect. A job that starts just now is not forgotten.
 
         Raises OSError.
         """
@@ -140,7 +139,7 @@ class Records:
 
     @contextmanager
     def locked(self, key: str) -> Iterator[int | None]:
-        """The locked descriptor for an sbatch of ``key``; None: an sbatch of this key lives. Raises OSError."""
+        """Yield the locked descriptor for an sbatch of ``key``, or None if one of this key lives. Raises OSError."""
         self.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
         with closing(os.open(self.locks / key, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)) as fd:
             try:
@@ -153,7 +152,7 @@ class Records:
                 yield fd
 
     def no_sbatch_lives(self, key: str) -> bool:
-        """Whether no sbatch of this key is left on this machine."""
+        """Return whether no sbatch of this key is left on this machine."""
         with self.locked(key) as fd:
             return fd is not None
 
@@ -179,7 +178,7 @@ class Records:
             return Start()
         devices = tuple((_text(content.get("devices")) or "").split(","))
         return Start(
-            _number(content.get("job")), _text(content.get("node")), _time(content.get("at")),
+            _number(content.get("job")), _text(content.get("node")), time_of(content.get("at")),
             devices if all(devices) else (),
         )  # fmt: skip
 
@@ -189,17 +188,19 @@ class Records:
 
 
 def is_key(key: str) -> bool:
-    """Whether ``key`` can name files."""
+    """Return whether ``key`` can be the name of a file."""
     return KEY.fullmatch(key) is not None
 
 
 def _read(folder: int, name: str) -> dict[str, Any]:
-    """The JSON object in a file; an empty one for what is none."""
+    """Return the JSON object in a file; empty if it has none."""
     return json_object(read_plain(folder, name, _MOST)) or {}
 
 
 def _read_or_none(folder: int, name: str) -> dict[str, Any] | None:
-    """None: there is no such file. What is no plain file, or no JSON, is empty."""
+    """Return the JSON object in a file; None if there is no file, and empty if it is not a plain file or has no JSON
+    object.
+    """
     try:
         return _read(folder, name)
     except FileNotFoundError:
@@ -221,7 +222,7 @@ def _intent(content: Mapping[str, Any] | None, now: datetime) -> Intent | None:
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - uptime
     if isinstance(at, int | float) and (passed := now.timestamp() - at) >= 0:
         age = passed if age is None else max(age, passed)
-    return Intent(token if isinstance(token, str) else "", age, _number(content.get("job")), _time(at))
+    return Intent(token if isinstance(token, str) else "", age, _number(content.get("job")), time_of(at))
 
 
 def _boot() -> str:
@@ -231,11 +232,11 @@ def _boot() -> str:
 
 
 def _exit(content: Mapping[str, Any] | None) -> Exit | None:
-    """None also for a record that makes no sense: Slurm's word counts then."""
+    """Return the exit record. None also for a record that makes no sense: then Slurm decides."""
     status = None if content is None else content.get("status")
     if content is None or isinstance(status, bool) or not isinstance(status, int) or not 0 <= status <= 255:
         return None
-    began, ended = _time(content.get("began")), _time(content.get("ended"))
+    began, ended = time_of(content.get("began")), time_of(content.get("ended"))
     return Exit(status, _number(content.get("job")), _text(content.get("node")), began, ended)
 
 
@@ -245,9 +246,3 @@ def _number(value: object) -> int | None:
 
 def _text(value: object) -> str | None:
     return value[:255] if isinstance(value, str) and value.isprintable() and value else None
-
-
-def _time(value: object) -> datetime | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return datetime.fromtimestamp(value, UTC) if 0 < value < _LATEST else None

@@ -1,8 +1,7 @@
-"""What it means that sbatch failed, by its words: Slurm gives no codes.
+"""Finds out from the words of a failed sbatch what the failure means, because Slurm has no codes.
 
-An answer of the controller, and what sbatch refuses by itself, is surely no acceptance. Where the answer may have been
-lost on its way, or the words are not known, nobody knows: slurmctld was seen to accept a job after sbatch had timed
-out.
+If the controller answered, or sbatch itself refused, the job was surely not accepted. If the answer may have been lost
+on its way, or the words are not known, nobody knows: slurmctld was seen to accept a job after sbatch had timed out.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _REFUSED = re.compile(
 
 
 def refusal(words: str, name: str) -> ProviderError:
-    """The error that a failed sbatch means; ``words``: what it printed."""
+    """Return the error that a failed sbatch means. ``words``: what it printed."""
     said = f"{name} did not accept the job: {words}"
     if _LOST.search(words):
         return OutcomeUnknown(f"whether {name} accepted the job is not known: {words}")
@@ -53,5 +52,5 @@ def refusal(words: str, name: str) -> ProviderError:
 
 
 def query_failure(program: str, words: str, name: str) -> ProviderError:
-    """The error that a failed squeue, scontrol or scancel means: nothing was changed by it, or nobody knows."""
+    """Return the error that a failed squeue, scontrol or scancel means: it changed nothing, or nobody knows."""
     return Unavailable(f"{name}: {program} failed: {words}", reached=not _AWAY.search(words))

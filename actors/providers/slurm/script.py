@@ -64,7 +64,7 @@ exit "$status"
 
 
 def batch_script(directory: Path, key: str) -> bytes:
-    """What sbatch is given on its standard input."""
+    """Return what sbatch gets on its standard input."""
     return _BATCH.format(
         directory=shlex.quote(str(directory)), key=shlex.quote(key), second_start=SECOND_START,
         no_directory=NO_DIRECTORY,
@@ -72,7 +72,7 @@ def batch_script(directory: Path, key: str) -> bytes:
 
 
 def run_script(env: Mapping[str, str], cwd: str, argv: Sequence[str]) -> bytes:
-    """What becomes the program ``argv``, in ``cwd`` and with ``env``."""
+    """Return the script that becomes the program ``argv``, in ``cwd`` and with ``env``."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     place = shlex.quote(cwd)
     note = shlex.quote(f"[greenroom: the working directory {cwd} cannot be entered on this node]")

@@ -1,8 +1,8 @@
-"""What squeue prints about this user's jobs: lines of our own format, among them jobs that are not ours.
+"""Reads what squeue prints about this user's jobs: lines in a format of our own, also for jobs that are not ours.
 
-The comment comes last, since it may hold anything, the separator and line ends included: what does not look like a line
-is left out. A comment that is a submission key makes a line one of ours. Elements of arrays (``123_4``) and parts of
-heterogeneous jobs (``123+1``) are other people's: we submit neither.
+The comment is the last field, because it may contain anything, also the separator and line ends. Text that does not
+look like a line is left out. If the comment is a submission key, the line is one of ours. Elements of arrays
+(``123_4``) and parts of heterogeneous jobs (``123+1``) are other people's, because we submit neither.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Shown:
 
     @classmethod
     def of(cls, text: str) -> Shown:
-        """What squeue printed."""
+        """Return the jobs in the output of squeue."""
         found = cls()
         for job in jobs_of(text):
             found._by_id[job.job_id] = job
@@ -58,11 +58,13 @@ class Shown:
         return found
 
     def with_keys(self) -> list[SlurmJob]:
-        """All jobs whose comment can be a key."""
+        """Return all jobs whose comment can be a key."""
         return [job for key, jobs in self._by_key.items() if key for job in jobs]
 
     def of_key(self, key: str, job_id: int | None = None) -> Sequence[SlurmJob]:
-        """The jobs with this key, the earliest first; else the one of this number, if its comment is no key."""
+        """Return the jobs with this key, the earliest first; otherwise the one of this number, if its comment is no
+        key.
+        """
         if jobs := self._by_key.get(key):
             return jobs
         named = self._by_id.get(job_id) if job_id is not None else None
@@ -70,14 +72,14 @@ class Shown:
 
 
 def jobs_of(text: str) -> Iterator[SlurmJob]:
-    """The jobs in an answer that could be ours, as they come."""
+    """Yield the jobs in an answer that could be ours, in its order."""
     for line in text.split("\n"):
         if (job := _job_of(line)) is not None:
             yield job
 
 
 def job_id_of(value: object) -> int | None:
-    """A job's number; None for what is none, such as one of an array (``123_4``)."""
+    """Return a job's number, or None for anything else, such as an element of an array (``123_4``)."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value if 0 < value < 2**63 else None
     return int(value) if isinstance(value, str) and _ID.fullmatch(value) else None
@@ -99,7 +101,7 @@ def _job_of(line: str) -> SlurmJob | None:
 
 
 def time_of(text: str) -> datetime | None:
-    """A time as Slurm writes it where TZ is UTC; None for ``N/A``, ``Unknown`` and whatever else is none."""
+    """Return a time as Slurm writes it where TZ is UTC; None for ``N/A``, ``Unknown`` and anything else."""
     try:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
     except ValueError:

@@ -1,8 +1,8 @@
-"""What Slurm's states and our records say of one job, in the runtime's terms: pure.
+"""Translates Slurm's states and our records of one job into the runtime's terms. It has no side effects.
 
-An exit record is the proof of an end and goes before Slurm's state, except that CANCELLED, TIMEOUT and their like keep
-Slurm's word for the cause. While Slurm still says that the job runs, its word for the cause is to come, and is waited
-for a moment. NODE_FAIL, BOOT_FAIL and a record that vanished prove nothing: the program may run on.
+An exit record proves an end, and is used instead of Slurm's state; only for CANCELLED, TIMEOUT and similar states Slurm
+says the cause. While Slurm still says that the job runs, the cause is not known yet, and is waited for a moment.
+NODE_FAIL, BOOT_FAIL and a record that vanished prove nothing, because the program may still run.
 """
 
 from __future__ import annotations
@@ -37,29 +37,29 @@ USUAL_SETTLE_SECONDS = 60.0
 
 @attrs.frozen
 class Ending:
-    """Slurm's exit code and signal of a job that has ended, where they were asked for."""
+    """Slurm's exit code and signal of a job that has ended, if Slurm was asked for them."""
 
     code: int | None = None
     signal: int | None = None
 
 
 def needs_ending(job: SlurmJob, known: Known) -> bool:
-    """Whether Slurm must be asked with which status the job ended: it has, badly, and left no record of it."""
+    """Return whether Slurm must be asked for the exit status: the job ended badly, and left no record of its end."""
     return known.exit is None and job.nodes is not None and job.state in ("FAILED", "OUT_OF_MEMORY", "DEADLINE")
 
 
 def needs_nodes(job: SlurmJob, known: Known) -> bool:
-    """Whether its nodes must be asked: Slurm's word for the end is no proof that the program ended there."""
+    """Return whether the job's nodes must be asked. Slurm's state does not prove that the program ended there."""
     return known.exit is None and job.nodes is not None and job.state in NODE_LOST.keys() | (ENDED - _SURE)
 
 
 def observation_of(
     job: SlurmJob, known: Known, now: datetime, *, ending: Ending | None = None, nodes_are_back: bool = True
 ) -> Observation:
-    """What is known of a job that Slurm still shows.
+    """Return what is known of a job that Slurm still shows.
 
-    ``ending``: see :func:`needs_ending`. ``nodes_are_back``: see :func:`needs_nodes`: whether its nodes answer, and
-    run nothing of the job any more.
+    ``ending``: see :func:`needs_ending`. ``nodes_are_back``: whether the nodes of the job answer, and run nothing of it
+    any more (:func:`needs_nodes`).
     """
     if job.state in WAITING:
         return Observation(Phase.QUEUED, job.state, now, waiting_reason=job.reason or None)
@@ -84,7 +84,7 @@ def observation_of(
 
 
 def of_exit(record: Exit, raw_status: str, now: datetime) -> Observation:
-    """What the exit record alone says."""
+    """Return what the exit record alone says."""
     code, signal = _of_shell(record.status)
     return Observation(
         Phase.SUCCEEDED if record.status == 0 else Phase.FAILED, raw_status, now,
@@ -93,7 +93,7 @@ def of_exit(record: Exit, raw_status: str, now: datetime) -> Observation:
 
 
 def vanished(known: Known, now: datetime) -> Observation:
-    """What is known of a job that Slurm shows no more, and that accounting does not know."""
+    """Return what is known of a job that Slurm does not show any more, and that accounting does not know."""
     if known.exit is not None:
         return of_exit(known.exit, "no longer shown", now)
     began = None if known.start is None else known.start.at
@@ -164,5 +164,5 @@ def _began(job: SlurmJob, known: Known) -> datetime | None:
 
 
 def _of_shell(status: int) -> tuple[int | None, int | None]:
-    """Exit code and signal: a shell reports a signal as 128 and its number."""
+    """Return the exit code and the signal. A shell reports a signal as 128 and its number."""
     return (None, status - _OF_SIGNAL) if _OF_SIGNAL < status <= _OF_SIGNAL + 64 else (status, None)

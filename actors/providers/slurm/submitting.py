@@ -48,7 +48,7 @@ class Submitter:
     _locks: dict[str, trio.Lock] = attrs.field(factory=dict)
 
     async def submit(self, key: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]) -> Adopted:
-        """The Slurm job of this key, and whether it was there before."""
+        """Return the Slurm job of this key, and whether it was there before."""
         lock = self._locks.setdefault(key, trio.Lock())
         try:
             async with lock:
@@ -84,7 +84,7 @@ class Submitter:
             write_plain(folder, "run", run_script(environment, cwd, body["argv"]), sync=False, sync_name=False)
 
     async def _call(self, key: str, token: str, options: list[str]) -> Adopted:
-        """Call sbatch, with its lock held. Raises OSError where nothing was sent."""
+        """Call sbatch, with its lock held. Raises OSError if nothing was sent."""
         directory = self._outputs.directory(key)
         arguments = [
             "--parsable", f"--comment={key}", "--no-requeue", "--open-mode=append",
@@ -113,7 +113,7 @@ class Submitter:
         return Adopted(job_id)
 
     async def _refused(self, key: str, error: errors.ProviderError) -> errors.ProviderError:
-        """``error``; where it is a sure refusal, no intent is left behind."""
+        """Return ``error``. If it is certainly a refusal, the intent is removed."""
         if not isinstance(error, errors.OutcomeUnknown):
             with suppress(OSError):
                 await self._threads.run(self._records.withdraw, key)

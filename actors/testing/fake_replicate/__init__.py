@@ -1,4 +1,4 @@
-"""A Replicate of your own: an account whose jobs move with time, and whose answers go wrong on demand.
+"""A Replicate of your own: an account whose jobs proceed with time, and whose answers go wrong on demand.
 
 In the same process, in virtual time::
 
@@ -9,13 +9,13 @@ In the same process, in virtual time::
     ...
     assert len(fake.jobs()) == 1
 
-As a program that other programs talk to::
+As a program that other programs use::
 
     python -m actors.testing.fake_replicate --port 8099 --token r8_mine
 
-A job does what its model's script says; an object ``fake`` in its input (``{"fake": {"seconds": 3}}``) changes that.
-It answers in the shapes of recorded traffic, and is itself checked by the official client and against the published
-schema. What it does not do: models, files, streams and ``Prefer: wait``, which it takes and answers at once.
+A job does what the script of its model says; an object ``fake`` in its input (``{"fake": {"seconds": 3}}``) changes
+that. The answers have the shapes of recorded traffic, and are checked with the official client and against the
+published schema. Models, files and streams are missing; ``Prefer: wait`` is accepted, but answered at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run the fake as a program: ``python -m actors.testing.fake_replicate --port 0``; it ends with SIGTERM or SIGINT."""
+"""Runs the fake as a program: ``python -m actors.testing.fake_replicate --port 0``. It ends with SIGTERM or SIGINT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account of a fake Replicate: its jobs, and what a client may do with them. Knows no requests and no faults."""
+"""The account of a fake Replicate: its jobs, and what a client may do with them. It knows no requests and no faults."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _SHORTEST = timedelta(seconds=5)
 
 
 def system_now() -> datetime:
-    """The machine's clock."""
+    """Return the time of the machine's clock."""
     return datetime.now(UTC)
 
 
 class Account:
     """An account at a Replicate that exists in this process only.
 
-    ``now`` gives the time; jobs change by it alone. Identifiers, the signing secret and the irregular parts of real
-    answers are drawn from ``seed``.
+    ``now`` gives the time, and jobs change only with it. Identifiers, the signing secret and the irregular parts of
+    real answers are drawn from ``seed``.
     """
 
     def __init__(self, now: Callable[[], datetime] = system_now, *, username: str = "greenroom", seed: int = 0) -> None:
@@ -46,7 +46,7 @@ class Account:
         self._by_id: dict[str, RemoteJob] = {}
 
     def script(self, model: str, script: Script) -> None:
-        """What jobs of models that match the shell pattern ``model`` do from now on; the latest match counts."""
+        """Set what jobs of models that match the shell pattern ``model`` do from now on. The latest match counts."""
         self._scripts.insert(0, (model, script))
 
     def rotate_secret(self) -> None:
@@ -54,11 +54,11 @@ class Account:
         self.secret = "whsec_" + base64.b64encode(self._draw.randbytes(32)).decode()
 
     def jobs(self, kind: str = "prediction") -> list[RemoteJob]:
-        """Its predictions or its ``training`` jobs, in order of creation."""
+        """Return the predictions or the ``training`` jobs, in the order of their creation."""
         return list(self._lists[kind])
 
     def job(self, job_id: str) -> RemoteJob:
-        """The job of that id. Raises :class:`KeyError`."""
+        """Return the job of that id. Raises :class:`KeyError`."""
         return self._by_id[job_id]
 
     def create(
@@ -71,7 +71,7 @@ class Account:
         cancel_after_text: str | None = None,
         **fields: Any,
     ) -> RemoteJob:
-        """Add a job, as a request would. ``fields`` are those of :class:`RemoteJob`. Raises a refusal."""
+        """Add a job, like a request does. ``fields`` are those of :class:`RemoteJob`. Raises a refusal."""
         if model in self.missing_models:
             raise refuse(404, "The requested resource could not be found.", "Not found")
         base = next((script for pattern, script in self._scripts if fnmatchcase(model, pattern)), Script())
@@ -87,7 +87,9 @@ class Account:
         return job
 
     def found(self, job_id: str, kind: str) -> RemoteJob:
-        """The job of that id; a training is a prediction, too, but not the other way round. Raises a refusal."""
+        """Return the job of that id. A training counts as a prediction, too, but not the other way round. Raises a
+        refusal.
+        """
         job = self._by_id.get(job_id)
         if job is None or (kind == "training" and job.kind != kind):
             raise refuse(404, f"{kind.capitalize()} not found")
@@ -99,12 +101,14 @@ class Account:
         self.on_change(job)
 
     def document(self, job: RemoteJob, origin: str = "https://api.replicate.com") -> dict[str, Any]:
-        """The job as it would be answered to a get now."""
+        """Return the job as a request for it is answered now."""
         return documents.whole(job, self.now(), origin)
 
 
 def _scripted(given: Mapping[str, Any], base: Script) -> Script:
-    """``base``, changed as the input's own ``fake`` object says. Raises a refusal for what no script has."""
+    """Return ``base`` with the changes of the ``fake`` object in the input. Raises a refusal for a field that no script
+    has.
+    """
     changes = given.get("fake")
     if changes is None:
         return base
@@ -115,7 +119,9 @@ def _scripted(given: Mapping[str, Any], base: Script) -> Script:
 
 
 def _cancel_after(text: str | None) -> timedelta | None:
-    """The header of that name: ``90s``, ``5m``, ``1h30m`` or ``30``. Raises a refusal for others and under 5 s."""
+    """Read the header of that name: ``90s``, ``5m``, ``1h30m`` or ``30``. Raises a refusal for other texts, and for
+    less than 5 s.
+    """
     if text is None:
         return None
     match = _CANCEL_AFTER.fullmatch(text)

@@ -1,4 +1,6 @@
-"""Webhooks that the fake sends: signed, repeated until they are accepted, on demand doubled and out of order."""
+"""Sends the webhooks of the fake: signed, and repeated until they are accepted; on demand also doubled and out of
+order.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ RETRIES = (1.0, 5.0, 30.0)
 
 @attrs.frozen
 class Disorder:
-    """How badly deliveries come: each ``late`` by up to that many seconds, sent ``copies`` times, or ``lost``."""
+    """How irregular the deliveries are: each comes up to ``late`` seconds late, is sent ``copies`` times, or is
+    ``lost``.
+    """
 
     late: float = 0.0
     copies: int = 1
@@ -43,7 +47,9 @@ class _Due:
 
 
 class Deliveries:
-    """Sends the webhooks of ``fake`` through ``post`` while :meth:`run` runs. ``sent`` counts by status."""
+    """Sends the webhooks of ``fake`` through ``post`` while :meth:`run` runs. ``sent`` counts them by the status of the
+    answer.
+    """
 
     def __init__(self, fake: FakeReplicate, post: Post, disorder: Disorder | None = None, seed: int = 0) -> None:
         self.sent: dict[int, int] = {}
@@ -73,7 +79,7 @@ class Deliveries:
                     await self._changed.wait()
 
     def _plan(self, job: RemoteJob) -> None:
-        """Look at a job that is new or changed."""
+        """Plan the events of a job that is new or has changed."""
         if job.webhook is None:
             return
         moments = [("start", job.starts_at), ("completed", job.ends_at)]
@@ -84,7 +90,9 @@ class Deliveries:
         self._changed.set()
 
     def _still_true(self, due: _Due) -> bool:
-        """A cancel moves an end: an event planned for the earlier moment is not sent, and none is sent twice."""
+        """Return whether a planned event still holds. After a cancel, an event planned for the earlier end is not sent,
+        and none is sent twice.
+        """
         standing = due.job.standing(due.at)
         happened = standing.completed_at == due.at if due.event == "completed" else standing.started_at is not None
         return happened and (due.job.id, due.event) not in self._reported
@@ -109,6 +117,6 @@ class Deliveries:
 
 
 def signed(secret: str, delivery: str, now: datetime, body: bytes) -> dict[str, str]:
-    """The headers of a delivery, signed as the Standard Webhooks specification says (v1)."""
+    """Return the headers of a delivery, signed as the Standard Webhooks specification says (v1)."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     return {"content-type": "application/json", **webhook.signed([key], delivery, body, now)}

@@ -1,7 +1,7 @@
-"""Jobs as JSON, in the shapes that real traffic has rather than the one that the schema draws.
+"""Writes jobs as JSON, in the shapes of real traffic rather than those of the schema.
 
-The answer to a creation leaves out what is not known yet, the others say null; a list has no logs; a training's
-addresses are those of a prediction, except where the training itself is read.
+The answer to a creation leaves out what is not known yet, all other answers say null. A list has no logs. The addresses
+of a training are those of a prediction, except where the training itself is read.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ _EARLY = timedelta(milliseconds=3)
 
 
 def stamp(moment: datetime, digits: int) -> str:
-    """RFC 3339 with ``digits`` (0 to 9) fractional digits."""
+    """Return a time in RFC 3339 with ``digits`` (0 to 9) fractional digits."""
     fraction = f"{moment.microsecond:06d}000"[:digits]
     whole = moment.isoformat()[:19]
     return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 
 
 def created(job: RemoteJob, now: datetime, origin: str) -> dict[str, Any]:
-    """The answer to its creation."""
+    """Return the answer to the creation of a job."""
     body = _common(job, job.created_at + job.skew, job.standing(now).status, f"{origin}/v1/predictions/{job.id}")
     return body | {"logs": ""}
 
 
 def canceled(job: RemoteJob, now: datetime, origin: str) -> dict[str, Any]:
-    """The answer to a cancel request."""
+    """Return the answer to a cancel request."""
     return _known(job, now, origin, f"{origin}/v1/predictions/{job.id}") | {"logs": _logs(job, now)}
 
 
 def whole(job: RemoteJob, now: datetime, origin: str) -> dict[str, Any]:
-    """The job itself; a webhook's body is the same."""
+    """Return the complete job. The body of a webhook is the same."""
     return _known(job, now, origin, f"{origin}/v1/{job.kind}s/{job.id}") | {"logs": _logs(job, now)}
 
 
 def listed(job: RemoteJob, now: datetime, origin: str) -> dict[str, Any]:
-    """The job as one of many."""
+    """Return the job as it is shown in a list."""
     return _known(job, now, origin, f"{origin}/v1/{job.kind}s/{job.id}")
 
 

@@ -1,4 +1,4 @@
-"""The fake itself: what it holds, and what it answers. Knows no sockets and no tasks; ``now`` is its only clock."""
+"""The fake itself: its state, and its answers. It knows no sockets and no tasks, and ``now`` is its only clock."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ELSEWHERE = "https://elsewhere.invalid/v1/predictions"
 
 @attrs.define
 class Bucket:
-    """``calls`` a minute, counted from the first call of each; None: without a limit."""
+    """A limit of ``calls`` a minute, counted from the first call of each minute; None: no limit."""
 
     calls: int | None
     since: datetime | None = None
     used: int = 0
 
     def take(self, now: datetime) -> tuple[bool, dict[str, str]]:
-        """Whether one more request is allowed, and the headers with what is left."""
+        """Return whether one more request is allowed, and the headers that say how many are left."""
         if self.calls is None:
             return True, {"ratelimit-remaining": "999999", "ratelimit-reset": "0"}
         if self.since is None or (now - self.since).total_seconds() >= _MINUTE:
@@ -52,8 +52,8 @@ class Bucket:
 class FakeReplicate(Account):
     """An account that answers requests, within rates and with faults.
 
-    ``token``: the one that is accepted. ``creations_a_minute`` and ``others_a_minute``: how often a client may ask,
-    None: without a limit. ``keep``: how many requests are remembered. ``dated``: whether answers carry a ``Date``.
+    ``token``: the accepted token. ``creations_a_minute`` and ``others_a_minute``: how many requests a client may send;
+    None: no limit. ``keep``: how many requests are remembered. ``dated``: whether answers have a ``Date``.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class FakeReplicate(Account):
     # For tests: what it is to do, and what was done to it.
 
     def inject(self, *faults: Fault) -> None:
-        """Strike requests to come."""
+        """Let a fault hit future requests."""
         self.faults.add(*faults)
 
     def calls(self, method: str = "*", path: str = "*") -> list[Recorded]:
-        """The remembered requests of ``method`` to ``path``, both shell patterns."""
+        """Return the remembered requests of ``method`` to ``path``, which are both shell patterns."""
         return [one for one in self.requests if fnmatchcase(one.method, method) and fnmatchcase(one.path, path)]
 
     # For the transport and the server.
 
     def handle(self, asked: Asked) -> Reply:
-        """The answer to ``asked``, changed where a fault strikes. Records both."""
+        """Answer ``asked``, and change the answer where a fault hits it. Both are recorded."""
         fault = self.faults.take(lambda fault: fault.strikes(asked.method, asked.path))
         reply = self._answer(asked) if fault is None or fault.acts_first else Reply(0)
         if self.dated:
@@ -118,7 +118,7 @@ class FakeReplicate(Account):
 
 
 def _spoil(reply: Reply, fault: Fault) -> Reply:
-    """``reply`` as the client gets it when ``fault`` strikes."""
+    """Return ``reply`` as the client gets it when ``fault`` hits it."""
     match fault.kind:
         case FaultKind.SERVER_ERROR:
             return problem(500, "the server made a mistake")
@@ -137,12 +137,12 @@ def _spoil(reply: Reply, fault: Fault) -> Reply:
 
 
 def _unauthenticated() -> Reply:
-    """What a wrong token gets."""
+    """Return the answer to a wrong token."""
     return problem(401, "You did not pass a valid authentication token", "Unauthenticated")
 
 
 def _throttled(seconds: float, form: Form = Form.BODY) -> Reply:
-    """The answer to a client that asks too often; ``form``: where it says how long to wait."""
+    """Return the answer to a client that asks too often. ``form``: where it says how long to wait."""
     if form is Form.BODY:
         return problem(429, f"Request was throttled. Your rate limit resets in ~{seconds:.0f}s.", retry_after=seconds)
     bare, wait = problem(429, "Request was throttled."), f"{seconds:.0f}"

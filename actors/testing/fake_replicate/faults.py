@@ -1,4 +1,4 @@
-"""What can go wrong between a client and Replicate, as rules: which requests, how often, and what goes wrong."""
+"""What can go wrong between a client and Replicate, as rules: which requests are hit, how often, and what happens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HUGE = 64 * 1024 * 1024
 
 
 class FaultKind(StrEnum):
-    """What strikes a request."""
+    """What happens to a request."""
 
     SERVER_ERROR = "server_error"  # 500
     RATE_LIMITED = "rate_limited"  # 429, see Form
@@ -45,12 +45,12 @@ _SPOILS = frozenset({FaultKind.CUT_BODY, FaultKind.DRIP, FaultKind.UNKNOWN_STATU
 
 @attrs.frozen
 class Fault:
-    """One rule. It strikes ``times`` requests (None: all) of ``method`` to ``path`` after the first ``skip``.
+    """One rule. It hits ``times`` requests (None: all) of ``method`` to ``path``, after the first ``skip`` of them.
 
-    ``method`` and ``path`` are shell patterns; the path is without its query. ``acts``: whether the server does what
-    it was asked before the fault strikes; None means as the kind usually is (a 500 does nothing, a lost answer does).
-    ``seconds``: the wait that a 429 asks for, and the pause between a drip's bytes. ``size``: bytes of a huge body.
-    Raises :class:`ValueError` where nothing is done although the kind changes an answer.
+    ``method`` and ``path`` are shell patterns; the path is without its query. ``acts``: whether the server does what it
+    was asked before the fault happens; None: as is usual for the kind (a 500 does nothing, a lost answer does it).
+    ``seconds``: the wait that a 429 asks for, and the pause between the bytes of a drip. ``size``: the bytes of a huge
+    body. Raises :class:`ValueError` if nothing is to be done, although the kind changes an answer.
     """
 
     kind: FaultKind
@@ -68,10 +68,10 @@ class Fault:
             raise ValueError(f"acts: {self.kind} spoils an answer, so there must be one")
 
     def strikes(self, method: str, path: str) -> bool:
-        """Whether it is made for such requests."""
+        """Return whether the rule is for such requests."""
         return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
 
     @property
     def acts_first(self) -> bool:
-        """Whether the work is done before the fault strikes."""
+        """Whether the server does its work before the fault happens."""
         return self.kind in _ACT_FIRST if self.acts is None else self.acts

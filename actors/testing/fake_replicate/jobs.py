@@ -1,4 +1,4 @@
-"""A job at the fake: its script, and where it stands at any moment. Time alone moves it; nothing has to run."""
+"""A job at the fake: its script, and its state at any moment. Only time changes it; nothing has to run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RETENTION = timedelta(hours=1)
 
 
 class Outcome(StrEnum):
-    """How a scripted job ends by itself."""
+    """How a scripted job ends if nobody cancels it."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -25,10 +25,11 @@ class Outcome(StrEnum):
 
 @attrs.frozen
 class Script:
-    """What a job does: waits ``queue_seconds``, runs ``seconds``, ends with ``outcome``.
+    """What a job does: it waits ``queue_seconds``, runs ``seconds``, and ends with ``outcome``.
 
-    ``output``: what a prediction leaves; None means one file, kept by the fake itself. ``error``: what a failed job
-    says. ``logs``: all it prints, spread evenly over its run. ``obeys_cancel``: whether a cancel request ends it.
+    ``output``: the output of a prediction; None: one file, which the fake itself keeps. ``error``: the message of a
+    failed job. ``logs``: all that it prints, spread evenly over its run. ``obeys_cancel``: whether a cancel request
+    ends it.
     """
 
     queue_seconds: float = 0.0
@@ -42,7 +43,7 @@ class Script:
 
 @attrs.frozen
 class Standing:
-    """Where a job stands at one moment."""
+    """The state of a job at one moment."""
 
     status: str
     started_at: datetime | None = None
@@ -51,10 +52,10 @@ class Standing:
 
 @attrs.define
 class RemoteJob:
-    """One prediction or training, as the fake holds it.
+    """One prediction or training, as the fake keeps it.
 
-    ``number`` counts creations; ``created_at`` never decreases with it. ``digits``: of the fractions of a second in
-    its timestamps. ``skew``: by how much the answer to its creation dates it later than any other answer.
+    ``number`` counts creations; ``created_at`` never decreases with it. ``digits``: of the fractions of a second in its
+    timestamps. ``skew``: how much later the answer to its creation dates it than any other answer.
     """
 
     id: str
@@ -77,12 +78,12 @@ class RemoteJob:
 
     @property
     def starts_at(self) -> datetime:
-        """When it would leave the queue."""
+        """When it leaves the queue, if it is not cancelled before."""
         return self.created_at + timedelta(seconds=self.script.queue_seconds)
 
     @property
     def ends_at(self) -> datetime | None:
-        """When it ends, as far as is known now; None for never."""
+        """When it ends, as far as is known now; None: never."""
         end = self._end()
         return end and end[0]
 
@@ -100,7 +101,7 @@ class RemoteJob:
         return min(ends, default=None)
 
     def standing(self, now: datetime) -> Standing:
-        """Where it stands at ``now``."""
+        """Return its state at ``now``."""
         start, end = self.starts_at, self._end()
         if end is not None and end[0] <= now:
             started = start if end[1] != "aborted" and start <= end[0] else None
@@ -108,7 +109,7 @@ class RemoteJob:
         return Standing("processing", start) if start <= now else Standing("starting")
 
     def logs(self, now: datetime) -> str:
-        """What it has printed by ``now``."""
+        """Return what it has printed until ``now``."""
         standing = self.standing(now)
         if standing.started_at is None:
             return ""
@@ -120,11 +121,11 @@ class RemoteJob:
         return "".join(lines[: int(len(lines) * min(share, 1.0))])
 
     def removed(self, now: datetime) -> bool:
-        """Whether its input, output and logs are gone."""
+        """Return whether its input, output and logs are deleted."""
         end = self.ends_at
         return self.source == "api" and end is not None and end + RETENTION <= now
 
     def cancel(self, now: datetime) -> None:
-        """Obey a cancel request, unless it has ended or its script says otherwise."""
+        """Obey a cancel request, unless the job has ended or its script says otherwise."""
         if self.script.obeys_cancel and self.standing(now).completed_at is None:
             self.canceled_at = now

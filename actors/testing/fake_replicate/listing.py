@@ -1,4 +1,4 @@
-"""Pages of a list: newest first, a hundred each, with cursors that stay right while jobs are added."""
+"""Makes the pages of a list: newest first, a hundred jobs each, with cursors that stay right while jobs are added."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _number, _created = attrgetter("number"), attrgetter("created_at")
 
 @attrs.frozen
 class Page:
-    """One page, and the queries of those beside it."""
+    """One page, and the queries of the pages before and after it."""
 
     jobs: Sequence[RemoteJob]
     next: str | None
@@ -30,7 +30,7 @@ class Page:
 
 
 def page(jobs: Sequence[RemoteJob], query: Mapping[str, str], size: int = PAGE) -> Page:
-    """The page that ``query`` asks for out of ``jobs``, which are in order of creation.
+    """Return the page of ``jobs`` (in the order of their creation) that ``query`` asks for.
 
     Raises :class:`~actors.testing.fake_replicate.wire.Refusal` for a query that cannot be read.
     """

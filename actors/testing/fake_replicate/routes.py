@@ -1,4 +1,4 @@
-"""Which address is answered by what: the part of Replicate's API that has to do with jobs."""
+"""Says which function answers which address. It covers the part of Replicate's API that is about jobs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _secret(account: Account, _asked: Asked, _named: Mapping[str, str]) -> Reply
 
 
 def create_prediction(account: Account, asked: Asked, named: Mapping[str, str]) -> Reply:
-    """A prediction; these have a rate of their own."""
+    """Create a prediction; predictions have a rate limit of their own."""
     body = _creation(asked) if named else _creation(asked, "version")
     if named:
         model, version = f"{named['owner']}/{named['name']}", "hidden"
@@ -84,7 +84,7 @@ def _list(account: Account, asked: Asked, named: Mapping[str, str]) -> Reply:
 
 
 def output(account: Account, _asked: Asked, named: Mapping[str, str]) -> Reply:
-    """A file that a job left; it needs no token."""
+    """Send a file that a job left; this needs no token."""
     job = account.found(named["id"], "prediction")
     if job.standing(account.now()).status != "succeeded" or job.removed(account.now()):
         raise refuse(404, "There is no such file")
@@ -113,7 +113,7 @@ _TABLE = [
 
 
 def route_of(asked: Asked) -> tuple[Answer, Mapping[str, str]]:
-    """What answers a request, and the parts of its path by name; what is at no address is answered 404."""
+    """Return the function that answers a request, and the named parts of its path. Raises a refusal with status 404."""
     for method, path, answer in _TABLE:
         if asked.method == method and (match := path.fullmatch(asked.path)):
             return answer, match.groupdict()
@@ -132,7 +132,7 @@ class Creation:
 
 
 def _creation(asked: Asked, *needed: str) -> Creation:
-    """The body of ``asked``, which must have ``input`` and ``needed``. Raises a refusal with status 422."""
+    """Return the body of ``asked``, which must have ``input`` and ``needed``. Raises a refusal with status 422."""
     try:
         body = orjson.loads(asked.body)
     except orjson.JSONDecodeError:

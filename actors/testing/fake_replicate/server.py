@@ -1,12 +1,12 @@
-"""The fake on a loopback port, for clients that are other programs.
+"""Serves the fake on a loopback port, for clients that are other programs.
 
-On h11 directly, not on a framework: half of what it is for is to treat a connection badly, and a server library
-does not let go of its connections.
+It uses h11 directly instead of a framework, because half of its purpose is to treat a connection badly, and a server
+library does not give its connections away.
 
-A test in another process controls the fake under an address of its own: ``POST /_fake/faults`` takes a list of objects
-with the fields of :class:`~actors.testing.fake_replicate.Fault`, ``DELETE /_fake/faults`` removes all faults,
-``GET /_fake/requests`` lists the requests that came, ``GET /_fake/jobs`` every job. These need no token: the fake
-listens on loopback, and holds nothing that is secret.
+A test in another process controls the fake under addresses of its own: ``POST /_fake/faults`` takes a list of objects
+with the fields of :class:`~actors.testing.fake_replicate.Fault`, ``DELETE /_fake/faults`` removes all faults, ``GET
+/_fake/requests`` lists the received requests, and ``GET /_fake/jobs`` every job. These need no token: the fake listens
+on loopback, and has nothing that is secret.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _MOST_BODY = 16 * 1024 * 1024
 async def serve(
     fake: FakeReplicate, port: int = 0, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve on 127.0.0.1 until cancelled; ``started`` gives the port, chosen by the system for 0.
+    """Serve on 127.0.0.1 until cancelled. ``started`` gives the port, which the system chooses for 0.
 
-    Raises :class:`OSError` where the port is taken.
+    Raises :class:`OSError` if the port is taken.
     """
     listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
     task_status.started(listeners[0].socket.getsockname()[1])
@@ -40,7 +40,7 @@ async def serve(
 
 
 async def _connection(fake: FakeReplicate, stream: trio.SocketStream) -> None:
-    """One client's requests, one after the other; a client that goes away ends it."""
+    """Answer one client's requests, one after the other. A client that goes away ends this."""
     connection = h11.Connection(h11.SERVER)
     try:
         while (asked := await _next_request(connection, stream)) is not None:
@@ -75,7 +75,7 @@ async def _next_request(connection: h11.Connection, stream: trio.SocketStream) -
 
 
 async def _send(connection: h11.Connection, stream: trio.SocketStream, reply: Reply) -> bool:
-    """Whether the connection is good for another request."""
+    """Send an answer, and return whether the connection can take another request."""
     if reply.fault is FaultKind.HANG:
         while await stream.receive_some(PIECE):  # until the client goes away
             pass
@@ -100,7 +100,7 @@ async def _write(connection: h11.Connection, stream: trio.SocketStream, event: h
 
 
 def _controlled(fake: FakeReplicate, asked: Asked) -> Reply:
-    """The answer to a request of a test. It is not recorded."""
+    """Return the answer to a request of a test. It is not recorded."""
     match asked.method, asked.path.removeprefix(_PREFIX):
         case "POST", "faults":
             return _inject(fake, asked.body)

@@ -1,4 +1,6 @@
-"""The fake in the same process: an httpx transport, so that a client of ours needs no socket and no real time."""
+"""Carries requests to the fake in the same process: an httpx transport, so that a client of ours needs no socket and no
+real time.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from actors.testing.fake_replicate.wire import Asked, Reply
 
 
 class FakeTransport(httpx.AsyncBaseTransport):
-    """Carries a client's requests to ``fake``; each answer takes ``latency`` seconds.
+    """Carries a client's requests to ``fake``. Each answer takes ``latency`` seconds.
 
     A request to a server that hangs ends with the client's read time-out.
     """
@@ -25,7 +27,7 @@ class FakeTransport(httpx.AsyncBaseTransport):
         self.latency = latency
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """See :class:`httpx.AsyncBaseTransport`."""
+        """Answer one request; see :class:`httpx.AsyncBaseTransport`."""
         body = await request.aread()
         await trio.sleep(self.latency)
         target = request.url.raw_path.decode()

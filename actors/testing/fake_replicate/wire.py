@@ -1,4 +1,4 @@
-"""What goes in and out of the fake, apart from who carries it: a request, an answer and how the answer is sent."""
+"""The input and output of the fake, whoever carries it: a request, an answer, and how the answer is sent."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ class Asked:
 
     @property
     def path(self) -> str:
-        """The path alone."""
+        """The path without the query."""
         return urlsplit(self.target).path
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's names and first values."""
+        """The names of the query, each with its first value."""
         return {name: values[0] for name, values in parse_qs(urlsplit(self.target).query).items()}
 
     @property
     def origin(self) -> str:
-        """Where the client thinks that it talks to: addresses in answers start with it."""
+        """The origin that the client believes it is talking to; addresses in answers start with it."""
         return f"{self.scheme}://{self.headers.get('host', 'api.replicate.com')}"
 
 
 @attrs.frozen
 class Reply:
-    """An answer. ``fault``: what goes wrong while it is sent. ``seconds``: between the bytes of a body that drips.
+    """An answer. ``fault``: what goes wrong while it is sent. ``seconds``: the pause between the bytes of a body that
+    drips.
 
-    ``size``: bytes of a huge body, which is sent instead of ``body``.
+    ``size``: the bytes of a huge body, which is sent instead of ``body``.
     """
 
     status: int
@@ -58,11 +59,11 @@ class Reply:
 
     @property
     def length(self) -> int:
-        """The Content-Length that it is announced with."""
+        """The announced Content-Length."""
         return self.size if self.fault is FaultKind.HUGE_BODY else len(self.body)
 
     def pieces(self) -> Iterator[bytes]:
-        """The body as it is sent; the connection closes after a body that is cut."""
+        """Return the pieces of the body as they are sent. After a body that is cut, the connection closes."""
         match self.fault:
             case FaultKind.CUT_BODY:
                 yield self.body[: len(self.body) // 2]
@@ -77,7 +78,7 @@ class Reply:
 
 @attrs.frozen
 class Recorded(Asked):
-    """A request that came, and what was answered. ``fault``: what struck it."""
+    """A received request, and its answer. ``fault``: what hit it."""
 
     at: datetime = attrs.field(kw_only=True)
     status: int = attrs.field(kw_only=True)
@@ -90,12 +91,12 @@ class Recorded(Asked):
 
 
 def json_reply(status: int, body: Any) -> Reply:
-    """``body`` as JSON."""
+    """Return an answer with ``body`` as JSON."""
     return Reply(status, orjson.dumps(body), {"content-type": "application/json"})
 
 
 def problem(status: int, detail: str, title: str | None = None, **more: Any) -> Reply:
-    """A refusal as ``application/problem+json``."""
+    """Return a refusal as ``application/problem+json``."""
     body = {"detail": detail, "status": status, **({"title": title} if title else {}), **more}
     return Reply(status, orjson.dumps(body), {"content-type": "application/problem+json"})
 
@@ -109,5 +110,5 @@ class Refusal(Exception):
 
 
 def refuse(status: int, detail: str, title: str | None = None) -> Refusal:
-    """A :class:`Refusal` with a problem in it."""
+    """Return a :class:`Refusal` with a problem in it."""
     return Refusal(problem(status, detail, title))

@@ -1,4 +1,4 @@
-// Who may what, as the server has it: what somebody may not do is said in words where the button would stand.
+// The rights of the user, as on the server. If a button is missing because of them, a sentence says so.
 
 import { el } from "./dom.js";
 
@@ -11,7 +11,7 @@ export function signedInAs(who) {
 
 export const may = (level) => LEVELS.indexOf(session?.level) >= LEVELS.indexOf(level);
 
-// `node`, or why it is not there.
+// Returns `node`, or a sentence that says why it is missing.
 export function allowed(level, what, node) {
-  return may(level) ? node : el("span", { class: "quiet" }, `${what} takes somebody of level ${level}; you are ${session?.level}.`);
+  return may(level) ? node : el("span", { class: "quiet" }, `${what} needs level ${level}; your level is ${session?.level}.`);
 }

@@ -1,4 +1,6 @@
-"""Starts the shim, run as a file: a folder would load runpy. Its parent goes last on the path, to hide no module."""
+"""Starts the shim. It is run as a file, because running a folder would load runpy. Its parent folder is put at the end
+of the path, so that it hides no module.
+"""
 
 # ruff: noqa: PTH100, PTH120 - pathlib would cost each shim 5 ms and 1 MB
 

@@ -1,8 +1,9 @@
-"""A control group (version 2) for the processes of one job: who is in it cannot leave by a session or a fork.
+"""Makes a control group (version 2) for the processes of one job, which no process can leave by a session or a fork of
+its own.
 
-The shim and the drainer stay outside, in the supervisor's own: memory is accounted there, as without groups. The
-program is forked into its group (Linux 5.7): moving a process that runs costs ten to twenty milliseconds, for which the
-kernel waits until no processor uses the old state any more.
+The shim and the drainer stay outside, in the supervisor's group: memory is accounted there, as without groups. The
+program is forked into its group (Linux 5.7). Moving a process that already runs costs ten to twenty milliseconds,
+because the kernel then waits until no processor uses the old state any more.
 """
 
 # ruff: noqa: PTH102, PTH106, PTH115, PTH116, SIM105 - pathlib would cost each shim 5 ms and 1 MB
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def make(path: str) -> dict[str, Any] | None:
-    """Make the group ("": none).
+    """Make the group (``""``: make none).
 
-    Returns what says later that this is the group: its path, its file system and the name space in which the path is
-    meant. None: there is no group, or the kernel refuses.
+    Returns what identifies the group later: its path, its file system and the name space in which the path is meant.
+    Returns None where there is no group, or the kernel refuses to make it.
     """
     if not path:
         return None
@@ -41,7 +42,7 @@ def make(path: str) -> dict[str, Any] | None:
 
 
 def fork_into(path: str) -> tuple[int, bool]:
-    """Fork. Returns the child's pid (0 in the child), and whether it is in the group ("": in none). Raises OSError."""
+    """Fork. Returns the child's pid (0 in the child), and whether the child is in the group. Raises OSError."""
     if not path:
         return os.fork(), False
     try:
@@ -68,7 +69,7 @@ def _fork_and_move(path: str) -> tuple[int, bool]:
 
 
 def kill_cgroup(path: str) -> None:
-    """Kill all processes of the group, those that are being started included."""
+    """Kill all processes of the group, also those that are just being started."""
     try:
         write(f"{path}/cgroup.kill", "1")
     except OSError:  # Linux before 5.14: they are killed one by one
@@ -76,7 +77,7 @@ def kill_cgroup(path: str) -> None:
 
 
 def leave(path: str) -> None:
-    """Remove the group, which is empty, and those that the job made below it."""
+    """Remove the group, which must be empty, and the groups that the job made below it."""
     try:
         os.rmdir(path)
     except OSError:

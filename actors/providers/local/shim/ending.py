@@ -1,8 +1,8 @@
-"""Watching the program until it and everything it started has ended, and seeing to it that this happens.
+"""Watches the program until it and everything that it started have ended, and makes sure that this happens.
 
-A bound on what the output takes on the disk is kept here, too: its middle is given back, its beginning and its end
-stay. The file keeps its length and every byte its place, so that a reader's cursor (a byte offset) stays valid and a
-writer that appends notices nothing; the removed part is a hole. RLIMIT_FSIZE would be no cap of the log: it would end a
+It also keeps the output within its limit on the disk: the middle is removed, and the beginning and the end stay. The
+file keeps its length and every byte keeps its place, so that a reader's cursor (a byte offset) stays valid and a writer
+that appends notices nothing; the removed part is a hole. RLIMIT_FSIZE cannot limit the log, because it would end a
 training job at its first large checkpoint.
 """
 
@@ -33,11 +33,11 @@ LONG = 86_400.0  # seconds; how long to sleep when only a signal can bring news
 
 
 class Ending:
-    """One program's way to its end.
+    """Brings one program to its end.
 
-    It stays unreaped until all others are gone: so its pid, which names the process group, cannot be given to a
-    stranger while the group is being signalled. Signals to stop are blocked here and fetched one by one. ``cgroup``:
-    the job's own control group, whose processes the kernel ends all at once.
+    The program is not reaped before all other processes are gone. So its pid, which names the process group, cannot be
+    given to another process while the group is being signalled. Signals to stop are blocked here and fetched one by
+    one. ``cgroup``: the job's own control group, whose processes the kernel can kill all at once.
     """
 
     def __init__(self, child: int, spec: dict[str, Any], pipe: LogPipe, cgroup: str = "") -> None:
@@ -71,7 +71,7 @@ class Ending:
             signal.sigtimedwait({signal.SIGCHLD}, LOOK_AGAIN)
 
     def look(self) -> bool:
-        """Note the program's end, reap the other ended children, and return whether some live."""
+        """Note the program's end, reap the other children that have ended, and return whether any process lives."""
         if self.ended_at is None and os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             self.ended_at = time.time()
         self.pipe.look()
@@ -79,7 +79,7 @@ class Ending:
         return bool([pid for pid in children_of(os.getpid()) if pid not in ours and not os.waitpid(pid, os.WNOHANG)[0]])
 
     def wait(self) -> None:
-        """Sleep until a signal or the next thing to do; a signal to stop begins the stopping."""
+        """Sleep until a signal comes or the next thing is to be done. A signal to stop begins the stopping."""
         seconds = LONG
         if self.kill_at is not None or self.pipe.missing:
             seconds = LOOK_AGAIN
@@ -96,22 +96,22 @@ class Ending:
             self.stop()
 
     def trim_log(self) -> None:
-        """Keep the output, which is our own standard output too, within its allowance."""
+        """Keep the output, which is also our own standard output, within its limit."""
         if self.log_bytes:
             trim(1, self.log_bytes)
 
     def stop(self) -> None:
-        """Ask all processes of the job to end; those left after the grace time are killed."""
+        """Ask all processes of the job to end. Those that are left after the grace time are killed."""
         self.kill_at = time.monotonic() + self.grace
         self.terminate()
 
     def terminate(self) -> None:
-        """Ask those that have not been asked yet: a process may start, or be found, while others are ending."""
+        """Ask the processes that have not been asked yet: some may start, or be found, while others are ending."""
         last_call = self.kill_at is not None and self.kill_at - time.monotonic() <= self.grace * LAST_CALL
         self.term.send(descendants(self.pipe.pid), last_call)
 
     def kill(self) -> None:
-        """Kill every process of the job, wherever it went; those of one group or control group at once."""
+        """Kill every process of the job, wherever it went. Those of one group or control group are killed at once."""
         if self.cgroup:
             kill_cgroup(self.cgroup)
         if self.status is None:
@@ -123,7 +123,7 @@ class Ending:
             send(signal.SIGKILL, pid, ticks)
 
     def outcome(self) -> dict[str, Any]:
-        """How the program ended, as the exit record says it."""
+        """Return how the program ended, in the form of the exit record."""
         assert self.status is not None
         signalled = os.WIFSIGNALED(self.status)
         return {
@@ -138,9 +138,9 @@ class Ending:
 
 
 def trim(fd: int, most: int) -> int:
-    """Make ``fd`` take about ``most`` bytes at most on its disk. Returns how far its hole reaches, 0 without one.
+    """Make ``fd`` take about ``most`` bytes at most on its disk. Returns where its hole ends, or 0 if it has none.
 
-    A file system that cannot punch holes keeps the whole output: a cap is no reason to lose a job.
+    A file system that cannot punch holes keeps the whole output: this limit is no reason to lose a job.
     """
     status = os.fstat(fd)
     if status.st_blocks * 512 <= most:

@@ -1,8 +1,9 @@
-"""The only way in which files that a job can touch are opened, read and written, by the shim and by its supervisor.
+"""Opens, reads and writes the files that a job can change. The shim and its supervisor use no other way.
 
-A job may put anything under any name in its directory: a pipe that blocks whoever opens it, a link to another's file,
-a file of terabytes. So every open here is relative to a descriptor of the directory, follows no link, never waits, and
-what was opened is looked at before it is used. Few imports: the shim pays for them once a job.
+A job may put anything under any name in its directory: a pipe that blocks whoever opens it, a link to another user's
+file, a file of terabytes. So every open here is relative to a descriptor of the directory, follows no link and never
+waits, and the opened file is checked before it is used. This module has few imports, because each job's shim pays for
+them.
 """
 
 # ruff: noqa: PTH101, PTH119, PTH120, SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
@@ -30,7 +31,7 @@ _KINDS = (
 
 
 class NotPlain(OSError):
-    """Something else than a plain file of bounded size, or a plain directory, stands where one was expected."""
+    """Something other than a plain file of limited size, or a plain directory, stands where one was expected."""
 
     def __init__(self, name: str, what: str) -> None:
         super().__init__(errno.EINVAL, f"{name} is {what}")
@@ -41,7 +42,7 @@ class NotPlain(OSError):
 
 
 def open_folder(path: str | bytes | os.PathLike[str], at: int | None = None) -> int:
-    """A descriptor of a directory. Raises :class:`NotPlain` for a link or anything else, and other OSErrors."""
+    """Return a descriptor of a directory. Raises :class:`NotPlain` for a link or anything else, and other OSErrors."""
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFE, dir_fd=at)
     except OSError as error:
@@ -51,7 +52,9 @@ def open_folder(path: str | bytes | os.PathLike[str], at: int | None = None) -> 
 
 
 def open_own_folder(path: str | bytes | os.PathLike[str], at: int | None = None) -> int:
-    """As :func:`open_folder`, for a directory of ours that a job may have closed to its owner. Raises OSError."""
+    """Do the same as :func:`open_folder` for a directory of ours that a job may have closed to its owner. Raises
+    OSError.
+    """
     try:
         return open_folder(path, at)
     except PermissionError:
@@ -63,15 +66,16 @@ def open_own_folder(path: str | bytes | os.PathLike[str], at: int | None = None)
         return open_folder(path, at)
 
 
-def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, follow: bool = False) -> int:
-    """A descriptor of the plain file ``name`` in ``folder``; the caller closes it.
+def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, *, follow: bool = False) -> int:
+    """Return a descriptor of the plain file ``name`` in ``folder``; the caller closes it.
 
-    ``flags``: how to open it, in addition to never waiting and following no link (``follow``: a program may be one).
-    Raises FileNotFoundError, :class:`NotPlain` for anything but a plain file, and any other OSError.
+    ``flags``: how to open it; it is always opened without waiting and without following a link. ``follow``: follow
+    links, because a program may be one. Raises FileNotFoundError, :class:`NotPlain` for anything but a plain file, and
+    any other OSError.
     """
     safe = _SAFE & ~os.O_NOFOLLOW if follow else _SAFE
     try:
-        fd = os.open(name, flags | safe, mode, dir_fd=folder)
+        fd = os.open(name, flags | safe, 0o600, dir_fd=folder)
     except PermissionError:
         raise NotPlain(name, "closed to its owner") from None
     except OSError as error:
@@ -85,8 +89,8 @@ def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, mode: int = 0o6
 
 
 def read_plain(folder: int, name: str, most: int) -> bytes:
-    """All of the plain file ``name``. Raises FileNotFoundError, and :class:`NotPlain`, which more than ``most`` bytes
-    are, too.
+    """Return the content of the plain file ``name``. Raises FileNotFoundError, and :class:`NotPlain`, also for more
+    than ``most`` bytes.
     """
     fd = open_plain(folder, name)
     try:
@@ -101,7 +105,7 @@ def read_plain(folder: int, name: str, most: int) -> bytes:
 
 
 def first_line(path: str) -> bytes | None:
-    """The first line of a program's file, as far as the kernel looks at it; None where it cannot be read."""
+    """Return the first line of a program's file, as far as the kernel reads it, or None where it cannot be read."""
     try:
         folder = open_folder(os.path.realpath(os.path.dirname(path)))
         try:
@@ -117,7 +121,7 @@ def first_line(path: str) -> bytes | None:
 
 
 def read_up_to(fd: int, most: int, offset: int) -> bytes:
-    """Up to ``most`` bytes from ``offset``; fewer only at the end of the file."""
+    """Return up to ``most`` bytes from ``offset``. There are fewer only at the end of the file."""
     pieces = []
     while most > 0 and (piece := os.pread(fd, min(most, 1 << 20), offset)):
         pieces.append(piece)
@@ -135,12 +139,12 @@ def write_plain(
     sync: bool = True,
     sync_name: bool = True,
 ) -> None:
-    """Make ``name`` hold ``data``, wholly or not at all. Raises OSError.
+    """Make ``name`` hold ``data``, completely or not at all. Raises OSError.
 
-    Written to a new file of a random name and put in the place of whatever stands there. ``reserved``: the name and
-    the inode of a file whose space is used instead, where it still is that file. ``sync``: the data are on disk before
-    the name is, so the name never stands for less. ``sync_name``: the name is on disk, too, when this returns. Without
-    them, all of it holds for as long as the machine runs.
+    The data are written to a new file with a random name, which then replaces whatever stands there. ``reserved``: the
+    name and the inode of a file whose space is used instead, if it is still that file. ``sync``: the data are on disk
+    before the name is, so the name never stands for less. ``sync_name``: the name is on disk, too, when this returns.
+    Without these two, all of it holds only as long as the machine runs.
     """
     temporary, fd = _reserved_file(folder, reserved) or _new_file(folder, name)
     try:
@@ -167,7 +171,9 @@ def write_plain(
 
 
 def put_in_place(folder: int, temporary: str, name: str) -> None:
-    """Rename over whatever is there; a directory, which cannot be renamed over, is moved aside. Raises OSError."""
+    """Rename the file over whatever is there. A directory, which cannot be renamed over, is moved aside. Raises
+    OSError.
+    """
     for _ in range(3):
         try:
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -180,7 +186,7 @@ def put_in_place(folder: int, temporary: str, name: str) -> None:
 
 
 def make_empty(folder: int, name: str) -> bool:
-    """Make an empty file of that name. False: something of that name is there. Raises OSError."""
+    """Make an empty file of that name. Returns False if something of that name is there. Raises OSError."""
     try:
         os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, dir_fd=folder))
     except FileExistsError:
@@ -189,7 +195,7 @@ def make_empty(folder: int, name: str) -> bool:
 
 
 def is_there(folder: int, name: str) -> bool:
-    """Whether anything has that name, whatever it is."""
+    """Return whether anything has that name, whatever it is."""
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -198,7 +204,7 @@ def is_there(folder: int, name: str) -> bool:
 
 
 def kind_of(folder: int, name: str) -> str | None:
-    """What stands there that is no plain file, in words; None for a plain file or nothing."""
+    """Return what stands there, in words, if it is not a plain file. Returns None for a plain file or nothing."""
     try:
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except OSError:
@@ -209,7 +215,7 @@ def kind_of(folder: int, name: str) -> str | None:
 
 
 def inode_of(folder: int, name: str) -> int | None:
-    """The inode of what has that name; None: nothing has."""
+    """Return the inode of what has that name, or None where nothing has it."""
     try:
         return os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino
     except OSError:
@@ -217,7 +223,7 @@ def inode_of(folder: int, name: str) -> int | None:
 
 
 def open_up(folder: int) -> None:
-    """Give ourselves back the right to write in a directory, which its job may have taken away."""
+    """Give ourselves the right to write in a directory again, because its job may have taken it away."""
     try:
         os.fchmod(folder, 0o700)
     except OSError:

@@ -1,4 +1,6 @@
-"""From the directory to the exit record: take the lock, start the program, watch it, write down its end."""
+"""Leads one job from its directory to its exit record: takes the lock, starts the program, watches it, and writes down
+how it ended.
+"""
 
 # ruff: noqa: PTH110, PTH118, PTH119 - pathlib would cost each shim 5 ms and 1 MB
 
@@ -39,7 +41,7 @@ RECORD_AGAIN = 1.0  # seconds between attempts to write the exit record to a dis
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Be a shim that was started by its command line, with its leases from descriptor 3 on."""
+    """Be a shim that was started by its command line; its leases begin with descriptor 3."""
     block_signals()
     leases = range(3, 3 + int(arguments[3]) if len(arguments) > 3 else 3)
     close_strangers(leases.stop)
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def be_shim(arguments: Sequence[str], leases: Iterable[int]) -> None:
-    """Run the job of the directory named in ``arguments``, once, to its recorded end.
+    """Run the job of the directory named in ``arguments`` once, until its end is recorded.
 
     ``leases``: the descriptors of its devices. The signals that a shim fetches are blocked.
     """
@@ -76,10 +78,10 @@ def be_shim(arguments: Sequence[str], leases: Iterable[int]) -> None:
 
 
 def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str = "") -> dict[str, Any]:
-    """Start the program, watch it to its end, and return the exit record.
+    """Start the program, watch it until it ends, and return the exit record.
 
-    ``note``: where it is said, out of the job's reach, that the program is let go. ``cgroup``: the control group to
-    make for it. Raises OSError when no process can be started.
+    ``note``: records, out of the job's reach, that the program is let go. ``cgroup``: the control group to make for it.
+    Raises OSError when no process can be started.
     """
     pipe = LogPipe(open_times(folder))
     group = make(cgroup)
@@ -125,9 +127,10 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
 
 
 def open_times(folder: int) -> int | None:
-    """The new file for when output arrives, opened before there is a job that could put something in its place.
+    """Return a new file for the times when output arrives. It is opened before the job runs, which could put something
+    else in its place.
 
-    None: it cannot be made, and nothing is written down.
+    Returns None where it cannot be made; then no times are written down.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -137,9 +140,10 @@ def open_times(folder: int) -> int | None:
 
 
 def fork_program(spec: dict[str, Any], output: int, cgroup: str = "") -> tuple[int, int, int, bool]:
-    """Fork the program's process, which writes to ``output``, into ``cgroup`` ("": into no other group).
+    """Fork the program's process, which writes to ``output``, into ``cgroup`` (``""``: into no other group).
 
-    Returns its pid, the gate that lets it go, where its faults are read, and whether it is in the group.
+    Returns its pid, the gate that lets it go, the descriptor from which its faults are read, and whether it is in the
+    group.
     """
     gate_read, gate_write = os.pipe()
     fault_read, fault_write = os.pipe()
@@ -173,7 +177,7 @@ def fork_program(spec: dict[str, Any], output: int, cgroup: str = "") -> tuple[i
 
 
 def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
-    """Become the program, looked for as by :func:`os.execvpe`, which loads a module first. Raises OSError."""
+    """Become the program. It is looked for like by :func:`os.execvpe`, which loads a module first. Raises OSError."""
     folders = [b""] if b"/" in argv[0] else env.get(b"PATH", os.defpath.encode()).split(b":")
     missing: OSError | None = None
     refused: OSError | None = None
@@ -188,19 +192,21 @@ def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
 
 
 def as_bytes(value: str) -> bytes:
-    """A value of the record as the kernel takes it, whatever encoding this process has (``actors.jobs.os_text``)."""
+    """Return a value of the record as the kernel takes it, independent of this process's encoding
+    (``actors.jobs.os_text``).
+    """
     return value.encode("utf-8", "surrogateescape")
 
 
 def restore_signals() -> None:
-    """Give the program the signals of a fresh process: what Python or our parent ignores would stay ignored."""
+    """Give the program the signals of a new process. Otherwise what Python or our parent ignores would stay ignored."""
     for number in IGNORED:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def found_program(name: str, env: dict[str, str]) -> dict[str, str]:
-    """What stands where the program should be: its file, and the interpreter that its first line names."""
+    """Return the file that stands where the program should be, and the interpreter that its first line names."""
     folders = [""] if "/" in name else env.get("PATH", os.defpath).split(":")
     for folder in folders:
         path = os.path.join(folder, name)
@@ -211,14 +217,16 @@ def found_program(name: str, env: dict[str, str]) -> dict[str, str]:
 
 
 def interpreter_of(path: str) -> str:
-    """What the first line names as the interpreter, a carriage return at its end included; "" where it names none."""
+    """Return the interpreter that the first line names, with a carriage return at its end; ``""``: it names none."""
     line = first_line(path) or b""
     words = line[2:].replace(b"\t", b" ").strip(b" ").split(b" ") if line.startswith(b"#!") else [b""]
     return words[0].decode(errors="replace")
 
 
 def record(outcome: dict[str, Any], folder: int, reserved: tuple[str, int] | None, note: Note) -> None:
-    """Write the note's end, and ``exit.json`` into the space reserved for it, for as long as the disk refuses."""
+    """Write the note's end, and ``exit.json`` into the space that is reserved for it. This is repeated while the disk
+    refuses.
+    """
     text = json.dumps({"ended_at": time.time(), **outcome})
     data = text.encode().ljust(RECORD_SIZE - 1) + b"\n"
     while True:
@@ -236,13 +244,13 @@ def record(outcome: dict[str, Any], folder: int, reserved: tuple[str, int] | Non
 
 
 class Note:
-    """The note of one job, to be written by its shim: the file ``.started-KEY``, where the job does not write.
+    """The note of one job: the file ``.started-KEY``, which its shim writes where the job does not write.
 
-    Its first line says who runs the job, the second one how it ended. It is there before the program is let go, so a
-    job whose files are forged or gone is still known by its real shim, its boot and its control group, and only who
-    wrote the second line, the shim that saw the last process go, can have called it ended. The first line is synced: it
-    is what says after a power cut that the program may have run. The second one is not: ``exit.json`` is, which is read
-    when the machine was restarted. ``beside``: a descriptor of the folder of all jobs.
+    Its first line says who runs the job, the second one how it ended. The first line is there before the program is let
+    go. So a job whose files are forged or gone is still known by its real shim, its boot and its control group, and
+    only the writer of the second line, the shim that saw the last process go, can have recorded its end. The first line
+    is synced: after a power cut it says that the program may have run. The second one is not synced, because
+    ``exit.json`` is, which is read after a restart of the machine. ``beside``: a descriptor of the folder of all jobs.
     """
 
     def __init__(self, beside: int, name: str) -> None:
@@ -251,13 +259,13 @@ class Note:
         self._end = 0
 
     def is_there(self) -> bool:
-        """Whether the program was let go before."""
+        """Return whether the program was let go before."""
         return is_there(self.beside, self.name)
 
     def begin(self, run: dict[str, Any]) -> None:
-        """Note who runs the job, on disk when this returns, and reserve the space for its end.
+        """Note who runs the job, and reserve the space for its end. The note is on disk when this returns.
 
-        Raises OSError, also where a note is there.
+        Raises OSError, also where there is a note already.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(self.name, flags, 0o600, dir_fd=self.beside)
@@ -275,6 +283,6 @@ class Note:
         self._fd, self._end = fd, len(line)
 
     def end(self, record: bytes) -> None:
-        """Note how it ended, if the program was let go. Raises OSError."""
+        """Note how the program ended, if it was let go. Raises OSError."""
         if self._fd is not None:
             os.pwrite(self._fd, record, self._end)

@@ -1,8 +1,9 @@
-"""The job's output on its way into the log: one pipe for both streams, and a process that only empties it.
+"""Brings the job's output into the log: by one pipe for both streams, and a process that does nothing but empty it.
 
-The program never holds the log itself, which it would cut off by opening ``/dev/stdout`` by name. The drainer is a fork
-of the shim, whose memory it shares, in a session of its own. It goes on when the shim is killed, until nobody holds the
-pipe any more. When it is killed itself, the shim, which holds the reading end too, starts another.
+The program never has the log itself open, because it would cut it off by opening ``/dev/stdout`` by name. The drainer
+is a fork of the shim, whose memory it shares, in a session of its own. When the shim is killed, it continues until
+nobody has the pipe open any more. When the drainer is killed, the shim, which also has the reading end, starts another
+one.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ _DESCRIPTORS = 1024  # those below, the lock and the leases among them, are clos
 
 
 class ArrivalTimes:
-    """Writes down when the log had which size, before more is written: a line of time and size.
+    """Writes down when the log had which size, before more is written: a line with the time and the size.
 
-    Once a second at most, and once in a thousandth of the time for which this process has written, up to a minute: so
-    the file of a job that writes for months has some megabytes. ``fd``: the file; None: nothing is written down.
+    It does so once a second at most, and at most once in a thousandth of the time for which this process has written,
+    up to a minute. So the file of a job that writes for months has some megabytes. ``fd``: the file; None: nothing is
+    written down.
     """
 
     def __init__(self, fd: int | None) -> None:
@@ -37,7 +39,7 @@ class ArrivalTimes:
         self._began = self._next = time.monotonic()
 
     def note(self, log: int) -> None:
-        """Note the size of ``log`` now, if it is time."""
+        """Note the present size of ``log``, if it is time."""
         now = time.monotonic()
         if self.fd is None or now < self._next:
             return
@@ -50,9 +52,9 @@ class ArrivalTimes:
 
 
 class LogPipe:
-    """The pipe of one job's output and the process that empties it, once it is started.
+    """The pipe of one job's output, and the process that empties it, once that is started.
 
-    ``times``: for :class:`ArrivalTimes`.
+    ``times``: the file for :class:`ArrivalTimes`.
     """
 
     def __init__(self, times: int | None = None) -> None:
@@ -64,13 +66,14 @@ class LogPipe:
     def start(self) -> None:
         """Start the drainer, when the program's process has the writing end. Raises OSError.
 
-        With a writing end of its own, or ours, the drainer could not see that nobody writes any more.
+        The drainer gets no writing end, neither its own nor ours; with one it could not see that nobody writes any
+        more.
         """
         os.close(self.sink)
         self._start()
 
     def look(self) -> None:
-        """Replace a drainer that was killed. ``missing``: there was no room for a process, look again."""
+        """Replace a drainer that was killed. ``missing``: there was no room for a process, so look again."""
         if self.pid:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if not pid:
@@ -85,9 +88,9 @@ class LogPipe:
             self.missing = False
 
     def finish(self) -> None:
-        """Have what is in the pipe written, now that the job's processes are gone.
+        """Have the rest of the pipe written, now that the job's processes are gone.
 
-        The end of the pipe is not waited for: something that is no process of the job may hold it.
+        The end of the pipe is not waited for, because a process that is not the job's may have it open.
         """
         os.set_blocking(self.source, False)  # for the drainer too, which ends when nothing is left
         began = time.monotonic()
@@ -113,7 +116,7 @@ class LogPipe:
 
 
 def serve(source: int, times: int | None) -> None:
-    """Be the drainer. A signal to end only wakes it: the last output of a job comes after it was asked to end."""
+    """Be the drainer. A signal to end only wakes it: the last output of a job comes after the job was asked to end."""
     os.setsid()
     os.dup2(source, 0)
     if times is not None:
@@ -134,8 +137,8 @@ def drain(
 ) -> None:
     """Write what comes from ``source`` to ``log``, in its order, until its end, or until it would block.
 
-    ``most``: bytes to read at most, roughly. What the disk refuses is counted, and the count is written where the lost
-    bytes would stand, as soon as the disk takes something again.
+    ``most``: how many bytes are read at most, roughly. Bytes that the disk refuses are counted, and the count is
+    written where the lost bytes would stand, as soon as the disk takes something again.
     """
     buffer = bytearray(PIECE)
     piece = memoryview(buffer)
@@ -157,7 +160,7 @@ def drain(
 
 
 def put(log: int, data: memoryview, lost: int) -> int:
-    """Write ``data`` after a note on the ``lost`` bytes before it. Returns how many are lost now."""
+    """Write ``data`` after a note on the ``lost`` bytes before it. Returns how many bytes are lost now."""
     try:
         if lost:
             note = b"\n[%d bytes lost]\n" % lost

@@ -1,4 +1,4 @@
-"""The processes of a job: whatever descends from its shim, in whatever session. They are signalled one by one."""
+"""The processes of a job: all that descend from its shim, in whatever session. They are signalled one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ LAST_CALL = 0.25  # of the grace time: when it is left, nobody is spared any mor
 
 
 def descendants(but: int = 0) -> dict[int, tuple[int, int]]:
-    """The living processes below this one but ``but``: parent and start (in ticks) by pid, parents before children."""
+    """Return the living processes below this one except ``but``: the parent and the start (in ticks) by pid, parents
+    before children.
+    """
     found: dict[int, tuple[int, int]] = {}
     waiting = [os.getpid()]
     for pid in waiting:
@@ -28,7 +30,7 @@ def descendants(but: int = 0) -> dict[int, tuple[int, int]]:
 
 
 def send(number: int, pid: int, ticks: int) -> bool:
-    """Signal the process of that pid *and* start. False: it is gone."""
+    """Send a signal to the process of that pid *and* that start. Returns False if it is gone."""
     try:
         fd = os.pidfd_open(pid)
     except OSError:
@@ -47,17 +49,19 @@ def send(number: int, pid: int, ticks: int) -> bool:
 
 
 class TermOnce:
-    """Which processes were asked to end. Each is asked once, whenever it is found.
+    """Remembers which processes were asked to end, so that each is asked once, whenever it is found.
 
-    What a process starts after it was asked is its way of ending (a copy of its checkpoint), and is spared for as long
-    as that process lives, until the last call.
+    What a process starts after it was asked is its way of ending (such as a copy of its checkpoint). It is spared for
+    as long as that process lives, until the last call.
     """
 
     def __init__(self) -> None:
         self._asked: dict[int, tuple[int, int]] = {}  # by pid: its start and when it was asked, in ticks since boot
 
     def send(self, processes: Mapping[int, tuple[int, int]], last_call: bool) -> None:
-        """Send SIGTERM to those of ``processes`` that have not had it: parent and start by pid, parents first."""
+        """Send SIGTERM to those of ``processes`` that have not had it: parent and start by pid, parents before
+        children.
+        """
         due, spared = [], set()
         for pid, (parent, ticks) in processes.items():
             if self._asked.get(pid, (-1, 0))[0] == ticks:

@@ -1,4 +1,4 @@
-"""What the shim asks of the kernel and of the disk."""
+"""The calls by which the shim uses the kernel and the disk."""
 
 # ruff: noqa: PTH110, PTH208 - pathlib would cost each shim 5 ms and 1 MB
 
@@ -25,15 +25,16 @@ STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 @cache
 def libc() -> ctypes.PyDLL:
-    """The C library."""
+    """Return the C library."""
     return ctypes.PyDLL(None, use_errno=True)
 
 
 def clone(flags: int, exit_signal: int, cgroup: int = 0) -> tuple[int, int]:
-    """As :func:`os.fork`, by clone3 (Linux 5.3), with a pidfd of the child. Only in a process of a single thread.
+    """Do the same as :func:`os.fork` by clone3 (Linux 5.3), and get a pidfd of the child. It works only in a process
+    with a single thread.
 
-    ``flags``: of clone3; with CLONE_PARENT the ``exit_signal`` is 0. Returns 0 in the child. Raises OSError, also where
-    the kernel or a container forbids it.
+    ``flags``: those of clone3; with CLONE_PARENT the ``exit_signal`` is 0. Returns 0 in the child. Raises OSError, also
+    where the kernel or a container forbids it.
     """
     pidfd = ctypes.c_int(-1)
     flags |= CLONE_PIDFD
@@ -52,14 +53,14 @@ def clone(flags: int, exit_signal: int, cgroup: int = 0) -> tuple[int, int]:
 
 
 def block_signals() -> None:
-    """Block what a shim fetches one by one: the signals to stop, and the ends of its children."""
+    """Block the signals that a shim fetches one by one: those to stop, and the ends of its children."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
 
 
 def take_lock(folder: int, name: str) -> int | None:
-    """Take the lock of the file; it is held until the descriptor that is returned is closed, by the process's end too.
+    """Take the lock of the file. It is held until the returned descriptor is closed, also by the end of the process.
 
-    None: another process has it, or no lock can be had. Raises OSError.
+    Returns None where another process has the lock, or none can be had. Raises OSError.
     """
     import fcntl  # here, so that the provider's modules can be imported where there is no such thing
 
@@ -73,7 +74,7 @@ def take_lock(folder: int, name: str) -> int | None:
 
 
 def close_strangers(first_stranger: int) -> None:
-    """Close the descriptors that came in by mistake; keep the leases before them, and keep those from the job."""
+    """Close the descriptors that came in by mistake. The leases before them stay, and the job does not get them."""
     for fd in map(int, os.listdir("/proc/self/fd")):
         try:
             if 3 <= fd < first_stranger:
@@ -85,7 +86,9 @@ def close_strangers(first_stranger: int) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """The process's children, unreaped ones included; of another process than this one some may be missed."""
+    """Return the process's children, also those that were not reaped. Of another process than this one some may be
+    missed.
+    """
     found: list[int] = []
     for task in listing(f"/proc/{pid}/task"):
         try:
@@ -97,7 +100,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def listing(path: str) -> list[str]:
-    """The names in a folder of the kernel's; none where it is gone."""
+    """Return the names in a folder of the kernel's, or none where it is gone."""
     try:
         return os.listdir(path)
     except OSError:
@@ -105,7 +108,9 @@ def listing(path: str) -> list[str]:
 
 
 def stat_fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third on, after the name, which may hold anything. []: it is gone."""
+    """Return the fields of /proc/PID/stat from the third on, after the name, which may contain anything. ``[]``: the
+    process is gone.
+    """
     try:
         return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     except OSError:
@@ -113,28 +118,30 @@ def stat_fields(pid: int) -> list[str]:
 
 
 def stat_field(pid: int, number: int) -> int | None:
-    """Field ``number`` (from 1) of /proc/PID/stat."""
+    """Return field ``number`` (from 1) of /proc/PID/stat."""
     fields = stat_fields(pid)
     return int(fields[number - 3]) if fields else None
 
 
 def start_ticks(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot: with the pid and the boot it names one process."""
+    """Return when the process started, in clock ticks since boot. With the pid and the boot this identifies one
+    process.
+    """
     return stat_field(pid, 22)
 
 
 def ticks_since_boot() -> int:
-    """Now, as :func:`start_ticks` counts."""
+    """Return the present time, counted like in :func:`start_ticks`."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
 def boot_id() -> str:
-    """This boot of the machine."""
+    """Return the id of this boot of the machine."""
     return read("/proc/sys/kernel/random/boot_id").strip()
 
 
 def raise_oom_score() -> None:
-    """Make the calling process likelier to be chosen when memory runs out."""
+    """Make it more likely that the kernel chooses the calling process when memory runs out."""
     try:
         score = min(1000, int(read("/proc/self/oom_score_adj")) + OOM_SCORE_STEP)
         write("/proc/self/oom_score_adj", str(score))
@@ -143,7 +150,9 @@ def raise_oom_score() -> None:
 
 
 def oom_kills() -> dict[str, int | None]:
-    """How many processes the kernel ended for want of memory so far: in our control group, on the machine."""
+    """Return how many processes the kernel has killed for lack of memory so far: in our control group, and on the
+    machine.
+    """
     group = None
     for line in read("/proc/self/cgroup").splitlines():
         number, controllers, path = line.split(":", 2)
@@ -155,7 +164,9 @@ def oom_kills() -> dict[str, int | None]:
 
 
 def count_in(path: str, name: str) -> int | None:
-    """The number on the line that begins with ``name`` in a file of the kernel's. None: no such file or line."""
+    """Return the number on the line that begins with ``name`` in a file of the kernel's, or None if there is no such
+    file or line.
+    """
     try:
         for line in read(path).splitlines():
             if line.startswith(name + " "):
@@ -166,12 +177,12 @@ def count_in(path: str, name: str) -> int | None:
 
 
 def read(path: str) -> str:
-    """The text of a file of the kernel's. Raises OSError."""
+    """Return the text of a file of the kernel's. Raises OSError."""
     return os.fsdecode(read_bytes(path))
 
 
 def read_bytes(path: str, most: int = 1 << 26) -> bytes:
-    """The content of a file of the kernel's, about ``most`` bytes of it at most. Raises OSError."""
+    """Return the content of a file of the kernel's, about ``most`` bytes of it at most. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # open() asks the kernel six times what kind of file it is
     pieces = []
     try:
@@ -184,7 +195,7 @@ def read_bytes(path: str, most: int = 1 << 26) -> bytes:
 
 
 def write(path: str, text: str) -> None:
-    """Write to a file of the kernel's; elsewhere none is made. Raises OSError."""
+    """Write to a file of the kernel's. No file is made elsewhere. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(fd, text.encode())

@@ -50,7 +50,7 @@ def serve() -> None:
 
 
 def _answer(channel: socket.socket, title: ctypes.Array[ctypes.c_char]) -> bool:
-    """Wait for a request and answer it. False: the socket is closed."""
+    """Wait for a request and answer it. Returns False if the socket is closed."""
     request, fds, flags, _ = socket.recv_fds(channel, LARGEST, MOST_DESCRIPTORS)
     if not request:
         return False
@@ -75,7 +75,7 @@ def _answer(channel: socket.socket, title: ctypes.Array[ctypes.c_char]) -> bool:
 
 
 def _become_shim(request: bytes, fds: list[int], title: ctypes.Array[ctypes.c_char]) -> None:
-    """Be what ``request`` names, as if it had been started by its command line, and end with it."""
+    """Be the shim that ``request`` names, as if it had been started by its command line, and end with it."""
     try:
         os.setsid()
         argv = [os.fsdecode(word) for word in request.split(b"\0")[:-1]]
@@ -96,7 +96,7 @@ def _become_shim(request: bytes, fds: list[int], title: ctypes.Array[ctypes.c_ch
 
 
 def title_memory() -> ctypes.Array[ctypes.c_char]:
-    """The memory in which our command line stands: ``ps`` shows it, and by it a shim is known."""
+    """Return the memory in which our command line stands. ``ps`` shows it, and a shim is known by it."""
     fields = stat_fields(os.getpid())
     start, end = int(fields[48 - 3]), int(fields[49 - 3])
     return (ctypes.c_char * (end - start)).from_address(start)

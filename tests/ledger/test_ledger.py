@@ -1,0 +1,83 @@
+"""What the ledger keeps in memory: up to which event it has looked, and whether its process has just begun."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from actors.jobs.options import ApprovalOptions, Limits
+from actors.jobs.records import ApprovalRule, Submission, SubmissionState
+from actors.jobs.scheduling import NOTHING_WAITS
+from actors.ledger.ledger import Ledger
+from actors.store import deaths, submissions
+
+WAITING = Limits(total=0)
+
+
+def another(runtime, **more):
+    """A ledger as it is when a process begins; nobody hears of its events."""
+    return Ledger(
+        runtime.ledger.store, publish=lambda _event: None, limits=WAITING, approvals=ApprovalOptions(), **more
+    )
+
+
+def begun(job, attempt):
+    """The call of an attempt has begun."""
+    key = f"{job.job_id}-{attempt}"
+    return lambda tx: submissions.put(
+        tx.connection, [Submission(job.job_id, key, "token", SubmissionState.INTENT, tx.now)]
+    )
+
+
+async def test_only_the_end_of_a_process_is_a_death_and_not_that_of_its_scheduler(autojump_clock, world):
+    """Whoever was making a call is gone both times: its outcome is unknown."""
+    async with world.open(limits=WAITING) as runtime:
+        job = await world.submit()
+        ledger = another(runtime)
+        for attempt, suspected in ((1, {job.job_id: 1}), (2, {job.job_id: 1})):
+            await ledger.write(begun(job, attempt))
+            await ledger.mark_orphans(frozenset())
+            assert await ledger.read(deaths.counts) == suspected
+            found = await ledger.read(submissions.by_key, f"{job.job_id}-{attempt}")
+            assert (found.state, found.error) == (
+                SubmissionState.UNKNOWN,
+                "the process ended before the answer came",
+            )
+        await another(runtime).mark_orphans(frozenset())  # nothing was under way
+        assert await ledger.read(deaths.counts) == suspected
+
+
+async def test_calls_that_are_under_way_are_no_orphans(autojump_clock, world):
+    async with world.open(limits=WAITING) as runtime:
+        job = await world.submit()
+        ledger = another(runtime)
+        await ledger.write(begun(job, 1))
+        await ledger.mark_orphans(frozenset({f"{job.job_id}-1"}))
+        assert await ledger.read(deaths.counts) == {}
+        assert (await ledger.read(submissions.by_key, f"{job.job_id}-1")).state is SubmissionState.INTENT
+
+
+async def test_a_look_at_the_queue_takes_every_event_before_it_into_account(autojump_clock, world):
+    async with world.open(limits=WAITING) as runtime:
+        ledger = another(runtime)
+        assert ledger.last_seen == 0
+        for number in (1, 2):
+            await world.submit()
+            await ledger.claim({})
+            assert ledger.last_seen == number
+
+
+async def test_a_look_at_an_empty_queue_says_so_and_claims_nothing(autojump_clock, world):
+    async with world.open(limits=WAITING) as runtime:
+        found = await runtime.ledger.claim({})
+        assert (found.decision, found.dispatches, found.look_again_at) == (NOTHING_WAITS, (), None)
+        await world.submit()
+        found = await runtime.ledger.claim({})
+        assert (found.decision != NOTHING_WAITS, found.dispatches) == (True, ())
+
+
+async def test_a_configured_rule_that_makes_no_sense_is_refused_at_the_start(autojump_clock, world):
+    async with world.open(limits=WAITING) as runtime:
+        with pytest.raises(ValueError, match="value"):
+            another(runtime, rules=[ApprovalRule("costly", "cost_exceeds", -1.0, rule_id=1)])
+        await trio.lowlevel.checkpoint()

@@ -1,0 +1,43 @@
+"""Lists in pages: a cursor belongs to the filters with which its page was asked for, in whatever way they are given."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.jobs.options import Limits
+from actors.jobs.records import JobStatus
+from actors.jobs.refusal import RefusalKind, Refused
+
+WAITING = {"limits": Limits(total=0)}
+
+
+async def test_a_cursor_is_good_for_the_same_filters_and_no_others(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        for user in ("ana", "bo", "ana", "bo"):
+            await world.submit(user_id=user, group="g")
+        first = await runtime.jobs.page(limit=1, user_id="ana", statuses=(JobStatus.PENDING,))
+        for same in ({"statuses": (JobStatus.PENDING,)}, {"statuses": [JobStatus.PENDING], "group": None}):
+            (found,) = await runtime.jobs.page(limit=9, cursor=first.next, user_id="ana", **same)
+            assert found.job.request.user_id == "ana"
+            assert found.job.job_id < first[0].job.job_id
+        for other in (
+            {"user_id": "bo", "statuses": (JobStatus.PENDING,)},
+            {"user_id": "ana", "statuses": (JobStatus.FAILED,)},
+            {"user_id": "ana", "statuses": (JobStatus.PENDING, JobStatus.FAILED)},
+            {"user_id": "ana"},
+            {"user_id": "ana", "statuses": (JobStatus.PENDING,), "group": "g"},
+        ):
+            with pytest.raises(Refused) as refused:
+                await runtime.jobs.page(limit=1, cursor=first.next, **other)
+            assert (refused.value.kind, refused.value.field) == (RefusalKind.INVALID, "cursor")
+
+
+async def test_jobs_older_than_one_are_listed_and_that_must_be_the_id_of_one(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        jobs = [(await world.submit()).job_id for _ in range(3)]
+        assert [one.job.job_id for one in await runtime.jobs.page()] == jobs[::-1]
+        assert [one.job.job_id for one in await runtime.jobs.page(before=jobs[1])] == jobs[:1]
+        for text in (jobs[1].upper(), "a b", "", "é"):
+            with pytest.raises(Refused, match="before: must be the id of a job") as refused:
+                await runtime.jobs.page(before=text)
+            assert refused.value.field == "before"

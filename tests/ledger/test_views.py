@@ -1,0 +1,48 @@
+"""What is shown of one job: its place in the queue and its forecast, for a job that waits for its turn alone."""
+
+from __future__ import annotations
+
+import trio
+
+from actors.jobs.options import Limits
+from actors.jobs.records import JobStatus, QueueStatus
+from tests.ledger.dependencies import named, submitted
+
+ONE = Limits(total=1, per_user=1)
+
+
+async def placed(runtime, job):
+    view = await runtime.jobs.get(job.job_id)
+    return view.entry.status, view.position, view.starts is not None, view.estimate is not None
+
+
+async def test_only_a_job_that_waits_for_its_turn_has_a_place_and_a_forecast(autojump_clock, world):
+    async with world.open(limits=ONE) as runtime:
+        running, first, second = await submitted(
+            runtime, *(named(name, duration=1_000, max_runtime=1_000.0) for name in ("running", "first", "second"))
+        )
+        held, later = await submitted(runtime, named("held", "running"), named("later", start_after="+10m"))
+        asked = await world.submit(requires_approval="big")
+        await trio.sleep(1)
+        assert await placed(runtime, running) == (QueueStatus.RUNNING, None, False, False)
+        assert (await placed(runtime, first))[:2] == (QueueStatus.PENDING, 0)
+        assert (await placed(runtime, second))[:2] == (QueueStatus.PENDING, 1)
+        for job in (held, later):
+            assert await placed(runtime, job) == (QueueStatus.PENDING, None, False, False)
+        assert await placed(runtime, asked) == (QueueStatus.BLOCKED, None, False, False)
+        assert (await runtime.cancel(second.job_id)).status is JobStatus.CANCELLED
+        assert await placed(runtime, second) == (QueueStatus.CANCELLED, None, False, False)
+
+
+async def test_the_event_of_a_bad_end_says_why_and_that_of_a_good_one_has_no_message(autojump_clock, world):
+    async with world.open() as runtime:
+        good = await world.submit(duration=1)
+        bad = await world.submit(duration=1, result="failed", error="no luck")
+        unwanted = await world.submit(requires_approval="big")
+        await runtime.cancel(unwanted.job_id, by="bo")
+        for job in (good, bad):
+            await runtime.wait(job.job_id)
+        ends = {event.job_id: event.data for event in await world.events() if event.is_end}
+        assert "error_message" not in ends[good.job_id]
+        assert ends[bad.job_id]["error_message"] == "no luck"
+        assert ends[unwanted.job_id]["error_message"] == "Cancelled by bo"
