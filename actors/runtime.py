@@ -280,8 +280,7 @@ async def open_runtime(
     :class:`~actors.store.state_directory.AlreadyRunning` if another supervisor holds the state directory, and the error
     of what gave up: ``supervision.RestartIntensityReached`` if an actor cannot be kept alive.
     """
-    settings = settings or Settings.default()
-    parts = parts or Parts()
+    settings, parts = settings or Settings.default(), parts or Parts()
     with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir):
         if not parts.in_memory and (kind := network_kind(settings.state_dir)) is not None:
             _logger.warning("Careful: %s", advice(kind), extra={"state_dir": str(settings.state_dir)})

@@ -211,6 +211,7 @@ class Process(trio.abc.Instrument):
         world.judging.ask(self.checker.process_ended)
         self.read_unpublished()
         world.judging.ask(self.checker.process_ended)
+        world.judging.ask(self.checker.suspects.process_ended)
 
     async def _live(self, work: Work) -> None:
         self.world.on_violation = self._end.set

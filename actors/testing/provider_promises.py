@@ -49,9 +49,7 @@ def prepare_names_the_wrong_field(harness: Harness) -> None:
         refusal = error
     assert refusal is not None, "prepare() accepted the wrong request: raise Invalid"
     fields = [fault.field for fault in refusal.faults]
-    assert harness.wrong_field in fields, (
-        f"Invalid must carry the field {harness.wrong_field!r}, not {fields}: {refusal}"
-    )
+    assert harness.wrong_field in fields, f"Invalid must carry {harness.wrong_field!r}, not {fields}: {refusal}"
 
 
 def capacity_is_data(harness: Harness) -> None:
