@@ -10,12 +10,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-import stamina
 from outcome import Error, Outcome, Value, capture
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from actors.kernel.retry_log import ensure_retry_log
 from actors.store import dialect, remembered
 from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy
@@ -45,6 +43,9 @@ def begin(connection: Connection, where: str) -> None:
     with suppress(StoreBusy), explained(where):  # as nearly always: retrying costs more than beginning
         _begin(connection)
         return
+    import stamina  # rarely needed, and imported in a fiftieth of a start
+
+    from actors.kernel.retry_log import ensure_retry_log
 
     ensure_retry_log()
     for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
