@@ -136,6 +136,8 @@ class Checker:
     def accepted(self, provider: str, run: Run) -> None:
         """A server has just accepted ``run``."""
         world, job_id = self._world, run.context["job_id"]
+        if world.restored and not world.database.look("SELECT 1 FROM jobs WHERE job_id = ?", (job_id,)):
+            return  # submitted after the backup, and late
         self.runs.append((provider, run))
         before = self._of_job.setdefault(job_id, [])
         before.append(run)

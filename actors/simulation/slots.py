@@ -65,7 +65,7 @@ class Slots:
 
     def _claimed(self, job_id: str) -> None:
         world, limits = self._world, self._world.limits[-1][1]
-        own, provider, *_ = self._held[job_id]
+        own, provider, *needs = self._held[job_id]
         paused = [where for where in (provider, _EVERYTHING) if where in self.paused]
         world.require(not paused, Rule.PAUSED, f"{job_id} is claimed, {paused} is paused")
         holding = {one: held for one, held in self._held.items() if not self._is_doubtful(one)}
@@ -79,8 +79,8 @@ class Slots:
         there_now = [(cpus, gpus) for _, where, cpus, gpus in holding.values() if where == provider]
         for column, name in enumerate(("cpus", "gpus")):
             there = getattr(PROVIDERS[provider], name)
-            used = sum(needs[column] for needs in there_now)
-            if there is not None:
+            used = sum(held[column] for held in there_now)
+            if there is not None and needs[column]:
                 world.require(used <= there, Rule.CLAIMS, f"{used} {name} are taken at {provider}, it has {there}")
 
     def _is_doubtful(self, job_id: str) -> bool:

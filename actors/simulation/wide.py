@@ -118,13 +118,17 @@ class WideJobs:
         return [_Entry.of(row) for row in running], [_Entry.of(row) for row in heads]
 
     def _first_in_need(self, heads: list[_Entry], running: list[_Entry], now: datetime) -> _Entry | None:
-        """For whom something is kept; None also where a limit may have stopped it before."""
-        after = timedelta(seconds=self._world.settings.queue.reserve_after + 1)
+        """For whom something is kept; None also where a limit may have stopped it before, or it is a matter of moments
+        whether it has waited for long enough.
+        """
+        after = timedelta(seconds=self._world.settings.queue.reserve_after)
         for one in sorted(heads, key=lambda one: one.rank(now)):
             assert one.blocked_since is not None
             at_once = one.override is not None and one.override >= AT_ONCE
-            if at_once or now - instant(one.blocked_since) > after:
-                return None if self._is_limited(one) else one
+            waited = now - instant(one.blocked_since)
+            if at_once or waited > after:
+                is_sure = at_once or waited > after + timedelta(seconds=1)
+                return one if is_sure and not self._is_limited(one) else None
         return None
 
     def _is_limited(self, one: _Entry) -> bool:

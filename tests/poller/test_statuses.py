@@ -61,7 +61,7 @@ class Ledger:
     def __init__(self) -> None:
         self.has_room = True
 
-    async def write(self, verb: Any, news: dict[str, Observation], handles: dict[str, Any]) -> list[Recorded]:
+    async def write(self, verb: Any, news: dict[str, Observation], handles: Any) -> list[Recorded]:
         await trio.lowlevel.checkpoint()
         return [Recorded("job", "c", (logging.INFO, f"noted {key}"), self.has_room) for key in news]
 

@@ -18,7 +18,7 @@ from actors.simulation.database import engine as simulated
 from actors.store import InlineExecutor, Store, StoreBusy, StoreUnavailable, dialect
 from actors.store.prepared import _PADDED, Prepared, _Compiled
 from actors.store.schema import jobs, lanes, metadata, submissions
-from actors.store.types import Damaged
+from actors.store.types import Damaged, DamagedInstant
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 EMPTY = {column.name: None for column in jobs.columns} | {"version": 1}
@@ -87,16 +87,18 @@ def test_a_truth_value_and_a_drawn_key_come_back(connection):
     ]
 
 
-def test_a_damaged_json_text_is_a_value_and_a_number_that_is_no_moment_raises_as_ever(connection):
+def test_what_is_no_json_or_no_moment_is_a_value_and_is_copied_as_it_is(connection):
     connection.execute(insert(jobs), [ROW, ROW | {"job_id": "b"}])
     connection.execute(text("UPDATE jobs SET request = '{' WHERE job_id = 'a'"))
     connection.execute(text("UPDATE jobs SET created_at = 'soon' WHERE job_id = 'b'"))
     assert isinstance(Prepared(BY_ID).one_dict(connection, job_id="a")["request"], Damaged)
-    with pytest.raises(TypeError) as plain:
-        connection.execute(BY_ID, {"job_id": "b"}).one()
-    with pytest.raises(TypeError) as prepared:
-        Prepared(BY_ID).one(connection, job_id="b")
-    assert str(prepared.value) == str(plain.value)
+    plain = connection.execute(BY_ID, {"job_id": "b"}).one()._mapping["created_at"]
+    prepared = Prepared(BY_ID).one_dict(connection, job_id="b")["created_at"]
+    assert {type(plain), type(prepared)} == {DamagedInstant}
+    assert (plain, plain.raw) == (prepared, prepared.raw) == (datetime(1970, 1, 1, tzinfo=UTC), "soon")
+    change = Prepared(update(jobs).where(jobs.c.job_id == bindparam("wanted")), ["updated_at"])
+    change.run(connection, wanted="b", updated_at=prepared)
+    assert connection.execute(text("SELECT updated_at FROM jobs WHERE job_id = 'b'")).scalar_one() == "soon"
 
 
 def test_an_update_writes_the_columns_it_is_asked_to(connection):
