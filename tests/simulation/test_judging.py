@@ -11,6 +11,7 @@ from actors.simulation.cli import Summary
 from actors.simulation.replay import Replay
 from actors.simulation.reruns import Attempts
 from actors.simulation.rules import IN_EVERY_WORLD, MANY, NOT_ASKED, Judging, Rule, never_asked
+from actors.simulation.slots import Slots
 from actors.simulation.targets import Targets
 from actors.simulation.waiting import Waiting
 from actors.simulation.wide import WideJobs
@@ -53,10 +54,10 @@ def test_a_world_in_which_nothing_ran_has_judged_nothing(monkeypatch):
 
 
 def test_a_rule_that_a_world_never_asked_is_a_violation(monkeypatch):
-    monkeypatch.setattr(Checker, "_row", lambda *_: None)
+    monkeypatch.setattr(Slots, "_claimed", lambda *_: None)
     outcome = simulate(1, 0.25)
     assert outcome.rule == Rule.JUDGED_NOTHING
-    assert Rule.SLOT in outcome.violation
+    assert Rule.CLAIMS in outcome.violation
 
 
 def test_the_beginning_of_a_script_need_not_ask_everything():
