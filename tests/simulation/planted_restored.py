@@ -16,7 +16,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def jobs_are_looked_up_after_a_restore(patch: pytest.MonkeyPatch) -> None:
     """What the backup knows is taken for what is."""
-    patch.setattr(restoring, "_mark", lambda *_: True)
+    patch.setattr(restoring, "_mark", lambda *_: False)
 
 
 def queue_is_paused_after_a_restore(patch: pytest.MonkeyPatch) -> None:
