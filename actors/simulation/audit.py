@@ -108,6 +108,10 @@ _WRONG_DEPENDENCIES = {
         " WHERE j.status NOT IN ('cancelled') AND d.parent_status IN ('failed', 'cancelled')"
         " AND coalesce(json_extract(j.request, '$.after_mode'), 'ok') = 'ok'"
     ),
+    Rule.WAITS_END: (
+        "SELECT job_id FROM queue_entries WHERE start_after IS NOT NULL"
+        " AND status IN ('completed', 'failed', 'cancelled')"
+    ),
     Rule.SLOT: (
         "SELECT q.job_id FROM queue_entries q JOIN submissions s ON s.job_id = q.job_id"
         " WHERE q.status IN ('pending', 'blocked') AND s.state != 'closed'"

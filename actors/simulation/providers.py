@@ -83,6 +83,10 @@ class ProviderServer(ScriptedRemote):
         """Whether a submission under ``key`` may still arrive."""
         return any(one.key == key for _, one in self._late)
 
+    def has_late(self, job_id: str) -> bool:
+        """Whether a submission of this job may still arrive."""
+        return any(one.key.startswith(job_id) for _, one in self._late)
+
     def loses(self, submission: DelayedSubmission) -> bool:
         """Whether this submission is delayed: then it arrives later, even if its sender has ended."""
         if not self._delays:

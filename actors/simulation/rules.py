@@ -97,6 +97,7 @@ class Rule(StrEnum):
     NO_RERUN_OF_CANCELLED = "what is asked to end is not run again"
     DEVICES = "a device is leased once"
     AS_THEY_RAN = "jobs end as they ran"
+    LOOKED_UP = "what a restore marked is looked up"
     ENDS_NOTICED = "ends are noticed"
     NO_ORPHANS = "no orphans"
     SETTLES = "all settles without faults"

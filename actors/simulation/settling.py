@@ -28,9 +28,9 @@ from logconf import bind_correlation_id
 from supervision.faults import InjectedFault
 
 ROUND = 60.0
-CANCEL_AFTER, END_WITHIN = 5, 60
+LOOKED_UP_AFTER, CANCEL_AFTER, END_WITHIN = 3, 5, 60
 NOTICED_WITHIN = 200.0
-"""Rounds after which the jobs that still run are cancelled, and after which all must have ended."""
+"""Rounds after which a restore has looked up all jobs, those that still run are cancelled, and all must have ended."""
 
 _OUTCOMES = {
     Phase.SUCCEEDED: JobStatus.COMPLETED,
@@ -41,6 +41,7 @@ _OUTCOMES = {
 }
 
 
+_TO_LOOK_UP = "SELECT q.job_id, q.provider FROM queue_entries q WHERE q.restored = 'look_up'"
 _GOING_ON = (
     "SELECT s.key FROM submissions s JOIN jobs j ON j.job_id = s.job_id"
     " WHERE s.state = 'handed' AND j.uncertain_since IS NULL"
@@ -119,6 +120,8 @@ async def settle(
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
         world.judging.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
+        if turn == LOOKED_UP_AFTER:
+            world.judging.ask(_all_are_looked_up, process)
         if turn == CANCEL_AFTER:
             world.judging.ask(_ends_are_noticed, world, process.checker)
         if turn >= CANCEL_AFTER:
@@ -131,6 +134,13 @@ async def settle(
     left, waiting_for = _unsettled(world)[:5], unsent(world)[:5]
     world.note(world.require, not left, Rule.SETTLES, f"jobs, their entries and submissions: {left}")
     world.note(world.require, not waiting_for, Rule.SETTLES, f"notifications, their targets and states: {waiting_for}")
+
+
+def _all_are_looked_up(process: Process) -> None:
+    """A few minutes after a restore, unless a submission of the job is still on its way: nobody can tell then."""
+    rows = process.world.database.look(_TO_LOOK_UP)
+    left = [job_id for job_id, provider in rows if not process.servers[provider].has_late(job_id)]
+    process.world.require(not left, Rule.LOOKED_UP, f"{left} are still to be looked up after the restore")
 
 
 def _ends_are_noticed(world: World, checker: Checker) -> None:

@@ -198,6 +198,12 @@ def _in_vain(draw: Random, at: float, name: str) -> Iterator[Step]:
     yield Step(at + draw.choice([5.0, 20.0, 100.0]), "settle", {"marker": name})
 
 
+def _gone(draw: Random, at: float, name: str) -> Iterator[Step]:
+    """A target of notifications is gone for good when a job has something to tell it."""
+    yield Step(at, "target", {"name": "all", "fault": "gone", "seconds": 600.0})
+    yield _submit(at, name, _request(draw, draw.choice(ALL), 5.0, notify=("all",), priority_override=50))
+
+
 def _looks(draw: Random, at: float, name: str) -> Iterator[Step]:
     """Somebody looks at everything, and somebody follows all that happens."""
     yield Step(at, "look")
@@ -246,5 +252,6 @@ _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float],
     (_steps_back, 0.6),
     (_has_devices, 0.3),
     (_in_vain, 0.5),
+    (_gone, 0.3),
 )
 """Each with the share of worlds that have it."""

@@ -17,6 +17,10 @@ _EVERYTHING = "*"
 _COLUMNS = "user_id, org_id, team_id, provider, cpus, gpus"
 _WHOSE = f"SELECT {_COLUMNS} FROM queue_entries WHERE job_id = ?"  # noqa: S608 - constants
 _RUNNING = f"SELECT job_id, {_COLUMNS} FROM queue_entries WHERE status = 'running'"  # noqa: S608 - constants
+_OPEN_WHILE_WAITING = (
+    "SELECT s.key FROM submissions s JOIN queue_entries q ON q.job_id = s.job_id"
+    " WHERE s.job_id = ? AND s.state != 'closed' AND q.status IN ('pending', 'blocked')"
+)
 _DOUBTFUL = "SELECT 1 FROM queue_entries WHERE job_id = ? AND restored != 'look_up'"
 
 
@@ -62,6 +66,8 @@ class Slots:
                 self._claimed(job_id)
         elif account.state[1] != "running":
             self._held.pop(job_id, None)
+            left = self._world.database.look(_OPEN_WHILE_WAITING, (job_id,))
+            self._world.require(not left, Rule.SLOT, f"{job_id} waits again, and {left} is not closed")
 
     def _claimed(self, job_id: str) -> None:
         world, limits = self._world, self._world.limits[-1][1]

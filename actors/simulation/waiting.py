@@ -36,7 +36,7 @@ PATIENCE = 600.0
 QUIET, OVERDUE = 600.0, 330.0
 """Seconds after a leap of the clock without a sweep; and for which the expiry actor may hang or be delayed."""
 
-_OVERDUE = "SELECT job_id FROM approvals WHERE status = 'pending' AND expires_at < ?"
+_OVERDUE = "SELECT job_id FROM approvals WHERE status = 'pending' AND requested_at + timeout_seconds * 1000000 < ?"
 _WAITS = (
     "SELECT 'job ' || job_id, not_before FROM queue_entries WHERE status = 'pending' AND not_before IS NOT NULL"
     " UNION ALL SELECT 'job ' || job_id, start_after FROM queue_entries WHERE status IN ('pending', 'blocked')"
@@ -103,7 +103,12 @@ class Waiting:
         self._world.require(not long, Rule.WAITS_END, str(long))
 
     def _approvals_expire(self) -> None:
-        """Not while the clock has leapt, after which nothing expires for ten minutes (B16), nor soon after a start."""
+        """Not while the clock has leapt, after which nothing expires for ten minutes (B16), nor soon after a start.
+
+        After a restore there may have been a decision since the backup, so that a request waits for its provider.
+        """
+        if self._world.restored:
+            return
         interval = self._world.settings.background.approval_expiration.interval_seconds + OVERDUE
         leapt_at = self._world.jumped_at
         if self._world.elapsed() - max(self._began, leapt_at and leapt_at + QUIET) < interval:

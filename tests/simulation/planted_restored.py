@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from actors.jobs import notifications
-from actors.ledger import deliveries, dispatch, ledger, observe, restoring, settle, submit
+from actors.ledger import deliveries, dispatch, ledger, look_ups, observe, restoring, settle, submit
 from actors.simulation.rules import Rule
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -81,6 +81,11 @@ def end_that_is_followed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(observe, "rerun", lambda *_: None)
 
 
+def attempt_that_is_there_still(patch: pytest.MonkeyPatch) -> None:
+    """What is found as it was in the backup is not taken for looked up."""
+    patch.setattr(look_ups, "_recognise", lambda *_: None)
+
+
 PLANTED_RESTORED: dict[Plant, set[str]] = {
     jobs_are_looked_up_after_a_restore: {Rule.ONE_RUN, Rule.KEY_OF_ATTEMPT, Rule.INTENT},
     queue_is_paused_after_a_restore: {Rule.PAUSED},
@@ -92,6 +97,7 @@ PLANTED_RESTORED: dict[Plant, set[str]] = {
     suspects_alone: {Rule.ALONE},
     settling_what_is_certain: {Rule.SETTLED},
     wait_of_a_notification: {Rule.NOTIFICATION_WAIT},
+    attempt_that_is_there_still: {Rule.LOOKED_UP},
     line_of_an_event: {Rule.LOGGED},
     end_that_is_followed: {Rule.ENDS_NOTICED},
 }
