@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import attrs
 
 from actors.jobs.records import ApprovalRule
@@ -17,8 +15,6 @@ from actors.simulation.world import World
 _CONFIGURED_BELOW = 1001
 """The id of the first rule that is not configured."""
 _LAST = 40
-_FULL, _MOST = 29, 1_000
-"""In one world of so many rules are added until there are as many as there may be."""
 _BEFORE = (
     "SELECT j.job_id, (SELECT count(*) FROM jobs b WHERE b.user_id = j.user_id AND b.job_id < j.job_id),"
     " (SELECT count(*) FROM jobs b WHERE b.user_id = j.user_id AND b.job_id < j.job_id"
@@ -48,8 +44,6 @@ async def change_rules(world: World, runtime: RunningRuntime) -> None:
     await runtime.rules.remove(second.rule.rule_id, by="op")
     gone = draw.choice([new_id, *(known if len(known) > 1 else [])])
     await runtime.rules.remove(gone, by="op")
-    if world.seed % _FULL == 0:
-        await _fill(world, runtime, wanted)
     left = {view.rule.rule_id for view in await runtime.rules.all()}
     _require(world, left == {new_id, *known} - {gone}, f"without {gone} there are {left}")
     for refused in (runtime.rules.remove(9_999), runtime.rules.replace(attrs.evolve(wanted, rule_id=9_999))):
@@ -87,18 +81,6 @@ async def _ask_the_past(world: World, runtime: RunningRuntime) -> None:
     many = await runtime.rules.dry_run(ApprovalRule("Many", "daily_jobs_exceed", 3.0), last=_LAST)
     caught, there = {one.job_id for one in many.caught}, {job_id for job_id, _, today in rows if today >= 3}
     _require(world, caught == there, f"jobs beyond the third of a day are {there}, not {caught}")
-
-
-async def _fill(world: World, runtime: RunningRuntime, rule: ApprovalRule) -> None:
-    """There may be a thousand rules, and no more; these are removed again."""
-    added: list[int] = []
-    before = len(await runtime.rules.all())
-    with contextlib.suppress(Refused):
-        while len(added) <= _MOST:
-            added.append((await runtime.rules.add(rule, by="op")).rule.rule_id)
-    _require(world, before + len(added) == _MOST, f"{before + len(added)} rules are accepted")
-    for rule_id in added:
-        await runtime.rules.remove(rule_id, by="op")
 
 
 def _require(world: World, holds: bool, text: str) -> None:

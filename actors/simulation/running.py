@@ -50,6 +50,8 @@ class Junk:
 async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
     """Carry ``step`` out on the world or on the process."""
     world, args = process.world, step.args
+    if "expiry" in (args.get("name"), args.get("point", "").rpartition(":")[2]) or step.kind == "disk":
+        world.expiry_disturbed_at = world.elapsed()
     match step.kind:
         case "provider":
             fault = provider_fault(args["fault"], process.servers[args["provider"]].elapsed(), args["seconds"])
@@ -179,10 +181,9 @@ class Simulation:
         if event.type == EventType.JOB_DISPATCHED:
             self._order.claimed(event)
         self._causes.changed(event, account, happened)
-        was_found = event.type == "job_rerun" and "rerun" not in event.data  # by a restore: it ran again long ago
-        if event.type in ("job_rerun", "job_status_changed") and event.job_id is not None and not was_found:
-            runs = self.checker.runs_of(event.job_id)
-            self._servers["exact"].devices.shown(event, runs)
+        is_rerun = event.type == "job_rerun" and "rerun" in event.data  # else a restore found that it ran again
+        if event.job_id is not None and (is_rerun or event.type == "job_status_changed"):
+            self._servers["exact"].devices.shown(event, self.checker.runs_of(event.job_id))
 
     def run(self) -> None:
         """Everything, until the end or the first violation."""

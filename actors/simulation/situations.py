@@ -37,7 +37,8 @@ def backups(draw: Random, seconds: float) -> Iterator[Step]:
     yield Step(at, "backup")
     for index in range(2):
         rerun = {"times": 2, "on": ["interrupted"], "delay": 5.0}
-        asked = _request(draw, draw.choice(ALL), 60.0, rerun=rerun, priority_override=50)
+        provider = "search" if index == 0 else draw.choice(ALL)
+        asked = _request(draw, provider, 60.0, rerun=rerun, priority_override=50)
         asked["spec"]["interruptions"] = 1
         yield _submit(max(at - draw.choice([1.0, 5.0, 20.0]), 0.0), f"kept-{index}", asked)
 

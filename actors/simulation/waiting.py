@@ -33,8 +33,8 @@ IN_HANDS = 400.0
 PATIENCE = 600.0
 """Seconds for which a job may wait although it could run: an actor may hang, and be restarted, twice."""
 
-QUIET, OVERDUE = 600.0, 330.0
-"""Seconds after a leap of the clock without a sweep; and for which the expiry actor may hang or be delayed."""
+QUIET, DISTURBED, OVERDUE = 600.0, 300.0, 60.0
+"""Seconds after a leap of the clock without a sweep; after a fault in which the expiry actor may be late; and more."""
 
 _OVERDUE = "SELECT job_id FROM approvals WHERE status = 'pending' AND requested_at + timeout_seconds * 1000000 < ?"
 _WAITS = (
@@ -111,7 +111,8 @@ class Waiting:
             return
         interval = self._world.settings.background.approval_expiration.interval_seconds + OVERDUE
         leapt_at = self._world.jumped_at
-        if self._world.elapsed() - max(self._began, leapt_at and leapt_at + QUIET) < interval:
+        disturbed_at = self._world.expiry_disturbed_at + DISTURBED
+        if self._world.elapsed() - max(self._began, disturbed_at, leapt_at and leapt_at + QUIET) < interval:
             return
         before = self._world.clock.now() - timedelta(seconds=interval) - instant(0)
         late = self._world.database.look(_OVERDUE, (before // timedelta(microseconds=1),))

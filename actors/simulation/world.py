@@ -103,7 +103,8 @@ class World:
     """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses.
 
     ``jumped_at``: when the wall clock was last moved. ``scheduler_hangs``: a fault of this process makes it
-    hang, now or later: a restart by hand may come first. ``restored``: its database was replaced by a backup.
+    hang, now or later: a restart by hand may come first. ``expiry_disturbed_at``: when a fault last made
+    that actor late. ``restored``: its database was replaced by a backup.
     """
 
     def __init__(self, seed: int) -> None:
@@ -122,6 +123,7 @@ class World:
         self.elapsed_at_end = 0.0
         self.jumped_at = 0.0
         self.scheduler_hangs = False
+        self.expiry_disturbed_at = -math.inf
         self.changed_limits: dict[str, int] = {}
         self.restored = False
         self._base = 0.0
