@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import trio
@@ -14,7 +14,16 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, Found, Handle, Prepared, Submitted, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryReading
 from actors.providers.errors import OutcomeUnknown, ProviderError, RateLimited, Unavailable
-from actors.providers.scripted import Asked, Fault, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.providers.scripted import (
+    Asked,
+    Fault,
+    FaultKind,
+    Refusal,
+    Run,
+    ScriptedOptions,
+    ScriptedProvider,
+    ScriptedRemote,
+)
 from actors.providers.scripted.provider import asked_for
 from actors.simulation.checker import Checker
 from actors.simulation.devices import Devices
@@ -228,3 +237,12 @@ class SimulatedProvider(ScriptedProvider):
 def _by_run(handle: Handle) -> Handle:
     """A handle that came with a delivery has the run's name as its ``id``."""
     return {"run": handle.get("run", handle.get("id"))}
+
+
+def provider_fault(fields: Mapping[str, Any], elapsed: float, seconds: float) -> Fault:
+    """The fault as the server knows it, for ``seconds`` from now."""
+    known = dict(fields)
+    kind = FaultKind(known.pop("kind"))
+    calls = tuple(known.pop("calls", ()))
+    refusal = Refusal(known.pop("refusal", "other"))
+    return Fault(kind, calls, refusal=refusal, since=elapsed, until=elapsed + seconds, **known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from random import Random
@@ -65,8 +66,8 @@ class Attempts:
             " coalesce(json_extract(request, '$.rerun.on'), '[\"interrupted\"]') FROM jobs WHERE job_id = ?",
             (job_id,),
         )
-        now, before = world.true_now(), runs[:-1]
-        over = all(run.timeline.ended(now) and _kind(run) in on for run in before)
+        now, before, kinds = world.true_now(), runs[:-1], json.loads(on)
+        over = all(run.timeline.ended(now) and _kind(run) in kinds for run in before)
         world.require(times and over, Rule.ONE_RUN, f"{job_id} runs as {keys}")
         world.trace.count(f"again: {_kind(before[-1])}")
         if world.restored and PROVIDERS[provider].idempotency is not Idempotency.CLIENT_ID:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
 
 import attrs
 import trio
@@ -15,7 +14,6 @@ import trio
 from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.kernel import MailboxFull
-from actors.providers.scripted import Fault, FaultKind, Refusal
 from actors.runtime import RunningRuntime
 from actors.simulation import database
 from actors.simulation.audit import audit, bounded
@@ -26,7 +24,7 @@ from actors.simulation.deliveries import Deliveries
 from actors.simulation.order import Order
 from actors.simulation.pinned import pinned, source
 from actors.simulation.process import Process
-from actors.simulation.providers import ProviderServer
+from actors.simulation.providers import ProviderServer, provider_fault
 from actors.simulation.replay import JobAccount, Replay
 from actors.simulation.restored import Backup, restore, take_backup
 from actors.simulation.rules import IN_EVERY_WORLD, Rule, never_asked
@@ -84,15 +82,6 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
         case "kill":
             process.arm(args["where"], args["count"])
     world.trace.count(f"step: {step.kind}")
-
-
-def provider_fault(fields: Mapping[str, Any], elapsed: float, seconds: float) -> Fault:
-    """The fault as the server knows it, for ``seconds`` from now."""
-    known = dict(fields)
-    kind = FaultKind(known.pop("kind"))
-    calls = tuple(known.pop("calls", ()))
-    refusal = Refusal(known.pop("refusal", "other"))
-    return Fault(kind, calls, refusal=refusal, since=elapsed, until=elapsed + seconds, **known)
 
 
 AUDIT_EVERY = 600.0
@@ -170,6 +159,7 @@ class Simulation:
         self._downtime = 0.0
         self._again = 0
         self._backup: Backup | None = None
+        self._nobody_looks_for = 0.0
         self._servers = {name: ProviderServer(name, world, self.checker) for name in PROVIDERS}
         self._deliveries = Deliveries(world, self._servers["hooked"])
         self._targets = Targets(world)
@@ -216,13 +206,14 @@ class Simulation:
         return self._backup is not None and self._next >= len(self._script) and not self.world.restored
 
     def _restore(self, process: Process) -> None:
-        """Go back to the backup; in half of the worlds the next process dies while it looks the jobs up."""
+        """Go back to the backup. The next process may die while it looks the jobs up; a person comes soon or late."""
         assert self._backup is not None
         self.world.judging.ask(restore, self._backup, process)
         self._clients.unanswered.clear()
         self._deliveries.restored()
         draw = source(self.world.seed, "restore")
         self._again = draw.choice([0, draw.randint(1, 400)])
+        self._nobody_looks_for = draw.choice([1.0, 45.0])
 
     def _has_judged(self) -> None:
         """A judge who was asked nothing has found nothing."""
@@ -245,6 +236,7 @@ class Simulation:
             for step in unanswered:
                 nursery.start_soon(self._clients.act, process, runtime, step)
             if await self._carry_out(process, runtime, nursery) and not self._is_to_restore:
+                await trio.sleep(self._nobody_looks_for)
                 await settle(process, runtime, self._operator, waiting, self._causes)
                 self._over = True
             nursery.cancel_scope.cancel()
