@@ -51,6 +51,7 @@ class Targets:
     _faults: dict[str, tuple[str, float]] = attrs.field(factory=dict)
     _newest: dict[tuple[str, str], int] = attrs.field(factory=dict)
     _seen: dict[str, int] = attrs.field(factory=dict)
+    _recorded: dict[int, int] = attrs.field(factory=dict)
 
     def disturb(self, name: str, fault: str, seconds: float) -> None:
         """Let a target fail for ``seconds``."""
@@ -82,9 +83,13 @@ class Targets:
         return fault if self.world.elapsed() < until else None
 
     def tries(self, number: int, at: float) -> None:
-        """A notification is tried: not at once after a try that failed, unless somebody wants that."""
+        """A notification is tried: not at once after a try whose failure was recorded, unless somebody wants that."""
+        ((recorded,),) = self.world.database.look(
+            "SELECT tries FROM notifications WHERE notification_id = ?", (number,)
+        )
+        before, self._recorded[number] = self._recorded.get(number, 0), recorded
         failed_at = self.failed.get(number)
-        if failed_at is not None and failed_at > self.world.jumped_at:
+        if failed_at is not None and failed_at > self.world.jumped_at and recorded > before:
             text = f"{number} is tried at {at}, its last try failed at {failed_at}"
             self.world.require(at - failed_at >= _LEAST_WAIT, Rule.NOTIFICATION_WAIT, text)
 

@@ -79,12 +79,12 @@ def test_a_viewer_sees_own_jobs_and_no_button_that_would_be_refused(
     expect(row(strange, "of-ana")).to_have_count(0)
     expect(strange.get_by_role("link", name="Actors")).to_have_count(0)
     for view, words in (
-        ("approvals", "Deciding takes"),
-        ("queue", "Pausing takes"),
-        ("actors", "Looking at the actors takes"),
+        ("approvals", "Deciding"),
+        ("queue", "Pausing"),
+        ("actors", "Looking at the actors"),
     ):
         strange.goto(at(served, view))
-        expect(strange.get_by_role("main")).to_contain_text(f"{words} somebody of level")
+        expect(strange.get_by_role("main")).to_contain_text(f"{words} needs level")
         expect(strange.get_by_role("main").get_by_role("button")).to_have_count(0)
     strange.goto(at(served, "jobs"))
     strange.get_by_role("link", name="of-vi", exact=True).click()

@@ -67,8 +67,8 @@ def settling_what_is_certain(patch: pytest.MonkeyPatch) -> None:
 
 
 def wait_of_a_notification(patch: pytest.MonkeyPatch) -> None:
-    """A notification is tried again at once."""
-    patch.setattr(notifications, "growing", lambda *_: 0.0)
+    """A notification is tried again soon, however often it has failed."""
+    patch.setattr(notifications, "growing", lambda *_: 1.0)
 
 
 def line_of_an_event(patch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,7 @@ PLANTED_SAFEGUARDS: dict[Callable[[pytest.MonkeyPatch], None], set[str]] = {
     key_of_one_user: {Rule.OWN_KEY},
     unknown_outcomes_in_the_organisation: {Rule.CLAIMS},
     back_off: {Rule.BACK_OFF},
-    orphans: {Rule.ORPHANS},
+    orphans: {Rule.ORPHANS, Rule.ALONE},
     last_second_before_a_deadline: {Rule.DEADLINE, Rule.CAUSED},
 }
 """Each with the rules by which it is noticed."""
