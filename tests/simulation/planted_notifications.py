@@ -11,7 +11,7 @@ from actors import notifier
 from actors.jobs.notifications import Outcome
 from actors.ledger import notifications
 from actors.ledger.notifications import Outbox, Tried
-from actors.store import Transaction, jobs, store
+from actors.store import Transaction, store
 from actors.store import notifications as notification_rows
 
 
@@ -56,9 +56,8 @@ def _write_notes(transaction, notes):
     if not notes or transaction.connection.connection.driver_connection.in_transaction:  # it was refused as a whole
         return
     transaction.connection.exec_driver_sql("BEGIN IMMEDIATE")
-    for job, *what in notes:
-        if jobs.get(transaction.connection, job.job_id) is not None:  # else it was refused
-            transaction.outbox.note(transaction, job, *what)
+    for what in notes:
+        transaction.outbox.note(transaction, *what)
     transaction.connection.exec_driver_sql("COMMIT")
     transaction.committed()
 
