@@ -22,6 +22,7 @@ from actors.simulation.world import DEAR, PROVIDERS, Limited, World, limit_of, l
 
 _START = "SELECT json_extract(request, '$.start_after') FROM jobs WHERE job_id = ?"
 
+_SENT_WITH = "SELECT token FROM submissions WHERE key = ?"
 _ATTEMPTS = "SELECT job_id, attempt, run_first_attempt FROM queue_entries"
 
 _IN_HANDS = 300.0
@@ -136,11 +137,11 @@ class Checker:
     def accepted(self, provider: str, run: Run) -> None:
         """A server has just accepted ``run``."""
         world, job_id = self._world, run.context["job_id"]
-        if world.restored and not world.database.look("SELECT 1 FROM jobs WHERE job_id = ?", (job_id,)):
-            return  # submitted after the backup, and late
         self.runs.append((provider, run))
         before = self._of_job.setdefault(job_id, [])
         before.append(run)
+        if world.restored and world.database.look(_SENT_WITH, (run.key,)) != [(run.token,)]:
+            return  # sent before the restore, and late
         world.trace.count(f"runs at {provider}")
         self._job_attempts.accepted(provider, job_id, before)
         self._row(job_id, run)
@@ -161,16 +162,13 @@ class Checker:
             " JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?",
             (run.key,),
         )
-        known = rows or self._world.restored  # sent after the backup was made, it may arrive after the restore
-        self._world.require(known, Rule.INTENT, f"{run.key} is accepted and no row has that key")
+        self._world.require(rows, Rule.INTENT, f"{run.key} is accepted and no row has that key")
         if not rows:
             return
         ((state, token, entry, correlation_id, asked_for, cost, approvals),) = rows
         sent = run.context.get("correlation_id")
         world = self._world
-        is_late = world.restored and state == "unknown"  # sent before the backup was made, it arrives after the restore
-        open_ = state != "closed" and (token == run.token or is_late)
-        world.require(open_, Rule.INTENT, f"{run.key}: {state}, {token}")
+        world.require(state != "closed" and token == run.token, Rule.INTENT, f"{run.key}: {state}, {token}")
         world.require(entry == "running", Rule.SLOT, f"{run.key} is accepted, its entry is {entry}")
         world.require(sent == correlation_id, Rule.CORRELATION, f"{run.key} was sent {sent}, not {correlation_id}")
         needed = asked_for is not None or (cost > DEAR and world.dear_jobs_need_admins)
