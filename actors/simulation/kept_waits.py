@@ -66,10 +66,11 @@ class KeptWaits:
     def tries(self, job_id: str) -> None:
         """A submission is on its way."""
         wait, now = self._waits.get(job_id), self._world.elapsed()
-        if wait is not None and wait.began is not None and wait.in_this_process:
-            until = wait.began + wait.least
-            text = f"{job_id} is tried at {now}, it was to wait until {until}"
-            self._world.require(now >= until - TOLERANCE, wait.rule, text)
+        if wait is not None and wait.began is not None:
+            if wait.in_this_process:
+                until = wait.began + wait.least
+                text = f"{job_id} is tried at {now}, it was to wait until {until}"
+                self._world.require(now >= until - TOLERANCE, wait.rule, text)
             del self._waits[job_id]  # it is over: what follows from this try is another one
 
     def saw(self, event: Event) -> None:

@@ -66,10 +66,12 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             world.scheduler_hangs |= args["do"] == "hang" and args["point"].endswith(":scheduler")
             process.plan.at(args["point"], occurrence=1, do=args["do"], delay=args["delay"])
         case "restart_actor":
-            try:
-                await runtime.tree.restart(args["name"])
-            except SupervisionError as refused:  # it is about to be restarted anyway
-                world.say(f"{args['name']} is not restarted by hand: {type(refused).__name__}")
+            for _ in range(_TRIES):
+                try:
+                    await runtime.tree.restart(args["name"])
+                    break
+                except SupervisionError as refused:  # it is about to be restarted anyway, or its start failed
+                    world.say(f"{args['name']} is not restarted by hand: {type(refused).__name__}")
         case "overflow":
             with contextlib.suppress(MailboxFull):  # of an actor whose senders are to wait
                 for _ in range(args["messages"]):
@@ -84,6 +86,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
     world.trace.count(f"step: {step.kind}")
 
 
+_TRIES = 5
 AUDIT_EVERY = 600.0
 _PROCESSES_AT_MOST = 500
 _START_AGAIN = 10.0

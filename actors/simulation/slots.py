@@ -38,6 +38,8 @@ class Slots:
         look = self._world.database.look
         for job_id, user, org, team, provider, cpus, gpus in look(_RUNNING):
             self._held[job_id] = limited(user, org, team, provider), provider, cpus, gpus
+        # Of those that were in doubt already no event tells whether the look-up left them so.
+        self._doubtful |= {job_id for (job_id,) in look("SELECT job_id FROM jobs WHERE uncertain_since IS NOT NULL")}
         for (where,) in look("SELECT provider FROM provider_gates WHERE paused_reason IS NOT NULL"):
             self.paused[where] = self._world.elapsed()
         if self._world.restored:  # until a person has looked at the jobs
