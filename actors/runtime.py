@@ -35,6 +35,7 @@ from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, deaths, restoring
 from actors.metrics import Tallies, TimedExecutor, timed
 from actors.net.connections import GRACE, SHUTDOWN
+from actors.net.look_ups import limited_look_ups
 from actors.notification_targets.sending import OpenSender, sender
 from actors.notifier import Notifier
 from actors.poller.actor import Poller, Refresh, slow_rounds
@@ -219,9 +220,7 @@ class RunningRuntime(Runtime):
         self.health.began()
 
     async def quiesce(self) -> None:
-        """Accept no more requests and claim no more jobs. What is in progress has one bounded grace to end in (C1);
-        submissions that have not ended then are noted.
-        """
+        """Accept no more requests, claim no more jobs, and give what is in progress one bounded grace (C1)."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.tree.stop_servers)
             with trio.move_on_after(GRACE):
@@ -281,7 +280,7 @@ async def open_runtime(
     of what gave up: ``supervision.RestartIntensityReached`` if an actor cannot be kept alive.
     """
     settings, parts = settings or Settings.default(), parts or Parts()
-    with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir):
+    with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir), limited_look_ups():
         if not parts.in_memory and (kind := network_kind(settings.state_dir)) is not None:
             _logger.warning("Careful: %s", advice(kind), extra={"state_dir": str(settings.state_dir)})
         runtime = RunningRuntime(settings, parts, watchdog)

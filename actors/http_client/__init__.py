@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 
-from actors.http_client.connecting import limit_look_ups
 from actors.http_client.transport import TransportOptions, transport_options
 from logconf import clear_correlation_id, get_correlation_id, set_correlation_id, traceparent_for
 
@@ -32,15 +31,12 @@ def get_async_client(transport_from: TransportOptions | None = None, **options: 
 
     ``transport_from``: the transport options; None: those of the ``SIMPLETUNER_`` variables. ``options`` are those of
     :class:`httpx.AsyncClient`. By default redirects are not followed and proxies of the environment are not used, so
-    that a credential is sent only where the configuration says. Names are looked up within limits of their own
-    (:mod:`actors.http_client.connecting`).
+    that a credential is sent only where the configuration says.
     """
     hooks = {name: list(functions) for name, functions in options.pop("event_hooks", {}).items()}
     hooks.setdefault("request", []).insert(0, _stamp)
     travel = transport_from if transport_from is not None else transport_options(os.environ)[0]
-    client = httpx.AsyncClient(event_hooks=hooks, **{**travel.for_client(), **options})
-    limit_look_ups(client)
-    return client
+    return httpx.AsyncClient(event_hooks=hooks, **{**travel.for_client(), **options})
 
 
 async def _stamp(request: httpx.Request) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
@@ -56,3 +58,22 @@ def test_the_correlation_functions_are_here_too():
     assert get_correlation_id() == "abc"
     clear_correlation_id()
     assert get_correlation_id() != "abc"
+
+
+def test_the_client_still_works_under_asyncio() -> None:
+    """Existing applications may use it there."""
+
+    async def main() -> str:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server, get_async_client() as client:
+            port = server.sockets[0].getsockname()[1]
+            return (await client.get(f"http://127.0.0.1:{port}/")).text
+
+    with ThreadPoolExecutor(1) as threads:  # of its own: another loop may run in this one
+        assert threads.submit(lambda: asyncio.run(main())).result() == "ok"
