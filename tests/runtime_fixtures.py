@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,3 +49,15 @@ class World:
 async def world() -> World:
     clock = VirtualClock()
     return World(clock, ScriptedRemote(lambda: clock.now()))
+
+
+def fail_reading(monkeypatch: pytest.MonkeyPatch, runtime: RunningRuntime, query: Callable[..., Any]) -> None:
+    """From now on ``query`` of the ledger fails, and every other one succeeds."""
+    real = runtime.ledger.read
+
+    async def read(asked: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if asked is query:
+            raise RuntimeError("the rows are away")
+        return await real(asked, *args, **kwargs)
+
+    monkeypatch.setattr(runtime.ledger, "read", read)

@@ -29,7 +29,7 @@ def audit(world: World, replay: Replay) -> None:
         _job(world, replay, job_id, jobs.get(job_id))
     _refused(world)
     _lanes(world)
-    _dependencies(world, replay)
+    _wrong_rows(world, replay)
     _counts(world)
     _approvals(world, replay)
 
@@ -89,7 +89,7 @@ def _lanes(world: World) -> None:
     world.require(counted == standing, Rule.LANES_COUNT, f"lanes say {counted}, entries {standing}")
 
 
-_WRONG_DEPENDENCIES = {
+_WRONG_ROWS = {
     Rule.PARENTS_COUNTED: (
         "SELECT q.job_id FROM queue_entries q WHERE q.status IN ('pending', 'blocked') AND q.unfinished_parents !="
         " (SELECT count(*) FROM dependencies d WHERE d.job_id = q.job_id AND d.parent_status IS NULL)"
@@ -120,9 +120,9 @@ _WRONG_DEPENDENCIES = {
 """What no row may show at any moment between two transactions."""
 
 
-def _dependencies(world: World, replay: Replay) -> None:
-    """Not of what ran after a backup, whose parents have ended once more since the restore."""
-    for rule, query in _WRONG_DEPENDENCIES.items():
+def _wrong_rows(world: World, replay: Replay) -> None:
+    """A bad end is not judged for what ran after a backup: its parents have ended once more since the restore."""
+    for rule, query in _WRONG_ROWS.items():
         wrong = [job_id for (job_id,) in world.database.look(query)]
         if world.restored and rule is Rule.BAD_ENDS:
             wrong = [job_id for job_id in wrong if job_id in replay.jobs and not replay.jobs[job_id].restored]

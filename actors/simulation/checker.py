@@ -10,7 +10,7 @@ from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.providers.scripted import Run
 from actors.simulation.cancel_requests import CancelRequests
-from actors.simulation.contents import Contents
+from actors.simulation.event_contents import EventContents
 from actors.simulation.kept_waits import TOLERANCE, KeptWaits
 from actors.simulation.refusals import Refusals
 from actors.simulation.reruns import Attempts
@@ -49,14 +49,14 @@ class Checker:
         self.slots = Slots(world)
         self.refusals = Refusals(world, self.slots.paused)
         self.suspects = Suspects(world)
-        self._contents = Contents(world)
+        self._contents = EventContents(world)
         self._wide = WideJobs(world)
         self._starts: dict[str, float] = {}
 
     def restored(self) -> None:
-        """The rows are older ones: what the events told is what these say. What the servers accepted stays.
+        """The rows are older ones now: begin with what they say. What the servers have accepted stays.
 
-        Limits count what is accepted from now on: of what runs now the rows may not know.
+        Limits count what is accepted from now on, because the rows may not know what runs now.
         """
         self._active = []
         self._begin()

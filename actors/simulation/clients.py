@@ -17,8 +17,8 @@ from actors.simulation.causes import Causes
 from actors.simulation.process import Process, require_planned
 from actors.simulation.rules import Rule
 from actors.simulation.script import Step
-from actors.simulation.vain_calls import call_in_vain
 from actors.simulation.world import Known, World
+from actors.simulation.wrong_calls import make_wrong_call
 from actors.testing import request as scripted_request
 from logconf import bind_correlation_id
 
@@ -42,7 +42,7 @@ class Clients:
             "resume": lambda runtime, step: runtime.queue.resume(step.args["provider"], by="op"),
             "follow": self._follow,
             "look": self._look,
-            "in_vain": lambda runtime, step: call_in_vain(self._world, runtime, step.args["what"]),
+            "wrong_call": lambda runtime, step: make_wrong_call(self._world, runtime, step.args["what"]),
         }
         self._do_to_job: Mapping[str, Callable[[RunningRuntime, Step, str], Awaitable[Any]]] = {
             "retry": self._retry,

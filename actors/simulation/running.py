@@ -162,7 +162,7 @@ class Simulation:
         self._downtime = 0.0
         self._again = 0
         self._backup: Backup | None = None
-        self._nobody_looks_for = 0.0
+        self._unattended_seconds = 0.0
         self._servers = {name: ProviderServer(name, world, self.checker) for name in PROVIDERS}
         self._deliveries = Deliveries(world, self._servers["hooked"])
         self._targets = Targets(world)
@@ -216,7 +216,7 @@ class Simulation:
         self._deliveries.restored()
         draw = source(self.world.seed, "restore")
         self._again = draw.choice([0, draw.randint(1, 400)])
-        self._nobody_looks_for = draw.choice([1.0, 45.0])
+        self._unattended_seconds = draw.choice([1.0, 45.0])
 
     def _has_judged(self) -> None:
         """A judge who was asked nothing has found nothing."""
@@ -239,7 +239,7 @@ class Simulation:
             for step in unanswered:
                 nursery.start_soon(self._clients.act, process, runtime, step)
             if await self._carry_out(process, runtime, nursery) and not self._is_to_restore:
-                await trio.sleep(self._nobody_looks_for)
+                await trio.sleep(self._unattended_seconds)
                 await settle(process, runtime, self._operator, waiting, self._causes)
                 self._over = True
             nursery.cancel_scope.cancel()

@@ -29,9 +29,13 @@ from supervision.faults import InjectedFault
 
 ROUND = 60.0
 CANCEL_AFTER, END_WITHIN = 5, 60
-MANY_TO_LOOK_UP = 10
-NOTICED_WITHIN = 200.0
 """Rounds after which the jobs that still run are cancelled, and after which all must have ended."""
+
+NOTICED_WITHIN = 200.0
+"""Seconds after which the end of a run must be known, where its provider is asked regularly."""
+
+MANY_TO_LOOK_UP = 10
+"""If more jobs than this are left, their look-ups after a restore may take longer."""
 
 _OUTCOMES = {
     Phase.SUCCEEDED: JobStatus.COMPLETED,

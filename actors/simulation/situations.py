@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from actors.simulation.step import Step
-from actors.simulation.vain_calls import CALLS
+from actors.simulation.wrong_calls import CALLS
 
 ALL = ("exact", "search", "blind", "hooked")
 _OTHERS = ("uma", "vic", "wim", "xia", "yan", "zoe")
@@ -191,10 +191,10 @@ def _ordered(draw: Random, at: float, name: str) -> Iterator[Step]:
         yield _submit(at + draw.choice([0.0, 0.1, 5.0]), f"{name}-{index}", asked)
 
 
-def _in_vain(draw: Random, at: float, name: str) -> Iterator[Step]:
+def _wrong_calls(draw: Random, at: float, name: str) -> Iterator[Step]:
     """Calls about what does not exist, and somebody settles a job of which nobody doubts that it runs."""
     for what in draw.sample(sorted(CALLS), 4):
-        yield Step(at + draw.uniform(0.0, 60.0), "in_vain", {"what": what})
+        yield Step(at + draw.uniform(0.0, 60.0), "wrong_call", {"what": what})
     yield _submit(at, name, _request(draw, draw.choice(ALL), 40.0, priority_override=50))
     yield Step(at + draw.choice([5.0, 20.0, 100.0]), "settle", {"marker": name})
 
@@ -252,7 +252,7 @@ _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float],
     (_left_in_hands, 0.5),
     (_steps_back, 0.6),
     (_has_devices, 0.3),
-    (_in_vain, 0.5),
+    (_wrong_calls, 0.5),
     (_gone, 0.3),
 )
 """Each with the share of worlds that have it."""

@@ -38,7 +38,7 @@ class Slots:
         look = self._world.database.look
         for job_id, user, org, team, provider, cpus, gpus in look(_RUNNING):
             self._held[job_id] = limited(user, org, team, provider), provider, cpus, gpus
-        # Of those that were in doubt already no event tells whether the look-up left them so.
+        # For those that were in doubt already, no event says whether the look-up left them in doubt.
         self._doubtful |= {job_id for (job_id,) in look("SELECT job_id FROM jobs WHERE uncertain_since IS NOT NULL")}
         for (where,) in look("SELECT provider FROM provider_gates WHERE paused_reason IS NOT NULL"):
             self.paused[where] = self._world.elapsed()
@@ -92,7 +92,7 @@ class Slots:
                 world.require(used <= there, Rule.CLAIMS, f"{used} {name} are taken at {provider}, it has {there}")
 
     def _is_doubtful(self, job_id: str) -> bool:
-        """By what the events told; or by its row, where it was uncertain before the backup and no event tells."""
+        """By the events; or by its row, if it was uncertain before the backup, so that no event says it again."""
         return self._world.restored and (
             job_id in self._doubtful or bool(self._world.database.look(_DOUBTFUL, (job_id,)))
         )

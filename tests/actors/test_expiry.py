@@ -8,6 +8,7 @@ import trio
 
 from actors.jobs.records import JobStatus
 from actors.ledger.queries import deadlines
+from tests.runtime_fixtures import fail_reading
 
 
 async def test_five_faulty_sweeps_in_a_row_fail_it_and_its_supervisor_starts_it_again(
@@ -22,14 +23,7 @@ async def test_five_faulty_sweeps_in_a_row_fail_it_and_its_supervisor_starts_it_
     async with world.open() as runtime:
         job = await world.submit(requires_approval="big")
         await trio.sleep(1)
-        real = runtime.ledger.read
-
-        async def read(query, *args, **kwargs):
-            if query is deadlines:
-                raise RuntimeError("the rows are away")
-            return await real(query, *args, **kwargs)
-
-        monkeypatch.setattr(runtime.ledger, "read", read)
+        fail_reading(monkeypatch, runtime, deadlines)
         world.clock.suspend((await runtime.jobs.get(job.job_id)).approval.expires_at - world.clock.now())
         with trio.fail_after(3_600):
             while restarts(runtime) == 0:  # noqa: ASYNC110 - in virtual time

@@ -17,6 +17,7 @@ from actors.providers.base import Capabilities, Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal
 from actors.testing import request
+from tests.runtime_fixtures import fail_reading
 
 SILENT = ScriptedOptions(push=Push.NONE)
 WIDE = Limits(total=1000, per_user=1000)
@@ -136,14 +137,7 @@ async def test_faults_of_the_cycle_are_errors_and_five_in_a_row_fail_the_poller(
     caplog.set_level(logging.INFO)
     async with world.open(options=SILENT) as runtime:
         await trio.sleep(1)
-        real = runtime.ledger.read
-
-        async def read(query, *args, **kwargs):
-            if query is held_at:
-                raise RuntimeError("the rows are away")
-            return await real(query, *args, **kwargs)
-
-        monkeypatch.setattr(runtime.ledger, "read", read)
+        fail_reading(monkeypatch, runtime, held_at)
         await trio.sleep(30 * 4)
         errors = [record for record in caplog.records if record.message == "Error in job polling"]
         assert len(errors) == 4

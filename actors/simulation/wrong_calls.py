@@ -30,8 +30,8 @@ CALLS: Mapping[str, Callable[[RunningRuntime], Awaitable[Any]]] = {
 }
 
 
-async def call_in_vain(world: World, runtime: RunningRuntime, what: str) -> None:
-    """It is refused, in words."""
+async def make_wrong_call(world: World, runtime: RunningRuntime, what: str) -> None:
+    """Make the call of this name: it is refused, in words."""
     try:
         await CALLS[what](runtime)
         refused = False

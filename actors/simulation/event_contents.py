@@ -14,7 +14,7 @@ _AGAIN_SINCE = "SELECT 1 FROM events WHERE job_id = ? AND seq > ? AND type IN ('
 _NEW = ("job_queued", "approval_requested")
 
 
-class Contents:
+class EventContents:
     """The contents of the events of ``world``."""
 
     def __init__(self, world: World) -> None:
