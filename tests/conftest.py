@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from logconf.masking import forget_secrets
 from tests import statement_plans
 from tests.left_processes import Left, end, left_by, settled
 
@@ -43,6 +44,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         end(left)
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test() -> Iterator[None]:
+    """What one test registers as secret, such as the word "string", is not masked in the next."""
+    yield
+    forget_secrets()
 
 
 @pytest.fixture(autouse=True, scope="session")

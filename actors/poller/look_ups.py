@@ -5,13 +5,14 @@ If the provider cannot be asked, nothing is decided: the job keeps its mark and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import trio
 
 from actors.jobs.look_ups import MOST_KEYS, Seen, ToLookUp, Verdict, conclude, doubt_about_records
-from actors.jobs.records import Phase
+from actors.jobs.records import Observation, Phase
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock
 from actors.ledger import Ledger
@@ -117,7 +118,7 @@ class LookUps:
             return f"provider {self._provider.name} no longer has it, since the backup or for want of its directory"
         if observation.phase is Phase.LOST and not observation.proven_dead:
             return observation.error or f"provider {self._provider.name} has lost it"
-        return Seen(key, handle, observation)
+        return _seen(key, handle, observation)
 
     async def _find_each(self, one: ToLookUp, keys: Sequence[str], seen: list[Seen]) -> str | Failure | None:
         """Add to ``seen`` what the provider has under ``keys``; why it may have more, None: it has not."""
@@ -133,7 +134,17 @@ class LookUps:
             if isinstance(found, Failure):
                 return found
             if isinstance(found, Submitted):
-                seen.append(Seen(key, found.handle, found.observation))
+                attempt = _seen(key, found.handle, found.observation)
+                if isinstance(attempt, Failure):
+                    return attempt
+                seen.append(attempt)
             elif found is UNKNOWABLE:
                 doubt = f"provider {name} cannot tell whether it has run since the backup was made"
         return doubt
+
+
+def _seen(key: str, handle: Mapping[str, Any], observation: Observation | None) -> Seen | Failure:
+    """The attempt that the provider has. A status that nobody knows does not say whether another came after it."""
+    if observation is not None and observation.phase is Phase.UNKNOWN:
+        return Failure(FailureKind.OTHER, f"its status {observation.raw_status!r} is not known")
+    return Seen(key, handle, observation)

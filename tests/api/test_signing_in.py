@@ -90,7 +90,6 @@ async def test_a_token_is_masked_in_whatever_is_logged(access: Access) -> None:
     again = Access(access._ledger, access._clock)
     await again.token_peer(secret)
     assert secret not in mask_text(f"somebody sent {secret}")
-    forget_secrets()
 
 
 async def test_making_and_revoking_are_events_without_the_secret(runtime: RunningRuntime) -> None:

@@ -188,6 +188,24 @@ async def test_until_it_is_looked_up_nothing_else_is_done_about_a_job_that_ran(a
         assert len(runs_of(site, job)) == 2
 
 
+async def test_an_attempt_whose_status_is_not_known_is_asked_about_again(autojump_clock, site):
+    """It may have ended and run again since, so it is not taken for the one that runs."""
+    async with site.open(site.original, options=NONE, limits=ONE) as runtime:
+        job = await runtime.submit(request(rerun=Rerun(times=1, delay=1.0), duration=10, interruptions=1))
+        await trio.sleep(1)
+        site.take()
+        await trio.sleep(60)
+    assert len(runs_of(site, job)) == 2
+    await site.restore()
+    site.remote.inject(Fault(FaultKind.UNKNOWN_STATUS, ("observe",), times=2))
+    async with site.open(site.new, options=NONE) as runtime:
+        await runtime.queue.resume(None, by="root")
+        await trio.sleep(120)
+        view = await runtime.jobs.get(job.job_id)
+        assert "whether it ran again is not known" in view.job.uncertain_reason
+        assert len(runs_of(site, job)) == 2
+
+
 async def test_an_attempt_that_ended_is_not_followed_by_another_where_one_may_have_run_since(autojump_clock, site):
     """Its provider shows the end of the first attempt again and again, and cannot look the second one up."""
     async with site.open(site.original, options=BY_TOKEN, limits=ONE) as runtime:

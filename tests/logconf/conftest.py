@@ -16,7 +16,6 @@ import pytest
 
 from logconf import clear_context
 from logconf.handler import drain_at_exit, installed_handler
-from logconf.masking import forget_secrets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -43,7 +42,6 @@ def fresh_logging() -> Iterator[None]:
     logging.logThreads, logging.logProcesses, logging.logMultiprocessing = flags
     for number, previous in signals.items():
         signal.signal(number, previous)
-    forget_secrets()
     clear_context()
 
 
