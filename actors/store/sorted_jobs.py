@@ -25,24 +25,18 @@ from actors.store.paging import bounded
 from actors.store.schema import jobs
 from actors.store.types import microseconds
 
-_STARTED, _ENDED = (type_coerce(column, BigInteger) for column in (jobs.c.started_at, jobs.c.completed_at))
-_COLUMNS: dict[JobSort, tuple[ColumnElement[Any], ...]] = {
-    JobSort.CREATED: (jobs.c.job_id,),
-    JobSort.NAME: (jobs.c.config_name, jobs.c.user_id, jobs.c.job_id),
-    JobSort.USER: (jobs.c.user_id, jobs.c.status, jobs.c.job_id),
-    JobSort.STATUS: (jobs.c.status, jobs.c.job_id),
-    JobSort.PROVIDER: (jobs.c.provider, jobs.c.status, jobs.c.job_id),
-    JobSort.GROUP: (jobs.c.group_name, jobs.c.user_id, jobs.c.status, jobs.c.job_id),
-    JobSort.STARTED: (_STARTED, jobs.c.job_id),
-    JobSort.ENDED: (_ENDED, jobs.c.job_id),
+_COLUMNS: dict[JobSort, tuple[str, ...]] = {
+    JobSort.CREATED: ("job_id",),
+    JobSort.NAME: ("config_name", "user_id", "job_id"),
+    JobSort.USER: ("user_id", "status", "job_id"),
+    JobSort.STATUS: ("status", "job_id"),
+    JobSort.PROVIDER: ("provider", "status", "job_id"),
+    JobSort.GROUP: ("group_name", "user_id", "status", "job_id"),
+    JobSort.STARTED: ("started_at", "job_id"),
+    JobSort.ENDED: ("completed_at", "job_id"),
 }
-"""The columns of an index each."""
-_MAY_LACK = {
-    JobSort.NAME: jobs.c.config_name,
-    JobSort.GROUP: jobs.c.group_name,
-    JobSort.STARTED: jobs.c.started_at,
-    JobSort.ENDED: jobs.c.completed_at,
-}
+"""The columns of an index each. Where the first may be NULL, jobs without a value come last."""
+_MOMENTS = ("started_at", "completed_at")
 _NO_MOMENT = -1
 
 
@@ -69,7 +63,7 @@ def page(
 
     Raises :class:`~actors.jobs.refusal.Refused` where the job of ``after`` was removed, if its row is needed.
     """
-    column, start = _MAY_LACK.get(order.sort), None if after is None else _values(connection, order.sort, after)
+    column, start = _may_lack(order.sort), None if after is None else _values(connection, order.sort, after)
     found: list[Any] = []
     if start is None or start[0] is not None:
         found, more = bounded(connection, _with_value(order, start, filters), limit)
@@ -93,26 +87,32 @@ def _in_order(connection: Connection, found: list[Any]) -> list[Job]:
 
 def _values(connection: Connection, sort: JobSort, after: Place) -> tuple[Any, ...]:
     """The values of the columns of ``sort`` at ``after``; the first is None where the job has no value there."""
-    if sort is JobSort.CREATED:
-        return (after.job_id,)
-    if sort is JobSort.STATUS:
-        return after.status, after.job_id
-    if sort in (JobSort.STARTED, JobSort.ENDED):
-        return None if after.moment == _NO_MOMENT else after.moment, after.job_id
-    job = get(connection, after.job_id)
-    if job is None:
-        raise invalid("cursor", "goes on behind a job that was removed; begin without it")
-    if sort is JobSort.NAME:
-        return job.request.config_name, job.request.user_id, job.job_id
-    if sort is JobSort.GROUP:
-        return job.request.group, job.request.user_id, after.status, job.job_id
-    return job.request.user_id if sort is JobSort.USER else job.provider, after.status, after.job_id
+    moment = None if after.moment == _NO_MOMENT else after.moment
+    values = {"job_id": after.job_id, "status": after.status, **dict.fromkeys(_MOMENTS, moment)}
+    if not values.keys() >= set(_COLUMNS[sort]):
+        job = get(connection, after.job_id)
+        if job is None:
+            raise invalid("cursor", "goes on behind a job that was removed; begin without it")
+        asked = job.request
+        values |= {"config_name": asked.config_name, "group_name": asked.group, "user_id": asked.user_id}
+        values["provider"] = job.provider
+    return tuple(values[name] for name in _COLUMNS[sort])
+
+
+def _may_lack(sort: JobSort) -> ColumnElement[Any] | None:
+    """The first column of ``sort``, if a job may have no value there."""
+    column = jobs.c[_COLUMNS[sort][0]]
+    return column if column.nullable else None
+
+
+def _compared(name: str) -> ColumnElement[Any]:
+    return type_coerce(jobs.c[name], BigInteger) if name in _MOMENTS else jobs.c[name]
 
 
 def _with_value(order: JobOrder, start: tuple[Any, ...] | None, filters: JobFilters) -> Select[Any]:
-    columns = _COLUMNS[order.sort]
+    columns = [_compared(name) for name in _COLUMNS[order.sort]]
     query = select(jobs.c.job_id, SIZE).where(*_fits(filters))
-    if (column := _MAY_LACK.get(order.sort)) is not None:
+    if (column := _may_lack(order.sort)) is not None:
         query = query.where(column.is_not(None))
     if start is not None:
         here = tuple_(*columns)
