@@ -69,17 +69,19 @@ def event(second: int, type_: str, status: str | None = None) -> dict[str, Any]:
 def test_a_job_has_the_states_of_its_events(tmp_path: Path) -> None:
     """Approved, handed over, run, interrupted, run again, ended; what comes after the end changes nothing."""
     events = [
-        event(0, "job_queued", "pending"), event(0, "approval_requested"), event(5, "approval_granted"),
-        event(6, "job_dispatched", "uploading"), event(7, "job_status_changed", "running"), event(8, "job_progress"),
-        event(20, "job_rerun", "pending"), event(30, "job_dispatched"), event(31, "job_status_changed", "running"),
-        event(40, "job_status_changed", "failed"), event(41, "job_cancel_requested"),
+        event(0, "job_queued", "pending"), event(0, "approval_requested", "pending"),
+        event(5, "approval_granted", "pending"), event(6, "job_dispatched", "uploading"),
+        event(7, "job_status_changed", "running"), event(8, "job_progress", "running"),
+        event(20, "job_rerun", "pending"), event(30, "job_dispatched", "uploading"),
+        event(31, "job_status_changed", "running"), event(40, "job_status_changed", "failed"),
+        event(41, "job_cancel_requested", "failed"),
     ]  # fmt: skip
     found = run(tmp_path, "timeline.js", f"it.phasesOf({json.dumps(events)})")
     assert [(one["word"], (one["to"] - one["from"]) / 1000) for one in found] == [
         ("waits", 0), ("waits for approval", 5), ("waits", 1), ("is handed over", 1), ("runs", 13),
         ("waits to run again", 10), ("is handed over", 1), ("runs", 9), ("failed", 0),
     ]  # fmt: skip
-    running = run(tmp_path, "timeline.js", f"it.phasesOf({json.dumps(events[:5])}).at(-1)")
+    running = run(tmp_path, "timeline.js", f"it.phasesOf({json.dumps(events[:6])}).at(-1)")
     assert (running["word"], running["to"]) == ("runs", None)
 
 

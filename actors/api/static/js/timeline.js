@@ -5,17 +5,20 @@ import { clock, moment, running, span } from "./format.js";
 
 const STATUS = { pending: "waits", uploading: "is handed over", queued: "waits at the provider", running: "runs", completed: "completed", failed: "failed", cancelled: "cancelled" };
 const ENDS = ["completed", "failed", "cancelled"];
+// Events that say more than the job's new status does.
 const BY_TYPE = {
-  job_queued: "waits", approval_requested: "waits for approval", approval_granted: "waits", job_dispatched: "is handed over", job_requeued: "waits", job_rerun: "waits to run again",
-  job_outcome_unknown: "may have been accepted", job_uncertain: "is uncertain", job_cancel_requested: "is asked to end", approval_expired: "cancelled", approval_rejected: "cancelled",
+  approval_requested: "waits for approval", approval_granted: "waits", job_rerun: "waits to run again", job_outcome_unknown: "may have been accepted",
+  job_uncertain: "is uncertain", job_cancel_requested: "is asked to end",
 };
 const KINDS = { "waits for approval": "blocked", waits: "pending", "waits to run again": "pending", "is handed over": "uploading", "waits at the provider": "uploading", runs: "running" };
 
 // [{word, from, to (null: it lasts), ended}], each in milliseconds since 1970.
 export function phasesOf(events) {
   const phases = [];
+  let status = null;
   for (const event of events) {
-    const word = event.type === "job_status_changed" || event.type === "job_settled" ? STATUS[event.status] : BY_TYPE[event.type];
+    const word = BY_TYPE[event.type] ?? (event.status === status ? null : STATUS[event.status]);
+    status = event.status ?? status;
     const at = Date.parse(event.time);
     const last = phases.at(-1);
     if (!word || last?.word === word || (last?.ended && word !== "waits to run again")) continue;
