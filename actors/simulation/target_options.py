@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from actors.jobs.notify_options import NotificationTarget, NotifyOptions, On
 from actors.simulation.pinned import source
 
-_ALL: tuple[On, ...] = (
-    "completed",
-    "failed",
-    "cancelled",
-    "approval_requested",
-    "uncertain",
-    "started",
-    "approval_decided",
-    "rerun",
-)
+_ALL: tuple[On, ...] = get_args(On)
 TARGETS = {
     "chat": NotificationTarget(url="https://chat.example/"),
     "all": NotificationTarget(url="https://all.example/", on=_ALL),

@@ -19,6 +19,7 @@ from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider
 from actors.runtime import Parts, open_runtime
 from actors.settings import Settings
+from actors.store.revision import NEWEST
 from tests.store.conftest import old_state
 
 __all__ = ["old_state"]
@@ -48,7 +49,7 @@ async def moment(old_state):
 async def test_a_backup_of_the_old_directory_leaves_it_to_the_old_version(tmp_path, old_state, moment):
     taken = take_before(old_state, tmp_path / "backup.zip", moment)
     assert taken.jobs == len(old_state.expected["jobs"])
-    assert taken.manifest.revision == revision_of(old_state.database) != "0005"
+    assert taken.manifest.revision == revision_of(old_state.database) != NEWEST
     assert taken.manifest.instance_id is None
 
 
@@ -57,7 +58,7 @@ async def test_what_was_restored_from_it_is_migrated_and_its_jobs_are_looked_up(
     take_before(old_state, tmp_path / "backup.zip", moment)
     new = tmp_path / "new"
     await restored(tmp_path / "backup.zip", new, moment + LATER)
-    assert revision_of(new / "greenroom.db") == "0005"
+    assert revision_of(new / "greenroom.db") == NEWEST
     (new / "providers").symlink_to(old_state.path / "providers")
     clock = VirtualClock(moment + LATER - timedelta(seconds=trio.current_time()))
     providers = [

@@ -13,6 +13,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from actors.cli.exit_statuses import MEANINGS as EXIT_MEANINGS
+from actors.cli.exit_statuses import ExitStatus
 from actors.job_requests.job_file import load_job_file
 from actors.providers.job_variables import MEANINGS
 from actors.providers.registry import kinds
@@ -120,8 +122,8 @@ def test_every_variable_that_is_declared_is_read() -> None:
     assert [name for name in declared() if name not in imported and name not in code] == []
 
 
-def test_exit_statuses_have_names() -> None:
-    """Those of actors/cli/exit_statuses.py, so that the page has all of them."""
+def test_exit_statuses_have_names_and_meanings() -> None:
+    """In actors/cli/exit_statuses.py, so that the page has all of them."""
     numbers = re.compile(r"\b(?:exit|_exit|Exit)\(\d|exit_code = \d")
     places = {
         f"{path.relative_to(ROOT)}:{number}"
@@ -130,6 +132,7 @@ def test_exit_statuses_have_names() -> None:
         if numbers.search(line)
     }
     assert places == set()
+    assert {str(int(one)) for one in ExitStatus} <= set(re.findall(r"\d+", " ".join(EXIT_MEANINGS)))
 
 
 def test_every_kind_of_provider_has_its_tables() -> None:

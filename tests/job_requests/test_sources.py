@@ -40,12 +40,6 @@ def test_every_field_stands_in_the_table_and_has_a_value_here() -> None:
     assert [name for name in NAMES if name != "entry_point" and getattr(written, name) == getattr(usual, name)] == []
 
 
-def test_the_table_stands_in_the_documentation() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
-    table = text.partition("## Which source may set which field")[2].partition("\n## ")[0]
-    assert [name for name in NAMES if f"`{name}`" not in table] == []
-
-
 def test_what_runs_a_program_never_comes_from_the_network() -> None:
     """Not even once somebody opens a field by mistake: these are closed for good (D1)."""
     for field in OF_COMMANDS:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import get_args
 
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.jobs.events import EventType
-from actors.jobs.notification_texts import as_text, rendered
+from actors.jobs.notification_texts import _SAYS, as_text, rendered
 from actors.jobs.notifications import (
     AT_ONCE,
     GIVE_UP_AFTER,
@@ -27,6 +28,7 @@ from actors.jobs.notify_options import (
     NotificationTarget,
     NotificationType,
     NotifyOptions,
+    On,
     masked_address,
 )
 
@@ -123,6 +125,10 @@ def test_texts():
     assert (len(lines), lines[-1]) == (22, "and 10 more")
     assert rendered({"type": "completed", "data": {"name": "\udc80"}}, "json")[0]
     assert rendered({"type": "completed", "data": {"name": "\udc80"}}, "text")[0]
+
+
+def test_every_type_that_a_target_can_ask_for_has_words() -> None:
+    assert _SAYS.keys() == set(get_args(On))
 
 
 def test_of_an_address_scheme_and_host_are_shown():
