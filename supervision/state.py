@@ -1,6 +1,6 @@
 """One run of a supervisor: its whole state, and the operations that every part of it needs.
 
-The operations are in `starting`, `stopping`, `restarting`, `endings` and `requests`; `loop` calls them in turn. They
+The operations are in `starting` (restarts too), `stopping`, `endings` and `requests`; `loop` calls them in turn. They
 all run in the supervisor's own task, and none of them waits: whatever must be waited for (readiness, an end, a delay, a
 limit) is a note here, and the loop returns to it. So nothing that one child does delays the restarts, requests or
 snapshots of others.

@@ -1,8 +1,10 @@
 """The types of events: their names, their sentences, and which actors they concern.
 
-A new type is one line of :class:`EventType` and the place that emits it. Everything else is derived from that line: the
-level and the text in the log, the sentence of the command line, which actor looks after such an event was committed,
-and the list that the page requests from the server.
+A new type is one line of :class:`EventType` and the place that emits it. From that line follow the level and the text
+in the log, the sentence of the command line, which actor looks after such an event was committed, and
+``GET /api/events/types``. What one type means to one reader stands with the reader: whether it is a notification
+(:mod:`actors.jobs.notifications`), whether it begins or ends a wait that is measured (:mod:`actors.metrics.tallies`),
+and which words the timeline of the page has for it (``timeline.js``) if the job's status says too little.
 """
 
 from __future__ import annotations

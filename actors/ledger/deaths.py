@@ -21,7 +21,7 @@ MOST_DEATHS = 3
 """This many starts in a row may die during one job's submission; the last one makes the job uncertain."""
 
 ALONE = timedelta(seconds=30)
-"""Seconds for which others wait while a suspected job is being submitted: what kills a process does so soon."""
+"""How long others wait while a suspected job is being submitted: what kills a process does so soon."""
 
 _DIED = "the process ended before the answer came"
 _STOPPED = "the supervisor was stopped before the answer came"

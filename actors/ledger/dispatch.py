@@ -73,7 +73,7 @@ from actors.store import Transaction, deaths, gates, lanes, queue, submissions
 from actors.store.running import holders
 
 DAMAGED_AGAIN = timedelta(hours=1)
-"""Seconds for which a waiting job with a damaged row is not tried again."""
+"""How long a waiting job with a damaged row is not tried again."""
 
 
 @attrs.frozen

@@ -1,4 +1,8 @@
-"""What the file may hold. A new section is an options class in the module that uses it, and a field here."""
+"""What the file may hold. A section is a field of :class:`Sections`, whose type is an options class.
+
+That class stands with the package that decides by it; ``Background``, which only groups others, and ``Retention``,
+which several packages get as a number, stand here.
+"""
 
 from __future__ import annotations
 
