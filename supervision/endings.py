@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import trio
 
-from supervision import starting, stopping
+from supervision import restarting, stopping
 from supervision.child import Child
 from supervision.errors import ChildHung, ChildStartError
 from supervision.lifecycle import Trigger
@@ -27,10 +27,10 @@ def settle_all(state: SupervisorState) -> None:
             state.disarm(child)
             state.deferred.append(child)
         else:
-            _settle(state, child, child.ending)
+            _handle_end(state, child, child.ending)
 
 
-def _settle(state: SupervisorState, child: Child, ending: Exit) -> None:
+def _handle_end(state: SupervisorState, child: Child, ending: Exit) -> None:
     """Record the end of one incarnation and decide what follows: the child stays down (`retire`), or is due again."""
     state.disarm(child)
     state.no_grace.pop(child, None)
@@ -110,7 +110,7 @@ def _start_failed(state: SupervisorState, child: Child, ending: Exit, *, in_grou
         state.errors.append(_start_error(child, what, cause))
         stopping.begin(state)
     elif not in_group:
-        starting.note_failure(state, child, what, cause, 0.0)
+        restarting.note_failure(state, child, what, cause, 0.0)
 
 
 def _went_down(state: SupervisorState, child: Child, ending: Exit, *, uptime: float, in_group: bool) -> None:
@@ -127,7 +127,7 @@ def _went_down(state: SupervisorState, child: Child, ending: Exit, *, uptime: fl
         child.retire(Trigger.FINISH)
     else:
         if not in_group:
-            starting.note_failure(state, child, reason, cause, uptime)
+            restarting.note_failure(state, child, reason, cause, uptime)
         return
     if child.spec.significant:
         _perhaps_shut_down(state, child)

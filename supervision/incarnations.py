@@ -77,26 +77,26 @@ def running_child(frame: FrameType | None) -> str:
     return ""
 
 
-async def _within(scope: trio.CancelScope, state: SupervisorState, child: Child) -> None:
+async def _run_in_scope(scope: trio.CancelScope, state: SupervisorState, child: Child) -> None:
     with scope:
         await _run(state, child)
 
 
 @trio.lowlevel.enable_ki_protection
-async def live(state: SupervisorState, child: Child, scope: trio.CancelScope) -> None:
+async def run_incarnation(state: SupervisorState, child: Child, scope: trio.CancelScope) -> None:
     """Run one incarnation, from its entry to its end. It notes its end and raises nothing, neither errors nor
     cancellations.
     """
     current_child.set(child)
     clear_context()
-    result = await outcome.acapture(_within, scope, state, child)
+    result = await outcome.acapture(_run_in_scope, scope, state, child)
     error = result.error if isinstance(result, outcome.Error) else None
-    child.ending = judge(error, cancelled=scope.cancelled_caught, at=trio.current_time())
+    child.ending = classify_end(error, cancelled=scope.cancelled_caught, at=trio.current_time())
     child.worked_under = current_correlation_id()
     state.note_ended(child)
 
 
-def judge(error: BaseException | None, *, cancelled: bool, at: float) -> Exit:
+def classify_end(error: BaseException | None, *, cancelled: bool, at: float) -> Exit:
     """Classify an ending: "returned", "cancelled", "failed" or "interrupted", with its cause.
 
     `error` is what left the child's scope; `cancelled` says whether the scope absorbed a cancellation.

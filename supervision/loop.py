@@ -40,7 +40,7 @@ from collections.abc import Callable
 import outcome
 import trio
 
-from supervision import endings, requests, starting, stopping
+from supervision import endings, requests, restarting, starting, stopping
 from supervision.child import Child
 from supervision.errors import combined
 from supervision.reports import ReportKind
@@ -130,7 +130,7 @@ def _step(state: SupervisorState) -> None:
     stopping.tick_no_grace(state)
     requests.serve_all(state)
     stopping.advance(state)
-    starting.advance_group(state)
+    restarting.advance_group(state)
     starting.advance(state)
     if state.requests and not state.busy():
         state.signal.set()
@@ -139,7 +139,7 @@ def _step(state: SupervisorState) -> None:
 def _alarm(state: SupervisorState, child: Child, now: float) -> None:
     """A child's deadline has passed; its state says which deadline it was."""
     if not child.alive:
-        starting.delay_elapsed(state, child)
+        restarting.delay_elapsed(state, child)
     elif child.stop_reason is not None:
         stopping.outlived(state, child, "shutdown limit")
     elif child.ready_at is None:

@@ -7,7 +7,7 @@ request itself must wait for its turn, it returns False.
 
 from __future__ import annotations
 
-from supervision import errors, starting, stopping
+from supervision import errors, restarting, starting, stopping
 from supervision.child import Child
 from supervision.replies import Reply
 from supervision.reports import ReportKind
@@ -93,7 +93,7 @@ def _stop(state: SupervisorState, child: Child, reply: Reply) -> None:
             stopping.ask(state, child)
         return
     if child.should_run:
-        starting.cancel_restart(state, child)
+        restarting.cancel_restart(state, child)
         state.report(ReportKind.STOPPED, child, "restart cancelled")
     if child.drop_when_down:
         state.drop(child)

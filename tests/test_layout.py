@@ -36,7 +36,7 @@ PUBLIC = {
     },
 }  # fmt: skip
 
-# The borders at which everything may be caught, each for its reason (DESIGN: supervisor, actor loop, the actors' cycle,
+# The borders at which everything may be caught, each for its reason (supervisor, actor loop, the actors' cycle,
 # guard around a provider, formatter). A new one is a decision: write it here.
 BROAD_EXCEPT = {
     "actors/api/app.py": "one request's fault is logged and ends that request only",

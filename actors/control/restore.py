@@ -10,7 +10,7 @@ import trio
 from sqlalchemy import Connection
 
 from actors.control.context import Subject
-from actors.providers.abilities import Held
+from actors.providers.abilities import ListedJob
 from actors.providers.guard import Failure
 from actors.store import names, restored
 from actors.store.restored import Restore as LastRestore
@@ -59,11 +59,11 @@ class Restore(Subject):
         unknown: list[UnknownJob] = []
         not_listed: dict[str, str] = {}
         for name, provider in self._context.providers.items():
-            held = await provider.held()
-            if held is None or isinstance(held, Failure):
-                not_listed[name] = "it cannot list what it runs" if held is None else held.message
+            listed = await provider.list_jobs()
+            if listed is None or isinstance(listed, Failure):
+                not_listed[name] = "it cannot list what it runs" if listed is None else listed.message
             else:
-                unknown += await self._ledger.read(_unknown, name, held)
+                unknown += await self._ledger.read(_unknown, name, listed)
         held_by = await trio.to_thread.run_sync(_held_by, Path(last.original), self._ledger.store.path)
         return RestoreView(instance_id, last, await self.to_look_up(), tuple(unknown), not_listed, held_by)
 
@@ -78,9 +78,9 @@ def _held_by(original: Path, database: Path | None) -> str | None:
     return holder(original)
 
 
-def _unknown(connection: Connection, provider: str, held: list[Held]) -> list[UnknownJob]:
-    known = names.of_ids(connection, {_job_of(one.key) for one in held})
-    return [UnknownJob(provider, one.key, one.name) for one in held if _job_of(one.key) not in known]
+def _unknown(connection: Connection, provider: str, listed: list[ListedJob]) -> list[UnknownJob]:
+    known = names.of_ids(connection, {_job_of(one.key) for one in listed})
+    return [UnknownJob(provider, one.key, one.name) for one in listed if _job_of(one.key) not in known]
 
 
 def _job_of(key: str) -> str:

@@ -200,15 +200,15 @@ class QueueEntry:
     restored: Restored | None = None
 
     @property
-    def is_held(self) -> bool:
+    def is_not_due(self) -> bool:
         """Whether it waits for other jobs or for its time, so that it is not eligible yet."""
         return bool(self.unfinished_parents) or self.start_after is not None
 
     @property
     def is_ready(self) -> bool:
         """Whether it is in a lane: it waits only for limits, resources and other entries."""
-        is_held = self.is_held or self.restored is not None
-        return self.status is QueueStatus.PENDING and self.not_before is None and not is_held
+        is_not_due = self.is_not_due or self.restored is not None
+        return self.status is QueueStatus.PENDING and self.not_before is None and not is_not_due
 
 
 @attrs.frozen

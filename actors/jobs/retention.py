@@ -14,9 +14,9 @@ class PruneResult:
     """What was removed, or in a dry run what would be: ``jobs``, and ``events`` of theirs.
 
     ``kept``: jobs as old that stay until the next time, because their provider could not forget them. ``oldest``: when
-    the first of them all had ended, None where there is none. ``before``: those that ended before it are meant, None
-    where jobs are kept for ever. ``held``: why nothing is removed now and how that ends, None where nothing holds it.
-    ``next``: the id after which the next pass goes on, where this one stopped because its time was over.
+    the first of them all had ended, None where there is none. ``before``: jobs that ended before this time are removed;
+    None where jobs are kept for ever. ``held``: why nothing is removed now and how that ends, None where there is no
+    hold. ``next``: the id after which the next pass goes on, where this one stopped because its time was over.
     """
 
     before: datetime | None
@@ -45,7 +45,7 @@ class Hold:
     """Why nothing is removed by its age for now: the wall clock may be wrong.
 
     ``ran``: seconds for which supervisors have run since it began. ``warned``: whether there was something to
-    remove, and a WARNING was logged. ``over``: it has ended, and what it held may go, however much that is.
+    remove, and a WARNING was logged. ``over``: it has ended, and what it kept may be removed, however much that is.
     """
 
     reason: str
@@ -71,7 +71,7 @@ def leapt(forward: timedelta) -> str:
 
 
 def leapt_ago(hold: Hold | None, now: datetime) -> float | None:
-    """Seconds since the leap for which this hold began, by the clock that leapt; None for any other hold."""
+    """Seconds since the jump of the clock that began this hold, by that clock; None for any other hold."""
     if hold is None or not hold.reason.startswith(_LEAPT) or hold.began_at > now:
         return None
     return seconds_between(hold.began_at, now)

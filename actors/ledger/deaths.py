@@ -21,7 +21,7 @@ MOST_DEATHS = 3
 """This many starts in a row may die during one job's submission; the last one makes the job uncertain."""
 
 ALONE = timedelta(seconds=30)
-"""How long others wait while a suspected job is being submitted: what kills a process does so soon."""
+"""For how long others wait while a suspected job is being submitted: a crash normally happens within this time."""
 
 _DIED = "the process ended before the answer came"
 _STOPPED = "the supervisor was stopped before the answer came"
@@ -62,7 +62,7 @@ def note_stop(tx: Transaction) -> None:
             submissions.change(tx.connection, one.key, error=_STOPPED)
 
 
-def held_apart(tx: Transaction, picks: Sequence[Pick]) -> Sequence[Pick]:
+def keep_suspects_apart(tx: Transaction, picks: Sequence[Pick]) -> Sequence[Pick]:
     """Those of ``picks`` that may be claimed now: a suspected job only alone, all others while no suspected one is
     being submitted.
     """

@@ -61,7 +61,7 @@ from actors.jobs.scheduling import (
     nothing_may_run,
 )
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_claimed, load_readable
-from actors.ledger.deaths import held_apart
+from actors.ledger.deaths import keep_suspects_apart
 from actors.ledger.due import next_due, up_to_date
 from actors.ledger.limits import effective_limits, gate_of, narrowed
 from actors.ledger.observe import apply_observation
@@ -73,7 +73,7 @@ from actors.store import Transaction, deaths, gates, lanes, queue, submissions
 from actors.store.running import holders
 
 DAMAGED_AGAIN = timedelta(hours=1)
-"""How long a waiting job with a damaged row is not tried again."""
+"""For how long a waiting job with a damaged row is not tried again."""
 
 
 @attrs.frozen
@@ -100,13 +100,13 @@ class Claimed:
     """The result of one look at the queue: the decision, the claimed jobs, and when the next back-off or closed
     provider opens.
 
-    ``held_apart``: whether a job waits for submissions in progress, see :mod:`actors.ledger.deaths`.
+    ``waits_for_submissions``: whether a job waits for submissions in progress, see :mod:`actors.ledger.deaths`.
     """
 
     decision: Decision
     dispatches: tuple[Dispatch, ...]
     look_again_at: datetime | None
-    held_apart: bool = False
+    waits_for_submissions: bool = False
 
 
 def decide_now(
@@ -167,11 +167,11 @@ def claim(
     probes = {name: advice.probes for name, advice in breaker_advice.items()}
     decision, waiting = decide_now(tx.connection, limits, capacities, tx.now, probes, policy)
     lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
-    picks = held_apart(tx, decision.picks)
+    picks = keep_suspects_apart(tx, decision.picks)
     dispatches = _claim_all(tx, picks, token)
     is_whole = len(dispatches) == len(picks)  # else damaged ones took others' slots
     look_again_at = _look_again_at(tx, outlook) if is_whole else tx.now
-    return Claimed(decision, dispatches, look_again_at, held_apart=len(picks) < len(decision.picks))
+    return Claimed(decision, dispatches, look_again_at, waits_for_submissions=len(picks) < len(decision.picks))
 
 
 def _claim_all(tx: Transaction, picks: Sequence[Pick], token: Callable[[], str]) -> tuple[Dispatch, ...]:

@@ -16,7 +16,7 @@ from actors.jobs.scheduling import Decision
 from actors.jobs.views import NEWEST_FIRST, JobFilters, JobOrder, JobView, QueueView, ReservationView
 from actors.ledger.limits import limits_view
 from actors.ledger.page_request import PageRequest
-from actors.ledger.queries import Around, DecisionContext, of_jobs, with_forecast
+from actors.ledger.queries import DecisionContext, JobContexts, of_jobs, with_forecast
 from actors.store import activity as activity_rows
 from actors.store import approvals, gates, holds, jobs, queue, sorted_jobs, waiting
 
@@ -158,13 +158,13 @@ def _views(
 ) -> list[JobView]:
     ids = [one.job_id for one in found]
     by_id, entries = jobs.get_many(connection, ids), queue.get_many(connection, ids)
-    around = Around(connection, entries, decision, context.now)
+    contexts = JobContexts(connection, entries, decision, context.now)
     forecasts = context.forecasts(connection) if found else {}
     views = []
     for one in found:
         if one.job_id not in by_id or one.job_id not in entries:
             continue  # damaged, and reported
-        view = attrs.evolve(around.view(by_id[one.job_id], entries[one.job_id]), position=one.ahead)
+        view = attrs.evolve(contexts.view(by_id[one.job_id], entries[one.job_id]), position=one.ahead)
         views.append(with_forecast(view, forecasts, context.now))
     return views
 

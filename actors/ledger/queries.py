@@ -74,7 +74,7 @@ class InFlight:
         return self.submission.key
 
 
-def held_at(
+def in_flight_at(
     connection: Connection, provider: str, *, unsettled: bool = False, keys: Iterable[str] | None = None
 ) -> list[InFlight]:
     """All jobs of a provider that were or may have been submitted, oldest first, however many (B3).
@@ -117,15 +117,15 @@ def view(connection: Connection, text: str, context: DecisionContext) -> JobView
     tries = attempts(connection, views[0])
     sent = tuple(notifications.of_job(connection, job.job_id, SHOWN_NOTIFICATIONS))
     related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants, attempts=tries, notifications=sent)
-    return _placed(connection, related, context)
+    return _with_queue_position(connection, related, context)
 
 
 def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:
     """These jobs with their context but without their places: a few statements, however many there are."""
     entries = queue.get_many(connection, [job.job_id for job in found])
     waits = any(entry.status is QueueStatus.PENDING for entry in entries.values())
-    around = Around(connection, entries, context.decide(connection) if waits else None, context.now)
-    return [around.view(job, entries[job.job_id]) for job in found if job.job_id in entries]
+    contexts = JobContexts(connection, entries, context.decide(connection) if waits else None, context.now)
+    return [contexts.view(job, entries[job.job_id]) for job in found if job.job_id in entries]
 
 
 def approval(connection: Connection, approval_id: str) -> ApprovalRequest:
@@ -136,9 +136,9 @@ def approval(connection: Connection, approval_id: str) -> ApprovalRequest:
     return found
 
 
-def _placed(connection: Connection, view: JobView, context: DecisionContext) -> JobView:
+def _with_queue_position(connection: Connection, view: JobView, context: DecisionContext) -> JobView:
     """One waiting job with its exact place and its forecast; a list of jobs would cost this for each."""
-    if view.entry.status is not QueueStatus.PENDING or view.entry.is_held:
+    if view.entry.status is not QueueStatus.PENDING or view.entry.is_not_due:
         return view
     place = position(
         view.entry,
@@ -159,7 +159,7 @@ def with_forecast(view: JobView, found: Mapping[str, Forecast], now: datetime) -
     return attrs.evolve(view, starts=forecast.starts, ends=forecast.ends, estimate=seconds_from(now, forecast.starts))
 
 
-class Around:
+class JobContexts:
     """The context of some jobs and their ``entries``, read for all of them at once."""
 
     def __init__(
@@ -200,7 +200,7 @@ class Around:
             return (being_asked if job.uncertain_since is None else None), None
         if entry.status is not QueueStatus.PENDING or self._decision is None:
             return None, None
-        if entry.is_held:
+        if entry.is_not_due:
             return self._why_it_is_held(entry), None
         if entry.not_before is not None and entry.not_before > self._now:
             if entry.reruns and entry.attempt == entry.run_first_attempt:

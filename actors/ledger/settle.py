@@ -17,7 +17,7 @@ from actors.store import Transaction, deaths, submissions
 
 
 def settle_absent(tx: Transaction, key: str, *, jitter: Callable[[], float]) -> bool:
-    """The provider certainly never had it: it returns to the queue. False: its outcome was settled before."""
+    """The provider never received the job, so the job returns to the queue. False: its outcome was settled before."""
     submission = submissions.by_key(tx.connection, key)
     if submission is None or submission.state is not SubmissionState.UNKNOWN:
         return False

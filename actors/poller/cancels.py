@@ -48,17 +48,17 @@ class Cancels:
         """Forget all but these: the others have ended."""
         self._sent = {key: sent for key, sent in self._sent.items() if key in keys}
 
-    def unsent(self, held: Sequence[InFlight]) -> list[InFlight]:
+    def unsent(self, in_flight: Sequence[InFlight]) -> list[InFlight]:
         """The jobs to send a request for now: none was sent, or it failed a while ago."""
-        return [one for one in _cancelled(held) if one.key not in self._sent or self._is_due(one, taken=False)]
+        return [one for one in _cancelled(in_flight) if one.key not in self._sent or self._is_due(one, taken=False)]
 
-    def to_look_at(self, held: Sequence[InFlight]) -> list[InFlight]:
+    def to_look_at(self, in_flight: Sequence[InFlight]) -> list[InFlight]:
         """The jobs for which the provider accepted the request a while ago: it is sent again only if they still run."""
-        return [one for one in _cancelled(held) if self._is_due(one, taken=True)]
+        return [one for one in _cancelled(in_flight) if self._is_due(one, taken=True)]
 
-    def put_off(self, held: Sequence[InFlight]) -> None:
+    def put_off(self, in_flight: Sequence[InFlight]) -> None:
         """Look at these later: the provider could not be asked about them."""
-        for one in held:
+        for one in in_flight:
             self._note(one.key, taken=True)
 
     async def send(self, one: InFlight) -> None:
@@ -86,5 +86,5 @@ class Cancels:
         self._sent[key] = _Sent(trio.current_time() + gap, gap, taken)
 
 
-def _cancelled(held: Sequence[InFlight]) -> list[InFlight]:
-    return [one for one in held if one.job.cancel_requested_at is not None]
+def _cancelled(in_flight: Sequence[InFlight]) -> list[InFlight]:
+    return [one for one in in_flight if one.job.cancel_requested_at is not None]

@@ -38,10 +38,11 @@ class FirstLook:
         self._current = self._keys if trio.current_time() >= self._due else frozenset()
         return self._current
 
-    def note(self, held: Collection[str], read: Collection[str]) -> None:
-        """``held``: keys of the jobs that run according to the rows, ``read``: of those whose state was read now."""
+    def note(self, in_flight: Collection[str], read: Collection[str]) -> None:
+        """``in_flight``: keys of the jobs that run according to the rows; ``read``: of those that were just read."""
         current, self._current = self._current, frozenset()
-        self._keys = frozenset(key for key in self._keys if key not in read and (key not in current or key in held))
+        unread = self._keys.difference(read)
+        self._keys = frozenset(key for key in unread if key not in current or key in in_flight)
         if not self._keys:
             self._due = math.inf
         elif current:

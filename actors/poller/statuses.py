@@ -32,16 +32,16 @@ _SHARE_OF_BEAT = 0.5
 
 
 async def for_each_limited(
-    provider: GuardedProvider, held: Sequence[InFlight], do: Callable[[InFlight], Awaitable[None]]
+    provider: GuardedProvider, in_flight: Sequence[InFlight], do: Callable[[InFlight], Awaitable[None]]
 ) -> None:
-    """Call ``do`` for each of ``held``, as many at once as the provider allows calls.
+    """Call ``do`` for each of ``in_flight``, as many at once as the provider allows calls.
 
     Stops between two of them when the provider's breaker opens: the rest waits for a later round.
     """
-    if not held:  # as in most rounds: other tasks get their turn, as they do where a nursery ends, which costs more
+    if not in_flight:  # as in most rounds: a checkpoint, as where a nursery ends, which costs more
         await trio.lowlevel.cancel_shielded_checkpoint()
         return
-    left: Iterator[InFlight] = iter(held)
+    left: Iterator[InFlight] = iter(in_flight)
 
     async def work() -> None:
         for one in left:
@@ -50,7 +50,7 @@ async def for_each_limited(
             await do(one)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(min(provider.capabilities.concurrent_calls, len(held))):
+        for _ in range(min(provider.capabilities.concurrent_calls, len(in_flight))):
             nursery.start_soon(work)
 
 
@@ -90,14 +90,14 @@ class Statuses:
 
     # Which.
 
-    def due(self, held: Sequence[InFlight]) -> list[InFlight]:
+    def due(self, in_flight: Sequence[InFlight]) -> list[InFlight]:
         """Those to observe in this cycle: all, except old ones where each job costs a request."""
         if self._provider.capabilities.listing is not Listing.NONE:
-            return list(held)
+            return list(in_flight)
         before, self._left_out = self._left_out, {}
         chosen = []
-        unchanged = self._unchanged(held)
-        for one in held:
+        unchanged = self._unchanged(in_flight)
+        for one in in_flight:
             cycles = before.get(one.key, 0)
             if cycles < cycles_left_out(unchanged[one.key]):
                 self._left_out[one.key] = cycles + 1
@@ -105,25 +105,25 @@ class Statuses:
                 chosen.append(one)
         return chosen
 
-    def silent(self, held: Sequence[InFlight], seconds: float) -> list[InFlight]:
+    def silent(self, in_flight: Sequence[InFlight], seconds: float) -> list[InFlight]:
         """The jobs that the safety net observes: they did not change, and were not requested, for that long."""
         if not seconds:
             return []
         now = trio.current_time()
-        unchanged = self._unchanged(held)
+        unchanged = self._unchanged(in_flight)
         self._asked = {key: at for key, at in self._asked.items() if now - at < seconds}
-        found = [one for one in held if unchanged[one.key] >= seconds and one.key not in self._asked]
+        found = [one for one in in_flight if unchanged[one.key] >= seconds and one.key not in self._asked]
         self._asked |= {one.key: now for one in found}
         return found
 
-    def _unchanged(self, held: Sequence[InFlight]) -> dict[str, float]:
+    def _unchanged(self, in_flight: Sequence[InFlight]) -> dict[str, float]:
         """Seconds since each job's row changed, on trio's clock since that change was first seen here.
 
         Before that by the wall clock, which may have been wrong: never less than 0.
         """
         now, wall = trio.current_time(), self._clock.now()
         before, self._changed = self._changed, {}
-        for one in held:
+        for one in in_flight:
             known = before.get(one.key)
             if known is None or known[0] != one.job.updated_at:
                 known = (one.job.updated_at, now - seconds_between(one.job.updated_at, wall))
@@ -132,31 +132,32 @@ class Statuses:
 
     # Observing.
 
-    async def observe(self, held: Sequence[InFlight]) -> frozenset[str]:
+    async def observe(self, in_flight: Sequence[InFlight]) -> frozenset[str]:
         """Observe these jobs and record what changed; the keys of those whose status was read."""
-        if not held:
+        if not in_flight:
             return frozenset()
-        self._warned = {one.key: self._warned[one.key] for one in held if one.key in self._warned}
+        self._warned = {one.key: self._warned[one.key] for one in in_flight if one.key in self._warned}
         if self._provider.capabilities.listing is Listing.NONE:
-            return await self._observe_each(held)
-        return await self._observe_together(held)
+            return await self._observe_each(in_flight)
+        return await self._observe_together(in_flight)
 
-    async def _observe_together(self, held: Sequence[InFlight]) -> frozenset[str]:
-        handles = {one.key: one.submission.handle or {} for one in held}
-        if len(held) == 1:  # a request about one job carries the job's ID, one about many the cycle's (A14)
-            with bind_correlation_id(held[0].job.correlation_id):
+    async def _observe_together(self, in_flight: Sequence[InFlight]) -> frozenset[str]:
+        handles = {one.key: one.submission.handle or {} for one in in_flight}
+        if len(in_flight) == 1:  # a request about one job carries the job's ID, one about many the cycle's (A14)
+            with bind_correlation_id(in_flight[0].job.correlation_id):
                 view = await self._provider.observe_many(handles)
         else:
             view = await self._provider.observe_many(handles)
         if isinstance(view, Failure):
-            self._could_not_ask(view, held[0].key if len(held) == 1 else None)
+            self._could_not_ask(view, in_flight[0].key if len(in_flight) == 1 else None)
             return frozenset()
-        return await self._take(held, view)
+        return await self._take(in_flight, view)
 
-    async def _observe_each(self, held: Sequence[InFlight]) -> frozenset[str]:
+    async def _observe_each(self, in_flight: Sequence[InFlight]) -> frozenset[str]:
         """One request for each job, spread a little, so that they do not all come at once on every beat."""
         workers = self._provider.capabilities.concurrent_calls
-        longest = min(_LONGEST_JITTER, _SHARE_OF_BEAT * self._beat * workers / len(held)) if len(held) > 1 else 0.0
+        number = len(in_flight)
+        longest = min(_LONGEST_JITTER, _SHARE_OF_BEAT * self._beat * workers / number) if number > 1 else 0.0
         failures: list[tuple[str, Failure]] = []
         read: set[str] = set()
 
@@ -170,7 +171,7 @@ class Statuses:
             else:
                 read.update(await self._take([one], view))
 
-        await for_each_limited(self._provider, held, ask)
+        await for_each_limited(self._provider, in_flight, ask)
         if failures:
             key, failure = failures[-1]
             self._could_not_ask(failure, key if len(failures) == 1 else None)
@@ -192,8 +193,8 @@ class Statuses:
 
     # Recording.
 
-    async def _take(self, held: Sequence[InFlight], view: View) -> frozenset[str]:
-        by_key = {one.key: one for one in held}
+    async def _take(self, in_flight: Sequence[InFlight], view: View) -> frozenset[str]:
+        by_key = {one.key: one for one in in_flight}
         for key, reason in view.failed.items():
             self._not_read(by_key[key], reason)
         reason = f"provider {self._provider.name} no longer knows it"

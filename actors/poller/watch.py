@@ -45,7 +45,7 @@ from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.dispatch import hand_over
 from actors.ledger.observe import cannot_tell
-from actors.ledger.queries import InFlight, held_at
+from actors.ledger.queries import InFlight, in_flight_at
 from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
 from actors.poller.first_look import FirstLook
@@ -201,18 +201,18 @@ class Watch:
         if self._look_ups.left:
             self._look_again(_ASK_AGAIN)
         request.keys |= self._first_look.due() | self._statuses.series.due()
-        held = await self._held(request)
+        in_flight = await self._in_flight(request)
         if request.everything:
-            self._cancels.keep({one.key for one in held})
-        self._defer(request, held)
-        unknown = [one for one in held if one.submission.state is SubmissionState.UNKNOWN]
+            self._cancels.keep({one.key for one in in_flight})
+        self._defer(request, in_flight)
+        unknown = [one for one in in_flight if one.submission.state is SubmissionState.UNKNOWN]
         unsettled = [one for one in unknown if one.job.uncertain_since is None]
         # Where the breaker tries the provider out, one look-up that fails would open it again, before any job that runs
         # there was observed or cancelled.
         settle_last = self._provider.breaker.state is not BreakerState.CLOSED
         if not settle_last:
             await for_each_limited(self._provider, unsettled, self._settle)
-        handed = [one for one in held if one.submission.state is SubmissionState.HANDED]
+        handed = [one for one in in_flight if one.submission.state is SubmissionState.HANDED]
         await for_each_limited(self._provider, self._cancels.unsent(handed), self._cancels.send)
         if not self._postponed(request):
             await self._observe(request, handed)
@@ -223,9 +223,9 @@ class Watch:
         due = min(self._cancels.next_due, self._first_look.next_due, self._statuses.series.next_due)
         self._look_again(max(_SOONEST, due - trio.current_time()))
 
-    def _defer(self, request: Round, held: Sequence[InFlight]) -> None:
+    def _defer(self, request: Round, in_flight: Sequence[InFlight]) -> None:
         """A job that was named before its hand-over was recorded is observed once it is."""
-        begun = {one.key for one in held if one.submission.state is SubmissionState.INTENT}
+        begun = {one.key for one in in_flight if one.submission.state is SubmissionState.INTENT}
         if request.everything:
             self._early &= begun
         request.keys |= self._early & request.rows
@@ -234,12 +234,12 @@ class Watch:
     def _reads_all(self, request: Round) -> bool:
         return request.everything and (request.observe or bool(request.silent_for))
 
-    async def _held(self, request: Round) -> list[InFlight]:
+    async def _in_flight(self, request: Round) -> list[InFlight]:
         keys = request.keys | request.rows | (self._early if request.everything else set())
         if self._reads_all(request) or len(keys) > _MOST_NAMED:
-            found = await self._ledger.read(held_at, self.name)
+            found = await self._ledger.read(in_flight_at, self.name)
         else:
-            found = await self._ledger.read(held_at, self.name, unsettled=request.everything, keys=keys)
+            found = await self._ledger.read(in_flight_at, self.name, unsettled=request.everything, keys=keys)
         return [one for one in found if one.job.job_id not in (self._look_ups.left or ())]
 
     async def _observe(self, request: Round, handed: Sequence[InFlight]) -> None:
@@ -253,7 +253,7 @@ class Watch:
         self._first_look.note({one.key for one in handed}, read)
         self._cancels.put_off([one for one in doubtful if one.key not in read])
         if seen := [one.key for one in doubtful if one.key in read]:
-            going_on = await self._ledger.read(held_at, self.name, keys=seen)
+            going_on = await self._ledger.read(in_flight_at, self.name, keys=seen)
             await for_each_limited(self._provider, going_on, self._cancels.send)
 
     def _chosen(self, request: Round, handed: Sequence[InFlight]) -> list[InFlight]:

@@ -59,7 +59,7 @@ class RequestFault:
 
 @runtime_checkable
 class ChecksRequests(Protocol):
-    """A provider that can see before a job is accepted that it cannot run."""
+    """A provider that can detect, before a job is accepted, that it cannot run."""
 
     async def check_requests(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
         """The faults of each of ``requests``, which were prepared before. Returns in bounded time, even if a disk
@@ -86,7 +86,7 @@ class KeepsRecords(Protocol):
 
 
 @attrs.frozen
-class Held:
+class ListedJob:
     """A job that a provider runs: the ``key`` under which it was submitted, and its name there."""
 
     key: str
@@ -94,10 +94,10 @@ class Held:
 
 
 @runtime_checkable
-class ListsHeld(Protocol):
+class ListsJobs(Protocol):
     """A provider that can list all jobs that it runs for us, also those that are not in our rows."""
 
-    async def held(self) -> Sequence[Held]:
+    async def list_jobs(self) -> Sequence[ListedJob]:
         """The jobs that have not ended."""
 
 

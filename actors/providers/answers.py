@@ -13,7 +13,7 @@ from actors.jobs.os_text import kept
 from actors.jobs.records import Capacity, Observation, Phase
 from actors.jobs.series import MOST_POINTS, Snapshot
 from actors.jobs.series_book import MOST_NAMES
-from actors.providers.abilities import Held, RequestFault
+from actors.providers.abilities import ListedJob, RequestFault
 from actors.providers.base import Absent, Found, Handle, LogChunk, Submitted, Unknowable, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.errors import Protocol, explained_as
@@ -70,13 +70,13 @@ def checked_moment(answer: object) -> datetime | None:
     raise Protocol(f"{answer!r:.80} is no moment with a time zone")
 
 
-def checked_held(answer: object) -> list[Held]:
+def checked_jobs(answer: object) -> list[ListedJob]:
     """Jobs that a provider runs, with texts that can be shown."""
-    found = [of_type(one, Held, "job that is held") for one in _sequence(answer, "list of jobs")]
+    found = [of_type(one, ListedJob, "listed job") for one in _sequence(answer, "list of jobs")]
     texts: list[Any] = [text for one in found for text in (one.key, one.name)]
     if not all(isinstance(text, str) for text in texts):
         raise Protocol("a list of jobs holds something else")
-    return [Held(kept(one.key)[:LONGEST_TEXT], kept(one.name)[:LONGEST_TEXT]) for one in found]
+    return [ListedJob(kept(one.key)[:LONGEST_TEXT], kept(one.name)[:LONGEST_TEXT]) for one in found]
 
 
 def checked_faults(answer: object, number: int) -> list[tuple[RequestFault, ...]]:

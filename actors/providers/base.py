@@ -246,7 +246,7 @@ class CallDeadlines:
     check_requests: float = _seconds(15.0)
     stored_bytes: float = _seconds(10.0)
     records_since: float = _seconds(15.0)
-    held: float = _seconds(30.0)
+    list_jobs: float = _seconds(30.0)
     aclose: float = _seconds(5.0)
 
 

@@ -188,11 +188,11 @@ class GuardedProvider(GuardedCalls):
             return None
         return await self._call("records_since", answers.checked_moment, self._provider.records_since)
 
-    async def held(self) -> list[abilities.Held] | Failure | None:
+    async def list_jobs(self) -> list[abilities.ListedJob] | Failure | None:
         """The jobs that it runs for us, whether or not they are in our rows; None: it cannot list them."""
-        if not isinstance(self._provider, abilities.ListsHeld):
+        if not isinstance(self._provider, abilities.ListsJobs):
             return None
-        return await self._call("held", answers.checked_held, self._provider.held)
+        return await self._call("list_jobs", answers.checked_jobs, self._provider.list_jobs)
 
     async def check_requests(
         self, requests: Sequence[JobRequest]

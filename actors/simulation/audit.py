@@ -114,7 +114,7 @@ _WRONG_ROWS = {
     ),
     Rule.SLOT: (
         "SELECT q.job_id FROM queue_entries q JOIN submissions s ON s.job_id = q.job_id"
-        " WHERE q.status IN ('pending', 'blocked') AND s.state != 'closed'"
+        " WHERE q.status != 'running' AND s.state != 'closed'"
     ),
 }
 """What no row may show at any moment between two transactions."""

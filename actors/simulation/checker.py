@@ -109,8 +109,7 @@ class Checker:
         self.refusals.saw(event)
         self.suspects.saw(event)
         self._contents.saw(event)
-        if event.type == EventType.JOB_DISPATCHED:
-            self._wide.claimed(event)
+        self._wide.saw(event)
         if event.type in (EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED):
             for (start,) in self._world.database.look(_START, (event.job_id,)):
                 if start and start.startswith("+"):

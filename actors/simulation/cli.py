@@ -237,6 +237,8 @@ def main(
             if trace:
                 click.echo("\n".join(outcome.lines))
                 click.echo(f"trace {outcome.digest}")
+            if outcome.violation is not None:
+                click.echo(f"seed {outcome.seed} fails: {outcome.violation}", err=True)
             _progress(summary.seeds, len(seeds), began)
             if summary.failed and not keep_going:
                 break

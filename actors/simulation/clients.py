@@ -87,6 +87,8 @@ class Clients:
         if step.kind == "submit":
             own = refusal.field != "idempotency_key"
             self._world.require(own, Rule.OWN_KEY, f"{step.args['marker']}: {refusal}")
+        if step.kind == "batch":
+            self._world.require(refusal.field != "after", Rule.REFUSED, f"a right batch is refused: {refusal}")
         if step.kind in ("approve", "reject") and "expired at" in str(refusal):
             self._causes.came_too_late(self._world.by_marker[step.args["marker"]], str(refusal))
 
@@ -135,6 +137,7 @@ class Clients:
             raise
         for one, marker, fields in zip(accepted, markers, requests, strict=True):
             self._remember(one.job, marker, fields)
+            self._world.note(self._world.require, None not in one.warnings, Rule.SHOWN, f"warnings of {marker}: None")
 
     async def _sweep(self, runtime: RunningRuntime, step: Step) -> None:
         for name in sweeps.names(step.args):

@@ -11,6 +11,11 @@ _JOB = "SELECT retry_of, user_id, error_message, status FROM jobs WHERE job_id =
 _NUMBER = "SELECT count(*) FROM queue_entries WHERE user_id = ? AND status IN ('pending', 'blocked')"
 _BACK_SINCE = "SELECT 1 FROM events WHERE seq > ? AND type IN ('job_requeued', 'job_rerun')"
 _AGAIN_SINCE = "SELECT 1 FROM events WHERE job_id = ? AND seq > ? AND type IN ('job_rerun', 'job_requeued')"
+_OTHERS_SINCE = "SELECT 1 FROM events WHERE seq > ? AND coalesce(job_id, '') != ?"
+_FAILURES = (
+    "SELECT g.provider, g.failures FROM provider_gates g JOIN jobs j ON j.provider = g.provider"
+    " WHERE g.failures AND j.job_id = ?"
+)
 _NEW = ("job_queued", "approval_requested")
 
 
@@ -30,10 +35,17 @@ class EventContents:
                 ran_again = status == "uploading" and self._world.database.look(_AGAIN_SINCE, (event.job_id, event.seq))
                 text = f"{event.job_id} was handed over, and is {status} after it"
                 self._world.require(status != "uploading" or ran_again, Rule.SHOWN_AT_ONCE, text)
+                self._failures_are_over(event)
             if event.type in CHANGES and event.data.get("status") in ENDED and status in ENDED:
                 said = event.data.get("error_message")
                 text = f"{event.type} of {event.job_id} says {said!r}, its row {error!r}"
                 self._world.require(said == error, Rule.EVENT_CONTENTS, text)
+
+    def _failures_are_over(self, event: Event) -> None:
+        """A provider that accepts a job works again, unless something else has happened since."""
+        if not self._world.database.look(_OTHERS_SINCE, (event.seq, event.job_id)):
+            left = self._world.database.look(_FAILURES, (event.job_id,))
+            self._world.require(not left, Rule.SHOWN_AT_ONCE, f"{left} failed, and have accepted {event.job_id} since")
 
     def _is_new(self, event: Event, retry_of: str | None, user: str) -> None:
         self._new.add(event.job_id or "")

@@ -15,6 +15,7 @@ from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
 from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
+from actors.simulation.pinned import source
 from actors.simulation.process import Process
 from actors.simulation.rule_changes import change_rules
 from actors.simulation.rules import Rule
@@ -36,6 +37,9 @@ NOTICED_WITHIN = 200.0
 
 MANY_TO_LOOK_UP = 10
 """If more jobs than this are left, their look-ups after a restore may take longer."""
+
+_SHARE_FAILED = 0.2
+"""Of uncertain jobs that did not run, how many the operator settles as failed; the others are to run."""
 
 _OUTCOMES = {
     Phase.SUCCEEDED: JobStatus.COMPLETED,
@@ -65,6 +69,7 @@ class Operator:
     def __init__(self, world: World, checker: Checker) -> None:
         self._world = world
         self._checker = checker
+        self._draw = source(world.seed, "operator")
 
     async def look_after(self, runtime: RunningRuntime) -> None:
         """Rounds, until cancelled."""
@@ -85,7 +90,8 @@ class Operator:
             if not self._world.restored:  # else it may have run under a key that is not in the rows
                 runs = [run for run in runs if (run.key,) in open_ones]
             with bind_correlation_id(f"operator-{job_id}"):
-                verdict = "ran" if runs else "not_run"
+                not_run = "failed" if self._draw.random() < _SHARE_FAILED else "not_run"  # both are true of it
+                verdict = "ran" if runs else not_run
                 handle = {"run": runs[-1].run_id} if runs else None
                 await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")
                 self._world.trace.count(f"settled: {verdict}")

@@ -37,6 +37,10 @@ _PAGES = 3
 """Of a list, some."""
 _HELD = ("pending", "blocked")
 _STRANGER = Viewer("nobody", only_own=True)
+_NOT_DUE = ("waits for ", "starts at ")
+"""How the reasons begin of jobs that wait for others or for their time."""
+_NOTHING = ("None", " 0 more")
+"""What no refusal says."""
 
 
 _KEYS: dict[JobSort, Callable[[Row], Any]] = {
@@ -99,7 +103,9 @@ class _Shown:
     def _refuses(self, what: str, ask: Callable[..., object], *args: Any) -> None:
         try:
             answer = ask(self._connection, *args)
-        except Refused:
+        except Refused as refusal:
+            said = not any(text in str(refusal) for text in _NOTHING)
+            self._world.require(said, Rule.SHOWN, f"{what}: {refusal}")
             return
         self._world.require(False, Rule.SHOWN, f"{what}: is not refused but {answer}")
 
@@ -147,6 +153,8 @@ class _Shown:
             self._same(row.job_id, [view.job.status, view.entry.status], [row.status, row.entry])
             held = row.entry in _HELD
             self._world.require((view.reason is not None) >= held, Rule.SHOWN, f"{row} has no reason to wait")
+            named = (view.reason or "").startswith(_NOT_DUE) or not row.is_not_due or row.can_be_settled
+            self._world.require(named, Rule.SHOWN, f"{row} waits for others or for its time, not: {view.reason}")
             self._world.require(row.entry != "blocked" or view.approval, Rule.SHOWN, f"{row} has no approval")
         return [by_id[one.job.job_id] for one in views]
 
@@ -243,6 +251,8 @@ class _Shown:
         if row.name:
             newest = naming.find(self._connection, row.name, newest=True)
             self._same(row.name, [newest.job.job_id, newest.of], [named[0], len(named)])
+        if len(named) > 1:
+            self._refuses("one of several", naming.find, row.name)
         text = self._draw.choice(["nobody-has-this-name", "x", ""])
         self._refuses(f"job {text!r}", naming.find, text)
         self._refuses(f"request {text!r}", naming.find_approval, text)

@@ -20,6 +20,7 @@ class Row:
     retry_of: str | None
     error: str | None
     can_be_settled: bool
+    is_not_due: bool
     started_at: int | None
     completed_at: int | None
     waits_there: bool
@@ -32,7 +33,8 @@ class Row:
 
 JOBS = (
     "SELECT j.job_id, j.status, q.status, j.user_id, q.org_id, j.provider, j.config_name, j.group_name, j.retry_of,"
-    " j.error_message, j.uncertain_since IS NOT NULL OR q.restored = 'look_up', j.started_at, j.completed_at,"
+    " j.error_message, j.uncertain_since IS NOT NULL OR q.restored = 'look_up',"
+    " q.status = 'pending' AND (q.unfinished_parents OR q.start_after IS NOT NULL), j.started_at, j.completed_at,"
     " j.waiting_reason IS NOT NULL,"
     " q.status = 'running' AND coalesce(q.restored, 'look_up') = 'look_up'"
     " FROM jobs j JOIN queue_entries q ON q.job_id = j.job_id ORDER BY j.job_id DESC"

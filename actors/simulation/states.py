@@ -1,8 +1,8 @@
-"""What may happen to a job, by whom: the judge's own table, written by hand from the contract.
+"""What may happen to a job, by whom: an independent table, written by hand from the promises.
 
-It is not made from ``actors.jobs.lifecycle`` (a test compares both), so that a runtime which allows more than was
-promised is not judged by its own word. B12 to B14 say what a hand-over and a cancel lead to, B5 and B17 what a provider
-may report, B15 and B16 what a deadline does, E3 what follows from a parent's end, E13 what runs again.
+It is not made from ``actors.jobs.lifecycle`` (a test compares both), so that the runtime is not checked against itself.
+B12 to B14 say what a hand-over and a cancel lead to, B5 and B17 what a provider may report, B15 and B16 what a deadline
+does, E3 what follows from a parent's end, E13 what runs again.
 """
 
 from __future__ import annotations

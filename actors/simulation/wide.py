@@ -80,11 +80,17 @@ class WideJobs:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._last: dict[str, int] = {}  # the number of each job's last event
 
-    def claimed(self, event: Event) -> None:
+    def saw(self, event: Event) -> None:
+        """An event was published; each claim is judged."""
+        if event.job_id is not None:
+            self._last[event.job_id] = event.seq
+        if event.type == EventType.JOB_DISPATCHED and event.data["provider"] == PROVIDER:
+            self._claimed(event)
+
+    def _claimed(self, event: Event) -> None:
         """An entry was claimed: had it what is kept for another, then only for a time that surely ends soon enough."""
-        if event.type != EventType.JOB_DISPATCHED or event.data["provider"] != PROVIDER:
-            return
         now = event.time
         running, heads = self._rows()
         new = [one for one in running if one.started_at == microseconds(now)]
@@ -92,7 +98,9 @@ class WideJobs:
         kept_for = self._first_in_need(heads, running, now)
         if claimed is None or kept_for is None or claimed.rank(now) < kept_for.rank(now):
             return
-        behind = [one for one in new if one.rank(now) > kept_for.rank(now)]
+        waits_since = self._last.get(kept_for.job_id, 0)  # what was claimed before it waited took nothing from it
+        later = [one for one in new if self._last.get(one.job_id, event.seq) > waits_since]
+        behind = [one for one in later if one.rank(now) > kept_for.rank(now)]
         before = [one for one in running if one not in behind]
         free = _free(before)
         promised = _latest_start(free, before, kept_for.needs, now)

@@ -265,12 +265,18 @@ def has_any(connection: Connection, user_id: str) -> bool:
     return _ANY.one(connection, user_id=user_id) is not None
 
 
+_EARLIER = _OF_USER & _OF_EACH_STATUS & (jobs.c.job_id < bindparam("this"))
+_EARLIER_SINCE = Prepared(
+    select(func.count()).where(_EARLIER, jobs.c.job_id >= bindparam("earliest"), jobs.c.created_at > bindparam("since"))
+)
+_ANY_EARLIER = Prepared(select(jobs.c.job_id).where(_EARLIER).limit(1))
+
+
 def before(connection: Connection, job: Job, since: datetime) -> tuple[int, bool]:
     """Of the same user's jobs before ``job``: how many were submitted after ``since``, and whether there was any."""
-    earlier = (jobs.c.user_id == job.request.user_id) & _OF_EACH_STATUS & (jobs.c.job_id < job.job_id)
-    recent = (jobs.c.job_id >= earliest(since)) & (jobs.c.created_at > since)
-    number = connection.execute(select(func.count()).where(earlier, recent)).scalar_one()
-    return number, connection.execute(select(1).where(earlier).limit(1)).first() is not None
+    known = {"user_id": job.request.user_id, "this": job.job_id}
+    number = int(_EARLIER_SINCE.all(connection, earliest=earliest(since), since=since, **known)[0][0])
+    return number, _ANY_EARLIER.one(connection, **known) is not None
 
 
 _UNCERTAIN = Prepared(select(jobs.c.job_id).where(jobs.c.uncertain_since.is_not(None)).order_by(jobs.c.job_id))

@@ -25,15 +25,27 @@ class Called(NamedTuple):
 
 COLUMNS = (jobs.c.job_id, jobs.c.config_name, jobs.c.user_id, jobs.c.status)
 _NEWEST_FIRST = select(*COLUMNS).order_by(unindexed(jobs.c.job_id).desc()).limit(bindparam("most"))
+_OF_USER = jobs.c.user_id == bindparam("user_id")
 _OF_NAME = _NEWEST_FIRST.where(jobs.c.config_name == bindparam("name"))
 _NAMED = Prepared(_OF_NAME)
-_NAMED_OF_USER = Prepared(_OF_NAME.where(jobs.c.user_id == bindparam("user_id")))
+_NAMED_OF_USER = Prepared(_OF_NAME.where(_OF_USER))
 _BY_IDS = Prepared(select(*COLUMNS).where(jobs.c.job_id.in_(bindparam("these", expanding=True))))
 
 _RETRIES = Prepared(
     select(jobs.c.retry_of, jobs.c.job_id).where(jobs.c.retry_of.in_(bindparam("these", expanding=True)))
 )
 _PROVIDER = Prepared(select(jobs.c.provider).where(jobs.c.job_id == bindparam("this")))
+
+_NEWEST_IDS = select(jobs.c.job_id).order_by(jobs.c.job_id.desc()).limit(bindparam("most"))
+_LABELS = (jobs.c.config_name, jobs.c.group_name)
+_NEWEST = {label: Prepared(select(label).where(jobs.c.job_id.in_(_NEWEST_IDS))) for label in _LABELS}
+_NEWEST_OF_USER = {  # an index has a user's jobs in their order within each status
+    label: [
+        Prepared(select(label).where(jobs.c.job_id.in_(_NEWEST_IDS.where(_OF_USER, jobs.c.status == constant(status)))))
+        for status in JobStatus
+    ]
+    for label in _LABELS
+}
 
 
 def of_ids(connection: Connection, job_ids: Iterable[str]) -> dict[str, Called]:
@@ -77,12 +89,8 @@ def recent_groups(connection: Connection, user_id: str | None, most: int) -> set
 
 
 def _of_newest(connection: Connection, column: Column[Any], user_id: str | None, most: int) -> set[str]:
-    newest = select(jobs.c.job_id).order_by(jobs.c.job_id.desc()).limit(most)
     if user_id is None:
-        places = [newest]
-    else:  # an index has a user's jobs in their order within each status
-        places = [newest.where(jobs.c.user_id == user_id, jobs.c.status == constant(status)) for status in JobStatus]
-    found: set[Any] = set()
-    for place in places:
-        found.update(connection.execute(select(column).where(jobs.c.job_id.in_(place))).scalars())
-    return found - {None}
+        found = _NEWEST[column].all(connection, most=most)
+    else:
+        found = [row for one in _NEWEST_OF_USER[column] for row in one.all(connection, most=most, user_id=user_id)]
+    return {text for (text,) in found if text is not None}

@@ -109,8 +109,8 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
 
 def is_ready(row: Mapping[str, Any]) -> bool:
     """Whether an entry of these columns stands in a lane."""
-    is_held = any(row[name] is not None for name in ("not_before", "start_after", "restored"))
-    return row["status"] == QueueStatus.PENDING.value and not is_held and not row["unfinished_parents"]
+    is_not_due = any(row[name] is not None for name in ("not_before", "start_after", "restored"))
+    return row["status"] == QueueStatus.PENDING.value and not is_not_due and not row["unfinished_parents"]
 
 
 def change_known(connection: Connection, before: QueueEntry, **changes: Any) -> QueueEntry:

@@ -67,8 +67,8 @@ def page(
     """
     now = now if after is None else after.now
     columns = queue_entries.c
-    is_held = (columns.unfinished_parents > 0) | columns.start_after.is_not(None)
-    standing = case((columns.status == "blocked", 2), (is_held, 1), else_=0).label("standing")
+    is_not_due = (columns.unfinished_parents > 0) | columns.start_after.is_not(None)
+    standing = case((columns.status == "blocked", 2), (is_not_due, 1), else_=0).label("standing")
     ranked = select(
         columns.job_id, columns.user_id, standing, _rank(now).label("rank"), _QUEUED.label("queued"), columns.queued_seq
     ).where(WAITING)  # fmt: skip

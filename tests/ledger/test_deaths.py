@@ -12,7 +12,7 @@ from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus, Resources, Submission, SubmissionState
 from actors.jobs.scheduling import Head, Lane, Pick
 from actors.kernel import VirtualClock
-from actors.ledger.deaths import held_apart
+from actors.ledger.deaths import keep_suspects_apart
 from actors.providers.scripted import Fault, FaultKind, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, open_runtime
 from actors.store import InlineExecutor, deaths, submissions
@@ -216,13 +216,13 @@ async def test_others_wait_for_half_a_minute_while_a_suspected_job_is_being_subm
 
         def looked(tx):
             deaths.blame(tx.connection, [suspected.job_id])
-            assert held_apart(tx, picks) == picks[1:]  # nothing is being submitted: it is not claimed with others
-            assert held_apart(tx, picks[:1]) == picks[:1]
+            assert keep_suspects_apart(tx, picks) == picks[1:]  # it is not claimed with others
+            assert keep_suspects_apart(tx, picks[:1]) == picks[:1]
             intent_at = tx.now - timedelta(seconds=seconds)
             key = f"{suspected.job_id}-1"
             intent = Submission(suspected.job_id, key, "token", SubmissionState.INTENT, intent_at)
             submissions.put(tx.connection, [intent])
-            return held_apart(tx, picks[1:]), held_apart(tx, picks[:1])
+            return keep_suspects_apart(tx, picks[1:]), keep_suspects_apart(tx, picks[:1])
 
         others, alone = await runtime.ledger.write(looked)
         assert (list(others), list(alone)) == ([] if waits else picks[1:], [])

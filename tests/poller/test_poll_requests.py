@@ -8,7 +8,7 @@ import trio
 
 from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus
-from actors.ledger.queries import held_at
+from actors.ledger.queries import in_flight_at
 from actors.providers.base import CancelAck, Listing, Push
 from actors.providers.breaker import BreakerState
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
@@ -72,7 +72,7 @@ async def test_hand_overs_have_their_own_rows_read_and_no_others(autojump_clock,
 
         async def read(query, *args, **kwargs):
             found = await real(query, *args, **kwargs)
-            if query is held_at:
+            if query is in_flight_at:
                 queries.append([one.key for one in found])
             return found
 

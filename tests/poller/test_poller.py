@@ -11,7 +11,7 @@ import trio
 from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus, Observation, Phase
 from actors.ledger.observe import record
-from actors.ledger.queries import held_at
+from actors.ledger.queries import in_flight_at
 from actors.poller.actor import decide_polling
 from actors.providers.base import Capabilities, Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
@@ -137,7 +137,7 @@ async def test_faults_of_the_cycle_are_errors_and_five_in_a_row_fail_the_poller(
     caplog.set_level(logging.INFO)
     async with world.open(options=SILENT) as runtime:
         await trio.sleep(1)
-        fail_reading(monkeypatch, runtime, held_at)
+        fail_reading(monkeypatch, runtime, in_flight_at)
         await trio.sleep(30 * 4)
         errors = [record for record in caplog.records if record.message == "Error in job polling"]
         assert len(errors) == 4

@@ -9,7 +9,7 @@ from itertools import pairwise
 import trio
 
 from actors.jobs.records import JobStatus
-from actors.ledger.queries import held_at
+from actors.ledger.queries import in_flight_at
 from actors.providers.base import Push
 from actors.providers.scripted import ScriptedOptions
 from actors.providers.scripted.faults import Fault, FaultKind
@@ -22,7 +22,7 @@ def counting_reads(runtime, monkeypatch):
     reads, real = [], runtime.ledger.read
 
     async def read(query, *args, **kwargs):
-        if query is held_at:
+        if query is in_flight_at:
             reads.append(trio.current_time())
         return await real(query, *args, **kwargs)
 

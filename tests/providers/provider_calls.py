@@ -37,7 +37,7 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "logs": (lambda provider, key: provider.logs(key, HANDLES[key]), True),
     "log_cursor": (lambda provider, key: provider.log_cursor(key, HANDLES[key], lines=1, since=None), True),
     "records_since": (lambda provider, _key: provider.records_since(), False),
-    "held": (lambda provider, _key: provider.held(), False),
+    "list_jobs": (lambda provider, _key: provider.list_jobs(), False),
     "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
 }

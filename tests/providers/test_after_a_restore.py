@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.providers.abilities import Held
+from actors.providers.abilities import ListedJob
 from actors.providers.guard import Failure, GuardedProvider
 from actors.providers.scripted import ScriptedProvider
 
@@ -22,7 +22,7 @@ class Answering(ScriptedProvider):
     async def records_since(self) -> Any:
         return self._answer
 
-    async def held(self) -> Any:
+    async def list_jobs(self) -> Any:
         return self._answer
 
 
@@ -45,17 +45,17 @@ async def test_no_other_moment_is_believed(answer: Any) -> None:
 
 
 async def test_what_is_held_is_listed_in_texts_that_can_be_shown() -> None:
-    found = await GuardedProvider(Answering([Held("k\ud800", "n" * 10_000)])).held()
+    found = await GuardedProvider(Answering([ListedJob("k\ud800", "n" * 10_000)])).list_jobs()
     assert isinstance(found, list)
     assert len(found[0].name) == 8_000
     found[0].key.encode()
 
 
-@pytest.mark.parametrize("answer", [None, 3, ["k"], [Held(3, "n")]])  # type: ignore[list-item]
+@pytest.mark.parametrize("answer", [None, 3, ["k"], [ListedJob(3, "n")]])  # type: ignore[list-item]
 async def test_no_other_list_is_believed(answer: Any) -> None:
-    assert isinstance(await GuardedProvider(Answering(answer)).held(), Failure)
+    assert isinstance(await GuardedProvider(Answering(answer)).list_jobs(), Failure)
 
 
 async def test_a_provider_without_records_says_nothing() -> None:
     guarded = GuardedProvider(Silent())  # type: ignore[arg-type]
-    assert (await guarded.records_since(), await guarded.held()) == (None, None)
+    assert (await guarded.records_since(), await guarded.list_jobs()) == (None, None)

@@ -52,7 +52,7 @@ def delivery_that_was_there(patch: pytest.MonkeyPatch) -> None:
 
 def suspects_alone(patch: pytest.MonkeyPatch) -> None:
     """What may have killed the process is handed over together with others."""
-    patch.setattr(dispatch, "held_apart", lambda tx, picks: picks)
+    patch.setattr(dispatch, "keep_suspects_apart", lambda tx, picks: picks)
 
 
 def settling_what_is_certain(patch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from actors.simulation.wide import WideJobs
         (Checker, "_exceeded"),
         (Checker, "process_ended"),
         (Attempts, "accepted"),
-        (WideJobs, "claimed"),
+        (WideJobs, "saw"),
         (Replay, "_take"),
         (Causes, "_holds"),
         (Waiting, "_runnable"),

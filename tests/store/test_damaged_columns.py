@@ -85,7 +85,7 @@ def lists_of(runtime: RunningRuntime, table: str) -> dict[str, Callable[[], Awai
         "activity": runtime.queue.activity,
         "providers": runtime.providers.views,
         "metrics": runtime.metrics.scrape,
-        "in flight": lambda: runtime.ledger.read(queries.held_at, "scripted"),
+        "in flight": lambda: runtime.ledger.read(queries.in_flight_at, "scripted"),
     }
     others: dict[str, Callable[[], Awaitable[Any]]] = {
         "jobs": runtime.jobs.page,

@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from supervision import ChildSpec, RestartIntensityReached, Supervisor, open_supervisor
-from supervision.state import RestartWindow
+from supervision.restart_window import RestartWindow
 from supervision.testing import Act, recorded
 
 DIES_AT_ONCE = Act(lives=0)

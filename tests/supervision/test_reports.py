@@ -167,7 +167,7 @@ async def test_a_plain_return_is_no_warning(stage, caplog, autojump_clock):
 
 
 async def test_a_child_starts_with_log_context_and_correlation_id_cleared(autojump_clock):
-    """One started by a request would carry it for ever (CONTRACT A11)."""
+    """One started by a request would carry it for ever (A11)."""
     from logconf.context import current_correlation_id, current_frame
 
     seen = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
-from actors.providers.abilities import Held, RequestFault
+from actors.providers.abilities import ListedJob, RequestFault
 from actors.providers.base import (
     ABSENT,
     CancelAck,
@@ -130,10 +130,10 @@ class LocalProvider(NoDeliveries):
         """Return since when this folder has had the directory of each job."""
         return await self._threads.run(beginning, self._root)
 
-    async def held(self) -> list[Held]:
+    async def list_jobs(self) -> list[ListedJob]:
         """Return the jobs that have not ended."""
         unended = await self._threads.run(self._jobs.unended)
-        return [Held(one.key, str(one.path)) for one in unended]
+        return [ListedJob(one.key, str(one.path)) for one in unended]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """Return what the directories of these keys say.

@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
-from actors.providers.abilities import Held
+from actors.providers.abilities import ListedJob
 from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
@@ -142,11 +142,11 @@ class RayProvider(NoDeliveries):
         """Return since when the head's present session runs, or None if its name does not say."""
         return session_began(await self._cluster.session())
 
-    async def held(self) -> list[Held]:
+    async def list_jobs(self) -> list[ListedJob]:
         """Return the jobs of any Greenroom that have not ended."""
         listed = await self._cluster.jobs()
         ours = {job_id: one for job_id, one in listed.items() if is_greenrooms(one) and not has_ended(one)}
-        return [Held(job_id, job_id) for job_id in ours]
+        return [ListedJob(job_id, job_id) for job_id in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """Observe all of these jobs with one request, and with a second one if some are missing."""

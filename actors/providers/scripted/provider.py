@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase, Resources
-from actors.providers.abilities import Held
+from actors.providers.abilities import ListedJob
 from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
@@ -109,12 +109,12 @@ class ScriptedProvider(NoDeliveries):
         await trio.lowlevel.checkpoint()
         return self.remote.opened_at
 
-    async def held(self) -> list[Held]:
+    async def list_jobs(self) -> list[ListedJob]:
         """Return the runs that have not ended."""
         await trio.lowlevel.checkpoint()
         now = self.remote.now()
         runs = [run for run in self.remote.runs if not run.forgotten and not run.timeline.ended(now)]
-        return [Held(run.key, run.run_id) for run in runs]
+        return [ListedJob(run.key, run.run_id) for run in runs]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """Look at all jobs: in one request, page by page, or one by one, as the option ``listing`` says."""

@@ -12,7 +12,7 @@ import trio
 
 from actors.jobs.ids import time_of
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
-from actors.providers.abilities import Held
+from actors.providers.abilities import ListedJob
 from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
@@ -115,11 +115,11 @@ class SlurmProvider(NoDeliveries):
         """Return since when our directory has the records of all jobs. Raises :class:`Unavailable`."""
         return await self._finder.ready()
 
-    async def held(self) -> list[Held]:
+    async def list_jobs(self) -> list[ListedJob]:
         """Return the jobs of this user that have a key of Greenroom's and have not ended."""
         shown = (await self._cluster.jobs()).with_keys()
         ours = [job for job in shown if time_of(job.key) is not None and job.state in WAITING | RUNNING]
-        return [Held(job.key, f"Slurm job {job.job_id}") for job in ours]
+        return [ListedJob(job.key, f"Slurm job {job.job_id}") for job in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """Observe all of them with one squeue."""

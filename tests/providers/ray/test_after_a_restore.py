@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from actors.providers.abilities import Held
+from actors.providers.abilities import ListedJob
 from actors.providers.base import UNKNOWABLE, Submitted
 from actors.providers.ray.provider import session_began
 from tests.providers.ray.canned import Canned, details
@@ -38,4 +38,4 @@ async def test_what_it_runs_for_a_greenroom_is_listed() -> None:
         {**details("SUCCEEDED", token="t"), "submission_id": "k2"},
         {**details("RUNNING", metadata={"somebody": "else's"}), "submission_id": "theirs"},
     ]
-    assert await Canned({LIST: jobs}).provider().held() == [Held("k1", "k1")]
+    assert await Canned({LIST: jobs}).provider().list_jobs() == [ListedJob("k1", "k1")]

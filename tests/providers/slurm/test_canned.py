@@ -175,7 +175,7 @@ async def test_a_job_of_which_nothing_is_known_is_absent(tmp_path: Path) -> None
 async def test_what_it_holds_are_the_jobs_with_keys_that_go_on(tmp_path: Path) -> None:
     lines = [line(7, "RUNNING", KEY), line(8, "COMPLETED", "old-1"), line(9, "PENDING", "train")]
     provider = provider_at(tmp_path, Canned(squeue="\n".join(lines)))
-    assert [(one.key, one.name) for one in await provider.held()] == [(KEY, "Slurm job 7")]
+    assert [(one.key, one.name) for one in await provider.list_jobs()] == [(KEY, "Slurm job 7")]
 
 
 async def test_a_cancel_is_sent_to_each_job_of_the_key_that_goes_on(tmp_path: Path, autojump_clock: object) -> None:

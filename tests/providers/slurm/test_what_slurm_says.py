@@ -150,7 +150,7 @@ async def test_what_slurm_holds_of_ours_is_listed_and_no_job_of_anybody_elses(cl
         await status(runtime, ours, JobStatus.RUNNING)
         chosen = SlurmOptions(**options(tmp_path, cluster))
         another = factory("slurm").create("slurm", chosen, tmp_path / "another", lambda: datetime.now(UTC))
-        held = await another.held()
+        held = await another.list_jobs()
         assert [one.key.rpartition("-")[0] for one in held] == [ours]
         await another.aclose()
         go.touch()

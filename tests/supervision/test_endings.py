@@ -6,7 +6,7 @@ import trio.testing
 
 from supervision import ChildSpec, Supervisor, open_supervisor
 from supervision.errors import leaves
-from supervision.incarnations import judge
+from supervision.incarnations import classify_end
 from supervision.testing import Act, recorded
 
 
@@ -44,13 +44,13 @@ CANCELLED = a_cancelled()
     ],
 )
 def test_the_order_of_judging(error, word):
-    verdict = judge(error, cancelled=False, at=0.0)
+    verdict = classify_end(error, cancelled=False, at=0.0)
     assert (verdict.reason, verdict.cause) == (word, error)
 
 
 def test_without_an_exception_it_returned_or_was_cancelled():
-    assert judge(None, cancelled=False, at=0.0).reason == "returned"
-    assert judge(None, cancelled=True, at=0.0).reason == "cancelled"
+    assert classify_end(None, cancelled=False, at=0.0).reason == "returned"
+    assert classify_end(None, cancelled=True, at=0.0).reason == "cancelled"
 
 
 def test_leaves_go_all_the_way_down():
