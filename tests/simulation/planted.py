@@ -238,6 +238,7 @@ PLANTED: dict[Plant, set[str]] = {
         "what can run starts",
         "what is paused starts nothing",
         "approval rules are what was last said",
+        "what an answer shows is shown at once",
     },
     keys_of_a_file: {"one key, one job"},
     each_combination_its_own_values: {"a job for each combination"},
