@@ -35,13 +35,14 @@ _FIRST = Prepared(insert(counters))
 class Remembered:
     """What one connection remembers, and the counters as its transaction found them."""
 
-    __slots__ = ("_counters", "_is_committed", "_kept", "_version")
+    __slots__ = ("_counters", "_is_committed", "_kept", "_order", "_version")
 
     def __init__(self) -> None:
         self._counters: Mapping[str, int] | None = None
         self._is_committed = False
         self._kept: dict[str, Any] = {}
         self._version: int | None = None
+        self._order = 0
 
     def forget(self) -> None:
         """What was read may have been rolled back, or is about to change."""
@@ -71,6 +72,11 @@ class Remembered:
                 self._kept.clear()
                 self._version = version
         return self._counters
+
+    def next_order(self, least: int) -> int:
+        """A number above ``least`` and above all that were given before, in transactions without events, too."""
+        self._order = max(self._order, least) + 1
+        return self._order
 
     def read(self, connection: Connection, name: str, read: Callable[[], T]) -> T:
         """What ``read`` gives, remembered under ``name``."""

@@ -64,7 +64,6 @@ class Transaction:
         self._pending: list[_Pending] = []
         self._after_commit: list[Callable[[], None]] = []
         self._remembered = remembered.of(connection)
-        self._order = 0
         self._closures = 0
         self._left: tuple[int, Any] = (0, None)
 
@@ -91,10 +90,7 @@ class Transaction:
 
     def next_order(self) -> int:
         """A number that grows with every call, transactions of the same instant included: a tie-breaker."""
-        if not self._order:
-            self._order = self._counter() << 20
-        self._order += 1
-        return self._order
+        return self._remembered.next_order(self._counter() << 20)
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Call ``act`` once this is committed, in the writer's thread, before results are released; it never raises.

@@ -136,6 +136,14 @@ async def test_what_nobody_changed_is_read_once(tmp_path):
     await store.aclose()
 
 
+async def test_order_numbers_grow_from_one_transaction_to_the_next_even_if_neither_has_an_event(tmp_path):
+    """Two transactions of one instant release the jobs that waited for a third: they start in the order of release."""
+    store = await opened(tmp_path / "db")
+    numbers = [number for _ in range(3) for number in await store.write(lambda tx: [tx.next_order(), tx.next_order()])]
+    assert numbers == sorted(set(numbers))
+    await store.aclose()
+
+
 async def test_a_commit_that_fails_leaves_nothing_remembered(tmp_path):
     store = await opened(tmp_path / "db")
     await store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA max_page_count = 60").scalar())
