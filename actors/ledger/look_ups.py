@@ -16,7 +16,7 @@ from actors.jobs.ids import attempt_of
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.look_ups import Adopt, AsItWas, Doubt, Seen, ToLookUp, Verdict
 from actors.jobs.records import QueueStatus, Restored, Submission, SubmissionState
-from actors.ledger.base import Pair, advance, change, close_submission, emit, load_readable
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load_readable
 from actors.ledger.dispatch import hand_over
 from actors.ledger.doubts import Token, close_request, make_uncertain, put_unknown
 from actors.ledger.observe import apply_observation
@@ -27,6 +27,7 @@ from actors.store import Transaction, jobs, queue, restored, submissions
 Jitter = Callable[[], float]
 
 _AGAIN = "it ran again after the backup was made"
+_NEVER = "its provider never had it; it was submitted again after the backup was made"
 _FOUND = "it was found at its provider"
 
 
@@ -83,7 +84,7 @@ def _adopt(tx: Transaction, pair: Pair, seen: Sequence[Seen], token: Token) -> N
         if own is not None and own.key == newest.key:
             _recognise(tx, pair, own, newest)
             return
-        pair = _ran_again(tx, pair, own)
+        pair = _forget_attempt(tx, pair, own, seen)
     else:
         close_request(tx, job_id, _FOUND)
     for one in seen[:-1]:
@@ -112,9 +113,12 @@ def _recognise(tx: Transaction, pair: Pair, submission: Submission, newest: Seen
         apply_observation(tx, pair, newest.key, newest.observation, with_series=True)
 
 
-def _ran_again(tx: Transaction, pair: Pair, submission: Submission | None) -> Pair:
-    """The attempt of the backup has ended since, and the job ran again: wait for what is found, in no lane."""
-    if submission is not None:
-        close_submission(tx, submission.key, _AGAIN)
-    cleared = {**dict.fromkeys(OF_AN_ATTEMPT), "uncertain_since": None, "uncertain_reason": None}
+def _forget_attempt(tx: Transaction, pair: Pair, own: Submission | None, seen: Sequence[Seen]) -> Pair:
+    """The job was submitted again since the backup: the attempt of then has ended, or its provider never had it."""
+    if own is not None and own.state is not SubmissionState.HANDED and all(one.key != own.key for one in seen):
+        close_submission(tx, own.key, _NEVER)
+        return advance(tx, pair, Trigger.REQUEUE, job=UNFLAGGED, data={"reason": _NEVER})
+    if own is not None:
+        close_submission(tx, own.key, _AGAIN)
+    cleared = {**dict.fromkeys(OF_AN_ATTEMPT), **UNFLAGGED}
     return advance(tx, pair, Trigger.RERUN, job=cleared, data={"reason": _AGAIN})

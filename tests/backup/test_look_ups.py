@@ -82,6 +82,23 @@ async def test_a_job_that_ran_again_since_is_followed_at_its_newest_attempt(auto
         assert len(runs_of(site, job)) == 3
 
 
+async def test_an_attempt_that_was_being_submitted_and_never_arrived_did_not_run(autojump_clock, site):
+    site.remote.inject(Fault(FaultKind.HANG, ("submit",), times=1, accepted=False))
+    async with site.open(site.original) as runtime:
+        job = await runtime.submit(request(duration=10, rerun=Rerun(times=3, delay=1.0)))
+        await trio.sleep(1)
+        site.take()
+        assert (await runtime.wait(job.job_id)).status == "completed"
+    await site.restore()
+    async with site.open(site.new) as runtime:
+        await looked_up(runtime)
+        view = await runtime.jobs.get(job.job_id)
+        assert (view.job.status, view.entry.reruns, len(runs_of(site, job))) == ("completed", 0, 1)
+        assert [one.handed_at is None for one in view.attempts] == [True, False]
+        assert "its provider never had it" in view.attempts[0].error_message
+        assert "job_rerun" not in [event.type for event in await runtime.event_reader.past_events(job_id=job.job_id)]
+
+
 async def test_a_blocked_job_that_was_approved_and_ran_since_is_adopted(autojump_clock, site):
     async with site.open(site.original) as runtime:
         ran = await runtime.submit(request(duration=10, requires_approval="why"))
