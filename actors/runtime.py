@@ -32,7 +32,7 @@ from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import ApprovalRule, Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
-from actors.ledger import Ledger, Sources, deaths, restoring
+from actors.ledger import Ledger, Sources, restoring
 from actors.metrics import Tallies, TimedExecutor, timed
 from actors.net.connections import GRACE, SHUTDOWN
 from actors.net.look_ups import limited_look_ups
@@ -227,7 +227,7 @@ class RunningRuntime(Runtime):
                 if self._scheduler.state == "running":
                     await self._scheduler.call(Quiesce())
         with suppress(StoreError):  # which has its own ways to be reported
-            await self.ledger.write(deaths.note_stop)
+            await self.ledger.note_stop()
 
     # Polling.
 

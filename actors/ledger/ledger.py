@@ -28,7 +28,7 @@ from actors.jobs.records import ApprovalRule, Capacity, Event
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.views import Accepted
-from actors.ledger.deaths import mark_orphans
+from actors.ledger.deaths import mark_orphans, note_stop
 from actors.ledger.dispatch import Answer, Claimed, claim, record_answer
 from actors.ledger.event_log import log_event
 from actors.ledger.new_job import NewJob
@@ -167,6 +167,11 @@ class Ledger:
         """
         await self.write(mark_orphans, in_flight, first=not self._has_marked_orphans)
         self._has_marked_orphans = True
+
+    async def note_stop(self) -> None:
+        """This process ends in order, so its submissions did not kill it. Without :meth:`mark_orphans` it has none."""
+        if self._has_marked_orphans:
+            await self.write(note_stop)
 
 
 def _check_said(said: Mapping[str, object]) -> None:

@@ -88,7 +88,8 @@ class Clients:
             own = refusal.field != "idempotency_key"
             self._world.require(own, Rule.OWN_KEY, f"{step.args['marker']}: {refusal}")
         if step.kind == "batch":
-            self._world.require(refusal.field != "after", Rule.REFUSED, f"a right batch is refused: {refusal}")
+            right = refusal.field != "after" or "has no group" in str(refusal)  # drawn jobs may be of another group
+            self._world.require(right, Rule.REFUSED, f"a right batch is refused: {refusal}")
         if step.kind in ("approve", "reject") and "expired at" in str(refusal):
             self._causes.came_too_late(self._world.by_marker[step.args["marker"]], str(refusal))
 

@@ -83,7 +83,7 @@ async def test_a_job_that_ran_again_since_is_followed_at_its_newest_attempt(auto
 
 
 async def test_an_attempt_that_was_being_submitted_and_never_arrived_did_not_run(autojump_clock, site):
-    site.remote.inject(Fault(FaultKind.HANG, ("submit",), times=1, accepted=False))
+    site.remote.inject(Fault(FaultKind.CRASH, ("submit",), times=1, seconds=5.0, accepted=False))
     async with site.open(site.original) as runtime:
         job = await runtime.submit(request(duration=10, rerun=Rerun(times=3, delay=1.0)))
         await trio.sleep(1)

@@ -47,6 +47,20 @@ async def test_only_the_end_of_a_process_is_a_death_and_not_that_of_its_schedule
         assert await ledger.read(deaths.counts) == suspected
 
 
+async def test_a_stop_before_the_first_look_does_not_excuse_what_killed_the_process_before(autojump_clock, world):
+    async with world.open(limits=WAITING) as runtime:
+        job = await world.submit()
+        await runtime.ledger.write(begun(job, 1))
+        await another(runtime).note_stop()  # it was stopped while it started
+        next_one = another(runtime)
+        await next_one.mark_orphans(frozenset())
+        assert await next_one.read(deaths.counts) == {job.job_id: 1}
+        await next_one.write(begun(job, 2))
+        await next_one.note_stop()
+        await another(runtime).mark_orphans(frozenset())
+        assert await next_one.read(deaths.counts) == {job.job_id: 1}
+
+
 async def test_calls_that_are_under_way_are_no_orphans(autojump_clock, world):
     async with world.open(limits=WAITING) as runtime:
         job = await world.submit()
