@@ -31,7 +31,11 @@ _AGAIN = 20.0
 
 _ORDER = ("pending", "uploading", "queued", "running", "completed", "failed", "cancelled")
 _RANKS = {Phase.QUEUED: 2, Phase.RUNNING: 3, Phase.SUCCEEDED: 4, Phase.FAILED: 4, Phase.CANCELED: 4}
-_STATES = "SELECT j.status, s.state FROM submissions s JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?"
+_STATES = (
+    "SELECT j.status, s.state FROM submissions s JOIN jobs j ON j.job_id = s.job_id"
+    " JOIN queue_entries q ON q.job_id = s.job_id WHERE s.key = ? AND coalesce(q.restored, '') != 'look_up'"
+)
+"""Not of a job that is still to be looked up: before that nothing else is done about it, and it is observed after."""
 
 _Sent = tuple[float, int, int, Run]
 """When it arrives, a tie-breaker, the delivery's number, its run."""
