@@ -167,7 +167,7 @@ class Simulation:
         self._deliveries = Deliveries(world, self._servers["hooked"])
         self._targets = Targets(world)
         self._clients = Clients(world, self._causes)
-        self._operator = Operator(world, self.checker)
+        self._operator = Operator(world, self.checker, self._servers)
 
     def _changed(self, event: Event, account: JobAccount, happened: Follows) -> None:
         self.checker.slots.changed(event, account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import trio
@@ -17,6 +18,7 @@ from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.pinned import source
 from actors.simulation.process import Process
+from actors.simulation.providers import ProviderServer
 from actors.simulation.rule_changes import change_rules
 from actors.simulation.rules import Rule
 from actors.simulation.shown import judge_shown
@@ -66,9 +68,10 @@ _ENDED_ATTEMPT = (
 class Operator:
     """An operator: resumes providers, and settles uncertain jobs by what really happened at the provider."""
 
-    def __init__(self, world: World, checker: Checker) -> None:
+    def __init__(self, world: World, checker: Checker, servers: Mapping[str, ProviderServer]) -> None:
         self._world = world
         self._checker = checker
+        self._servers = servers
         self._draw = source(world.seed, "operator")
 
     async def look_after(self, runtime: RunningRuntime) -> None:
@@ -90,8 +93,9 @@ class Operator:
             if not self._world.restored:  # else it may have run under a key that is not in the rows
                 runs = [run for run in runs if (run.key,) in open_ones]
             with bind_correlation_id(f"operator-{job_id}"):
-                not_run = "failed" if self._draw.random() < _SHARE_FAILED else "not_run"  # both are true of it
-                verdict = "ran" if runs else not_run
+                may_run = any(server.has_late(job_id) for server in self._servers.values())
+                failed = not may_run and self._draw.random() < _SHARE_FAILED
+                verdict = "ran" if runs else "failed" if failed else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
                 await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")
                 self._world.trace.count(f"settled: {verdict}")
