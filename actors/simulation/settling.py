@@ -222,7 +222,9 @@ def judge_all(process: Process) -> None:
     judge(world, process.targets)
     unnamed = [key for (key,) in world.database.look(_WITHOUT_HANDLE)]
     world.require(not unnamed, Rule.SHOWN, f"their provider has {unnamed}, their rows do not say under which name")
-    for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
+    found = world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id")
+    world.require(found or world.restored, Rule.AS_THEY_RAN, "no job is there")
+    for job_id, status in found:
         for run in checker.runs_of(job_id):
             world.require(
                 run.timeline.ended(world.true_now()), Rule.NO_ORPHANS, f"{job_id} is {status}, {run.key} goes on"
