@@ -195,3 +195,19 @@ async def test_what_is_not_there_any_more_is_said_to_be_missing(autojump_clock, 
                 await change
             assert refused.value.kind is RefusalKind.NOT_FOUND
         assert await runtime.ledger.write(expire, "gone") is False
+
+
+async def test_who_cancels_a_job_without_the_level_to_decide_closes_its_request_undecided(autojump_clock, world):
+    """A person who may cancel a job does not decide for an admin; its owner and an admin withdraw it."""
+    rule = ApprovalRule("Big", "cost_exceeds", 10.0, required_approver_level="admin", rule_id=1)
+    async with world.open(approvals=ApprovalOptions(rules=(rule,))) as runtime:
+        for by, level, decided in (
+            ("bo", "lead", (None, "its job was cancelled by bo")),
+            ("bo", "admin", ("bo", None)),
+            ("ana", "researcher", ("ana", None)),
+        ):
+            job = await world.submit(estimated_cost=11.0)
+            await runtime.ledger.write(cancel, job.job_id, by=by, level=level)
+            approval = (await runtime.jobs.get(job.job_id)).approval
+            assert approval.status is ApprovalStatus.CANCELLED
+            assert (approval.decided_by, approval.decision_reason) == decided

@@ -185,3 +185,16 @@ async def test_jobs_of_one_name_are_counted_up_to_a_bound(autojump_clock, world,
             await world.submit(config_name="train")
         with pytest.raises(Refused, match=f"^{number} jobs are named 'train'"):
             await named(runtime, "train")
+
+
+async def test_a_text_of_other_letters_is_no_part_of_an_id_and_means_no_approval(autojump_clock, world):
+    """Nor does what no text can hold, such as the half of a character."""
+    async with world.open(**WAITING) as runtime:
+        await world.submit(requires_approval="why")
+        for text in ("\u00dcbung", "\ud800"):
+            with pytest.raises(Refused, match="there is no job") as refused:
+                await named(runtime, text)
+            assert refused.value.kind is RefusalKind.NOT_FOUND
+            with pytest.raises(Refused, match="there is no approval request") as refused:
+                await runtime.approvals.named(text)
+            assert refused.value.kind is RefusalKind.NOT_FOUND
