@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.testing import request
 
 WAITING = {"limits": Limits(total=0)}
 
@@ -37,7 +39,19 @@ async def test_jobs_older_than_one_are_listed_and_that_must_be_the_id_of_one(aut
         jobs = [(await world.submit()).job_id for _ in range(3)]
         assert [one.job.job_id for one in await runtime.jobs.page()] == jobs[::-1]
         assert [one.job.job_id for one in await runtime.jobs.page(before=jobs[1])] == jobs[:1]
-        for text in (jobs[1].upper(), "a b", "", "é"):
+        for wrong in (jobs[1].upper(), "a b", "", "é"):
             with pytest.raises(Refused, match="before: must be the id of a job") as refused:
-                await runtime.jobs.page(before=text)
+                await runtime.jobs.page(before=wrong)
             assert refused.value.field == "before"
+
+
+async def test_a_hundred_jobs_that_wait_at_their_providers_are_shown_with_the_queue(autojump_clock, world):
+    """The jobs themselves are all in the list of jobs."""
+
+    def queue_there(tx):
+        tx.connection.execute(text("UPDATE jobs SET status = 'queued', waiting_reason = 'Priority'"))
+
+    async with world.open(limits=Limits(total=101, per_user=101)) as runtime:
+        await runtime.jobs.submit_many([request(duration=1_000) for _ in range(101)])
+        await runtime.ledger.write(queue_there)
+        assert len((await runtime.queue.view()).at_providers) == 100

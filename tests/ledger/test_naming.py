@@ -84,6 +84,9 @@ async def test_of_several_of_one_name_a_reader_gets_the_newest_and_a_change_is_r
         await runtime.cancel(jobs[-1].job_id)
         found = await runtime.jobs.named("train", newest=True)
         assert (found.job.job_id, found.of) == (jobs[-1].job_id, 12)
+        for text in (jobs[-1].job_id, jobs[-1].job_id[-9:]):  # which no other job has
+            found = await runtime.jobs.named(text)
+            assert (found.job.job_id, found.of) == (jobs[-1].job_id, 1)
         assert (await runtime.jobs.get("train")).job.job_id == jobs[-1].job_id
         with pytest.raises(Refused) as refused:
             await runtime.cancel("train")

@@ -78,3 +78,15 @@ async def test_a_remark_that_cannot_be_kept_is_logged_and_the_next_one_is_kept(
         send.send_nowait(Remark(f"{job.job_id}-1", TEXT))
         await trio.sleep(0.1)
         assert (await runtime.jobs.get(job.job_id)).job.error_message == TEXT
+
+
+async def test_what_is_kept_of_remarks_is_their_first_two_thousand_characters(autojump_clock: MockClock) -> None:
+    async with remarking_runtime() as (runtime, send):
+        job = await runtime.wait((await runtime.submit(request(duration=5))).job_id)
+        send.send_nowait(Remark(f"{job.job_id}-1", "x" * 1_999 + "yz"))
+        await trio.sleep(1)
+        assert (await runtime.jobs.get(job.job_id)).job.error_message == "x" * 1_999 + "y"
+        (event,) = [
+            one for one in await runtime.event_reader.past_events(job_id=job.job_id) if "results" in one.type
+        ]
+        assert event.data["reason"] == "x" * 1_999 + "y"

@@ -8,10 +8,10 @@ import trio
 
 from actors.jobs.notify_options import NotificationType
 from actors.jobs.options import Limits
-from actors.jobs.records import Capacity, JobStatus, QueueStatus
+from actors.jobs.records import Capacity, JobStatus, QueueStatus, Submission, SubmissionState
 from actors.ledger import queries
 from actors.providers.scripted import Fault, FaultKind, Refusal
-from actors.store import notifications
+from actors.store import notifications, queue, submissions
 from tests.ledger.dependencies import named, submitted
 
 ONE = Limits(total=1, per_user=1)
@@ -85,3 +85,17 @@ async def test_the_newest_hundred_notifications_of_a_job_are_shown_with_it(autoj
         numbers = await runtime.ledger.write(note)
         shown = (await runtime.jobs.get(job.job_id)).notifications
         assert sorted(one.notification_id for one in shown) == numbers[1:]
+
+
+async def test_the_newest_hundred_attempts_at_a_job_are_shown_the_oldest_of_them_first(autojump_clock, world):
+    def tried(tx):
+        queue.change(tx.connection, job.job_id, attempt=101)
+        for number in range(1, 102):
+            key, at = f"{job.job_id}-{number}", tx.now + timedelta(seconds=number)
+            submissions.put(tx.connection, [Submission(job.job_id, key, "token", SubmissionState.CLOSED, at)])
+
+    async with world.open(limits=Limits(total=0)) as runtime:
+        job = await world.submit(max_attempts=200)
+        await runtime.ledger.write(tried)
+        shown = (await runtime.jobs.get(job.job_id)).attempts
+        assert [one.attempt for one in shown] == list(range(2, 102))
