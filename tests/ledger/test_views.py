@@ -99,3 +99,16 @@ async def test_the_newest_hundred_attempts_at_a_job_are_shown_the_oldest_of_them
         await runtime.ledger.write(tried)
         shown = (await runtime.jobs.get(job.job_id)).attempts
         assert [one.attempt for one in shown] == list(range(2, 102))
+
+
+async def test_the_entry_of_a_job_ends_with_it_and_then_waits_for_nothing(autojump_clock, world):
+    async with world.open() as runtime:
+        ran = await world.submit(duration=10)
+        later = await world.submit(start_after="+1h")
+        await trio.sleep(5)
+        await runtime.cancel(later.job_id, by="bo")
+        await runtime.wait(ran.job_id)
+        for job in (ran, later):
+            view = await runtime.jobs.get(job.job_id)
+            assert view.entry.completed_at == view.job.completed_at is not None
+            assert (view.entry.start_after, view.entry.restored, view.job.uncertain_since) == (None, None, None)
