@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from sqlalchemy import text
 from trio.testing import MockClock
 
 from actors.jobs.records import JobStatus
 from actors.kernel import VirtualClock
+from actors.ledger.remarks import note_remark
 from actors.providers.abilities import Remark
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime
@@ -90,3 +92,15 @@ async def test_what_is_kept_of_remarks_is_their_first_two_thousand_characters(au
             one for one in await runtime.event_reader.past_events(job_id=job.job_id) if "results" in one.type
         ]
         assert event.data["reason"] == "x" * 1_999 + "y"
+
+
+async def test_a_remark_about_a_job_whose_row_is_damaged_changes_nothing(autojump_clock: MockClock) -> None:
+    async with remarking_runtime() as (runtime, send):
+        damaged, job = [await runtime.wait((await runtime.submit(request(duration=5))).job_id) for _ in range(2)]
+        spoil = text("UPDATE jobs SET request = '{' WHERE job_id = :id")
+        await runtime.ledger.write(lambda tx: tx.connection.execute(spoil, {"id": damaged.job_id}))
+        events = len(await runtime.event_reader.past_events())
+        await runtime.ledger.write(note_remark, f"{damaged.job_id}-1", TEXT)
+        assert len(await runtime.event_reader.past_events()) == events
+        await runtime.ledger.write(note_remark, f"{job.job_id}-1", TEXT)
+        assert (await runtime.jobs.get(job.job_id)).job.error_message == TEXT

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import trio
+from sqlalchemy import text
 
 from actors.jobs.records import JobStatus, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger.settle import settle_absent
+from actors.ledger.observe import cannot_tell
 from actors.providers.base import Idempotency
 from actors.providers.scripted import Fault, FaultKind, ScriptedOptions
 from actors.store import submissions
@@ -114,3 +116,32 @@ async def test_a_try_that_failed_by_itself_counts_and_its_reason_is_kept(autojum
         assert await runtime.ledger.write(settle_absent, key, jitter=jitter)
         after = await runtime.jobs.get(view.job.job_id)
         assert (after.job.status, after.job.error_message, after.entry.attempt) == (JobStatus.FAILED, message, 1)
+
+
+async def test_a_provider_that_cannot_tell_makes_a_job_uncertain_once_and_not_one_that_is_settled(
+    autojump_clock, world
+):
+    async with world.open(options=NONE) as runtime:
+        view = await uncertain(world)
+        key, job_id = view.submission.key, view.job.job_id
+        for one in (key, "no-such-key"):
+            await runtime.ledger.write(cannot_tell, one, "it keeps no records")
+        assert (await runtime.jobs.get(job_id)).job.uncertain_reason == view.job.uncertain_reason
+        await runtime.jobs.settle(job_id, "failed", by="bo")
+        await runtime.ledger.write(cannot_tell, key, "it keeps no records")
+        assert (await runtime.jobs.get(job_id)).job.uncertain_since is None
+        told = [event for event in await world.events(job_id) if event.type == "job_uncertain"]
+        assert [one.data["reason"] for one in told] == [view.job.uncertain_reason]
+
+
+async def test_an_answer_about_a_job_whose_row_is_damaged_settles_nothing(autojump_clock, world):
+    async with world.open(options=NONE) as runtime:
+        view = await uncertain(world)
+        await runtime.ledger.write(lambda tx: tx.connection.execute(text("UPDATE jobs SET request = '{'")))
+        events = len(await world.events())
+        jitter = runtime.ledger.sources.jitter
+        assert await runtime.ledger.write(settle_absent, view.submission.key, jitter=jitter) is False
+        await runtime.ledger.write(cannot_tell, view.submission.key, "it keeps no records")
+        assert len(await world.events()) == events
+        found = await runtime.ledger.read(submissions.by_key, view.submission.key)
+        assert found.state is SubmissionState.UNKNOWN
