@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalRule, Submission, SubmissionState
+from actors.jobs.refusal import Refused
 from actors.jobs.scheduling import NOTHING_WAITS
 from actors.ledger.ledger import Ledger
 from actors.store import deaths, submissions
@@ -81,6 +82,7 @@ async def test_a_look_at_an_empty_queue_says_so_and_claims_nothing(autojump_cloc
         await world.submit()
         found = await runtime.ledger.claim({})
         assert (found.decision != NOTHING_WAITS, found.dispatches) == (True, ())
+        assert found.waits_for_submissions is False  # but for a limit
 
 
 async def test_a_configured_rule_that_makes_no_sense_is_refused_at_the_start(autojump_clock, world):
@@ -105,3 +107,12 @@ async def test_a_call_under_way_about_a_job_whose_row_is_damaged_is_an_unknown_o
             assert found.state is SubmissionState.UNKNOWN
         told = [event.job_id for event in await world.events() if event.type == "job_outcome_unknown"]
         assert told == [other.job_id]
+
+
+async def test_what_a_person_says_has_its_maximum_in_each_of_several_changes_too(autojump_clock, world):
+    async with world.open(limits=WAITING) as runtime:
+        done = []
+        with pytest.raises(Refused, match="by "):
+            await runtime.ledger.write_each([done.append], by="x" * 100_000)
+        await runtime.ledger.write_each([done.append, done.append], by="ana")
+        assert len(done) == 2

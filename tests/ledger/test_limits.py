@@ -51,3 +51,6 @@ async def test_a_limit_may_be_nought_and_not_less_and_a_switch_is_on_or_off(auto
                 await runtime.queue.set_limit(name, value, by="bo")
             assert message in str(refused.value)
             assert refused.value.kind is RefusalKind.INVALID
+        with pytest.raises(Refused, match="there is no limit 'totl'"):
+            await runtime.queue.reset_limits(["total", "totl"], by="bo")
+        assert (await runtime.queue.limits())[0].total == 0

@@ -201,3 +201,12 @@ async def test_a_text_of_other_letters_is_no_part_of_an_id_and_means_no_approval
             with pytest.raises(Refused, match="there is no approval request") as refused:
                 await runtime.approvals.named(text)
             assert refused.value.kind is RefusalKind.NOT_FOUND
+
+
+async def test_an_end_of_an_id_has_six_characters_for_an_approval_too(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        await world.submit(requires_approval="why")
+        for text, more in (("zzzzz", ": the end of an id must have 6 characters or more"), ("zzzzzz", "")):
+            with pytest.raises(Refused) as refused:
+                await runtime.approvals.named(text)
+            assert str(refused.value) == f"there is no approval request {text!r}{more}"
