@@ -8,7 +8,7 @@ from datetime import timedelta
 import trio
 
 from actors.jobs.look_ups import Adopt, Seen
-from actors.jobs.options import PollerOptions
+from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import Observation, Phase, Rerun, SubmissionState
 from actors.jobs.series import SeriesData, Snapshot, Summary
 from actors.ledger.look_ups import record_look_up
@@ -220,3 +220,26 @@ async def test_the_time_to_decide_an_approval_begins_anew_with_the_restore(autoj
         after = {one.job_id: one for one in await runtime.approvals.page()}
         assert after[still.job_id].expires_at == begun + timedelta(hours=24)
         assert after[approved.job_id] == before[approved.job_id]
+
+
+async def test_an_attempt_that_was_made_since_counts_in_the_run_of_the_backup_and_one_after_an_end_begins_another(
+    autojump_clock, site
+):
+    """``max_attempts`` counts the failed hand-overs of one run."""
+    site.remote.inject(Fault(FaultKind.DOWN, ("find", "observe"), times=None))
+    async with site.open(site.original, limits=Limits(total=0)) as runtime:
+        jobs = [await runtime.submit(request(duration=LONG, max_attempts=5)) for _ in range(2)]
+        site.take()
+    await site.restore()
+    async with site.open(site.new) as runtime:
+        for job, numbers, after in ((jobs[0], (3,), (2, 0, 0)), (jobs[1], (1, 3), (2, 1, 2))):
+            keys = [f"{job.job_id}-{number}" for number in numbers]
+            adopt = Adopt(tuple(Seen(key, {"run": key}, None) for key in keys))
+            more = {"token": lambda: "token", "jitter": lambda: 0.5}
+            await runtime.ledger.write(record_look_up, job.job_id, adopt, **more)
+            view = await runtime.jobs.get(job.job_id)
+            assert (view.entry.attempt, view.entry.reruns, view.entry.run_first_attempt) == after
+            assert (view.submission.key, view.submission.state) == (keys[-1], SubmissionState.HANDED)
+            assert [one.state for one in view.attempts] == [*["closed"] * (len(keys) - 1), "handed"]
+            assert all(one.handed_at for one in view.attempts)
+            assert view.entry.restored is None

@@ -210,3 +210,18 @@ async def test_an_end_of_an_id_has_six_characters_for_an_approval_too(autojump_c
             with pytest.raises(Refused) as refused:
                 await runtime.approvals.named(text)
             assert str(refused.value) == f"there is no approval request {text!r}{more}"
+
+
+async def test_a_part_of_several_approvals_is_refused_and_of_one_name_a_reader_gets_the_newest(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        jobs = [await world.submit(requires_approval="why", config_name="dear") for _ in range(2)]
+        ids = sorted([(await runtime.jobs.get(job.job_id)).approval.approval_id for job in jobs])
+        assert await runtime.approvals.named("dear", newest=True) == ids[-1]
+        for newest in (True, False):
+            with pytest.raises(Refused, match="fits more than one approval request"):
+                await runtime.approvals.named(ids[0][:6], newest=newest)
+        hidden = Viewer("eve", only_own=True)
+        for text in (ids[0], jobs[0].job_id, "dear", ids[0][-9:], jobs[0].job_id[-9:]):
+            with pytest.raises(Refused, match="there is no approval request") as refused:
+                await runtime.approvals.named(text, hidden)
+            assert refused.value.kind is RefusalKind.NOT_FOUND

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from actors.jobs.records import JobStatus, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger.settle import settle_absent
+from actors.ledger.base import change, load
 from actors.ledger.observe import cannot_tell
 from actors.providers.base import Idempotency
 from actors.providers.scripted import Fault, FaultKind, ScriptedOptions
@@ -145,3 +146,21 @@ async def test_an_answer_about_a_job_whose_row_is_damaged_settles_nothing(autoju
         assert len(await world.events()) == events
         found = await runtime.ledger.read(submissions.by_key, view.submission.key)
         assert found.state is SubmissionState.UNKNOWN
+
+
+async def test_a_job_that_ran_is_followed_under_its_known_handle_where_none_is_given(autojump_clock, world):
+    async with world.open() as runtime:
+        job = await world.submit(duration=5_000)
+        await trio.sleep(40)
+        world.remote.runs[0].forgotten = True
+        await trio.sleep(600)
+        before = await runtime.jobs.get(job.job_id)
+        assert before.job.uncertain_since is not None
+        world.remote.runs[0].forgotten = False
+        after = await runtime.jobs.settle(job.job_id, "ran", by="bo")
+        assert (after.status, after.uncertain_since) == (JobStatus.RUNNING, None)
+        assert (await runtime.jobs.get(job.job_id)).submission.handle == before.submission.handle
+        other = {"run": "another"}
+        await runtime.ledger.write(lambda tx: change(tx, load(tx, job.job_id), job={"uncertain_since": tx.now}))
+        await runtime.jobs.settle(job.job_id, "ran", handle=other, by="bo")
+        assert (await runtime.jobs.get(job.job_id)).submission.handle == other
