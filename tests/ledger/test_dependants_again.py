@@ -75,7 +75,9 @@ async def test_a_job_and_its_dependants_are_submitted_anew_where_one_request_may
 ):
     async with world.open(limits=FREE) as runtime:
         two, three = [
-            await submitted(runtime, named(f"a{number}", result="failed"), *(named(name, f"a{number}") for name in names))
+            await submitted(
+                runtime, named(f"a{number}", result="failed"), *(named(name, f"a{number}") for name in names)
+            )
             for number, names in ((2, "bc"), (3, "bcd"))
         ]
         for job in (*two, *three):

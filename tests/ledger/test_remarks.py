@@ -88,9 +88,7 @@ async def test_what_is_kept_of_remarks_is_their_first_two_thousand_characters(au
         send.send_nowait(Remark(f"{job.job_id}-1", "x" * 1_999 + "yz"))
         await trio.sleep(1)
         assert (await runtime.jobs.get(job.job_id)).job.error_message == "x" * 1_999 + "y"
-        (event,) = [
-            one for one in await runtime.event_reader.past_events(job_id=job.job_id) if "results" in one.type
-        ]
+        (event,) = [one for one in await runtime.event_reader.past_events(job_id=job.job_id) if "results" in one.type]
         assert event.data["reason"] == "x" * 1_999 + "y"
 
 
