@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from actors.jobs.records import JobStatus, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.ledger.settle import settle_absent
 from actors.ledger.base import change, load
 from actors.ledger.observe import cannot_tell
+from actors.ledger.settle import settle_absent
 from actors.providers.base import Idempotency
 from actors.providers.scripted import Fault, FaultKind, ScriptedOptions
 from actors.store import submissions
