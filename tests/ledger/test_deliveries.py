@@ -1,4 +1,4 @@
-"""A delivery that is about no known job lets those be asked about that it may be about, and not more of them at once."""
+"""A delivery about no known job lets those be asked about that it may be about, and not more of them at once."""
 
 from __future__ import annotations
 

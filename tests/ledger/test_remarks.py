@@ -93,7 +93,7 @@ async def test_what_is_kept_of_remarks_is_their_first_two_thousand_characters(au
 
 
 async def test_a_remark_about_a_job_whose_row_is_damaged_changes_nothing(autojump_clock: MockClock) -> None:
-    async with remarking_runtime() as (runtime, send):
+    async with remarking_runtime() as (runtime, _):
         damaged, job = [await runtime.wait((await runtime.submit(request(duration=5))).job_id) for _ in range(2)]
         spoil = text("UPDATE jobs SET request = '{' WHERE job_id = :id")
         await runtime.ledger.write(lambda tx: tx.connection.execute(spoil, {"id": damaged.job_id}))
