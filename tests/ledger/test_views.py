@@ -112,3 +112,24 @@ async def test_the_entry_of_a_job_ends_with_it_and_then_waits_for_nothing(autoju
             view = await runtime.jobs.get(job.job_id)
             assert view.entry.completed_at == view.job.completed_at is not None
             assert (view.entry.start_after, view.entry.restored, view.job.uncertain_since) == (None, None, None)
+
+
+async def test_an_attempt_has_the_status_of_its_job_once_it_was_handed_over_and_else_says_what_failed(
+    autojump_clock, world
+):
+    world.remote.inject(
+        Fault(FaultKind.REFUSED, ("submit",), times=1, refusal=Refusal.OTHER),
+        Fault(FaultKind.LOST_ANSWER, ("submit",), times=1, accepted=False),
+        Fault(FaultKind.DOWN, ("find",), times=None, until=600),
+    )
+    async with world.open() as runtime:
+
+        async def attempts():
+            shown = (await runtime.jobs.get(job.job_id)).attempts
+            return [(one.attempt, one.status, bool(one.error_message), one.handed_at is not None) for one in shown]
+
+        job = await world.submit(duration=10)
+        await trio.sleep(200)
+        assert await attempts() == [(1, None, True, False), (2, None, True, False)]
+        await runtime.wait(job.job_id)
+        assert await attempts() == [(1, None, True, False), (2, "completed", False, True)]
