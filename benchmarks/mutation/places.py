@@ -36,6 +36,7 @@ TESTS = {
     "actors/jobs/deliveries.py": _DELIVERED,
     "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),
     "actors/jobs/selections.py": _SELECTED,
+    "actors/ledger/approvals.py": ("tests/backup/test_settled_in_doubt.py", "tests/backup/test_look_ups_in_doubt.py"),
     "actors/ledger/attempts.py": ("tests/ledger/test_views.py", "tests/ledger/test_rerun.py"),
     "actors/ledger/base.py": (
         "tests/ledger",
