@@ -221,15 +221,15 @@ def record_answer(tx: Transaction, answer: Answer, *, jitter: Callable[[], float
     return None
 
 
-def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:
-    """Record an accepted job: its handle, and its first observation. False: it was settled before."""
+def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation: Observation | None) -> None:
+    """Record an accepted job: its handle, and its first observation. Does nothing if it was settled before."""
     submission = _with_outcome(tx, key)
     if submission is None or submission.state not in (SubmissionState.INTENT, SubmissionState.UNKNOWN):
-        return False
+        return
     submissions.change(tx.connection, key, state=SubmissionState.HANDED, handle=handle, handed_at=tx.now, error=None)
     pair = load_readable(tx, submission.job_id)
     if pair is None:
-        return True
+        return
     gate = gate_of(tx, pair.job.provider)
     if gate.failures or gate.closed_until is not None:
         opened = attrs.evolve(gate, failures=0, closed_until=None, closed_reason=None, closed_seconds=None)
@@ -239,7 +239,6 @@ def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation:
     emit(tx, pair.job, EventType.JOB_HANDED_OVER, status=pair.job.status.value, submission=key)
     if observation is not None:
         apply_observation(tx, pair, key, observation)
-    return True
 
 
 def fail_dispatch(

@@ -41,8 +41,6 @@ def stored_limits(connection: Connection) -> dict[str, int]:
 
 def overlaid(configured: Limits, stored: Mapping[str, int]) -> Limits:
     """``configured`` with the ``stored`` values in their places."""
-    if not stored:
-        return configured
     per_provider = dict(configured.per_provider)
     plain: dict[str, Any] = {}
     for name, value in stored.items():

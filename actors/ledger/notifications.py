@@ -79,8 +79,6 @@ class Outbox:
     def note(self, tx: Transaction, job: Job, event: EventType, data: Mapping[str, Any]) -> None:
         """Write the notifications of an event of ``job``, in the transaction that changed the job."""
         request = job.request
-        if not request.notify and not self.options.defaults:
-            return
         asked = self.options.asked(request.notify, request.user_id)
         types = types_of(event, data) if asked else ()
         for type_ in types:

@@ -34,7 +34,7 @@ class Review:
     """
 
     hold: Hold | None
-    old: int = 0
+    old: int
     warn: bool = False
 
 

@@ -16,21 +16,20 @@ from actors.ledger.requeue import requeue_or_fail
 from actors.store import Transaction, deaths, submissions
 
 
-def settle_absent(tx: Transaction, key: str, *, jitter: Callable[[], float]) -> bool:
-    """The provider never received the job, so the job returns to the queue. False: its outcome was settled before."""
+def settle_absent(tx: Transaction, key: str, *, jitter: Callable[[], float]) -> None:
+    """The provider never received the job, so the job returns to the queue, unless its outcome was settled before."""
     submission = submissions.by_key(tx.connection, key)
     if submission is None or submission.state is not SubmissionState.UNKNOWN:
-        return False
+        return
     pair = load_readable(tx, submission.job_id)
     if pair is None:
-        return False
+        return
     if submission.spends_attempt:
         message = submission.error or "the provider never had it"
         verdict = after_failed_dispatch(FailureKind.OTHER, message, pair.entry, tx.now, None, 0, jitter)
     else:
         verdict = _spends_no_attempt(pair)
     requeue_or_fail(tx, pair, key, verdict)
-    return True
 
 
 def settle(

@@ -7,7 +7,8 @@ from datetime import timedelta
 import attrs
 import trio
 
-from actors.jobs.notifications import Outcome
+from actors.jobs.notifications import NotificationState, Outcome
+from actors.ledger.notifications import Tried, end_groups, record
 from actors.store import notifications as rows
 from actors.testing import request
 from tests.actors.notifier_lab import DOWN, ended, row_of
@@ -168,3 +169,27 @@ async def test_a_target_is_shown_as_it_is_configured_and_one_that_is_not_with_wh
         assert (other.name, other.configured, other.address) == ("other", True, "https://chat.example/***")
         assert (other.format, other.on) == (options.targets["other"].format, options.targets["other"].on)
         assert (other.waiting, other.waiting_since, other.disabled_reason, other.disabled_at) == (0, None, None, None)
+
+
+async def test_the_result_of_a_try_counts_once_and_not_for_what_is_gone(autojump_clock, lab):
+    lab.targets.always["chat"] = DOWN
+    async with lab.open() as runtime:
+        job = await ended(runtime, notify=("chat",), duration=1)
+        number = (await row_of(runtime, job.job_id)).notification_id
+        tried = [Tried(number, Outcome()), Tried(number + 1, Outcome())]
+        (found,) = await runtime.ledger.write(record, tried, jitter=lambda: 0.5)
+        assert (found.notification.job_id, found.state) == (job.job_id, NotificationState.DELIVERED)
+        assert (found.wait, found.failure) == (None, None)
+        assert await runtime.ledger.write(record, tried, jitter=lambda: 0.5) == []
+
+
+async def test_groups_are_awaited_until_their_last_job_has_ended(autojump_clock, lab):
+    async with lab.open() as runtime:
+        await runtime.submit(request(notify=("chat",), group="rates", duration=1))
+        last = await runtime.submit(request(group="rates", duration=20))
+        await trio.sleep(5)
+        assert await runtime.ledger.write(end_groups) == 1
+        await runtime.wait(last.job_id)
+        await trio.sleep(1)
+        assert await runtime.ledger.write(end_groups) == 0
+    assert lab.targets.types("chat") == ["group_ended"]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
+from datetime import timedelta
+
 import trio
 
-from actors.jobs.options import PollerOptions
-from actors.jobs.records import Rerun
+from actors.jobs.look_ups import Adopt, Seen
+from actors.jobs.options import Limits, PollerOptions
+from actors.jobs.records import Observation, Phase, Rerun, SubmissionState
+from actors.jobs.series import SeriesData, Snapshot, Summary
+from actors.ledger.look_ups import record_look_up
 from actors.providers.scripted.faults import Fault, FaultKind
 from actors.testing import request
 from tests.backup.look_ups import BY_TOKEN, LONG, ONE, looked_up, runs_of
@@ -187,3 +193,70 @@ async def test_what_the_answer_about_a_job_says_is_recorded_with_it(autojump_clo
         assert (ended.status, view.entry.restored, len(runs_of(site, job))) == ("completed", None, 1)
         for one in (job, longer):
             assert list((await runtime.series.of_job(one.job_id))[1]) == ["loss"]
+
+
+async def test_the_attempt_of_the_backup_is_recognised_with_all_that_the_answer_says(autojump_clock, site):
+    """Whether or not its answer had come; nothing else is asked."""
+    site.remote.inject(
+        Fault(FaultKind.LOST_ANSWER, ("submit",), times=1), Fault(FaultKind.DOWN, ("find", "observe"), times=None)
+    )
+    async with site.open(site.original) as runtime:
+        jobs = [await runtime.submit(request(duration=LONG)) for _ in range(2)]
+        await trio.sleep(1)
+        states = {(await runtime.jobs.get(job.job_id)).submission.state for job in jobs}
+        assert states == {SubmissionState.UNKNOWN, SubmissionState.HANDED}
+        site.take()
+    await site.restore()
+    loss = SeriesData("loss", array("d", [1.0, 0.5]).tobytes(), Summary())
+    seen = Observation(Phase.RUNNING, "running", series=Snapshot(1, (loss,)))
+    async with site.open(site.new) as runtime:
+        for job in jobs:
+            submission = (await runtime.jobs.get(job.job_id)).submission
+            adopt = Adopt((Seen(submission.key, {"run": submission.key}, seen),))
+            more = {"token": lambda: "token", "jitter": lambda: 0.5}
+            await runtime.ledger.write(record_look_up, job.job_id, adopt, **more)
+            view = await runtime.jobs.get(job.job_id)
+            assert (view.submission.state, view.entry.restored) == (SubmissionState.HANDED, None)
+            assert view.job.status == "running"
+            if submission.state is SubmissionState.HANDED:
+                assert list((await runtime.series.of_job(job.job_id))[1]) == ["loss"]
+
+
+async def test_the_time_to_decide_an_approval_begins_anew_with_the_restore(autojump_clock, site):
+    """Nobody could decide while nothing ran; what was decided in the backup stays so."""
+    async with site.open(site.original) as runtime:
+        still = await runtime.submit(request(duration=10, requires_approval="why"))
+        approved = await runtime.submit(request(duration=LONG, requires_approval="why"))
+        await runtime.approve(approved.job_id, by="bo")
+        before = {one.job_id: one for one in await runtime.approvals.page()}
+        site.take()
+    site.clock.suspend(timedelta(hours=23))
+    begun = site.clock.now()
+    await site.restore()
+    async with site.open(site.new) as runtime:
+        after = {one.job_id: one for one in await runtime.approvals.page()}
+        assert after[still.job_id].expires_at == begun + timedelta(hours=24)
+        assert after[approved.job_id] == before[approved.job_id]
+
+
+async def test_an_attempt_that_was_made_since_counts_in_the_run_of_the_backup_and_one_after_an_end_begins_another(
+    autojump_clock, site
+):
+    """``max_attempts`` counts the failed hand-overs of one run."""
+    site.remote.inject(Fault(FaultKind.DOWN, ("find", "observe"), times=None))
+    async with site.open(site.original, limits=Limits(total=0)) as runtime:
+        jobs = [await runtime.submit(request(duration=LONG, max_attempts=5)) for _ in range(2)]
+        site.take()
+    await site.restore()
+    async with site.open(site.new) as runtime:
+        for job, numbers, after in ((jobs[0], (3,), (2, 0, 0)), (jobs[1], (1, 3), (2, 1, 2))):
+            keys = [f"{job.job_id}-{number}" for number in numbers]
+            adopt = Adopt(tuple(Seen(key, {"run": key}, None) for key in keys))
+            more = {"token": lambda: "token", "jitter": lambda: 0.5}
+            await runtime.ledger.write(record_look_up, job.job_id, adopt, **more)
+            view = await runtime.jobs.get(job.job_id)
+            assert (view.entry.attempt, view.entry.reruns, view.entry.run_first_attempt) == after
+            assert (view.submission.key, view.submission.state) == (keys[-1], SubmissionState.HANDED)
+            assert [one.state for one in view.attempts] == [*["closed"] * (len(keys) - 1), "handed"]
+            assert all(one.handed_at for one in view.attempts)
+            assert view.entry.restored is None

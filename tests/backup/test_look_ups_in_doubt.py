@@ -226,3 +226,26 @@ async def test_an_attempt_that_ended_is_not_followed_by_another_where_one_may_ha
         await runtime.jobs.settle(job.job_id, "ran", handle={"run": second.run_id}, by="root")
         assert (await runtime.wait(job.job_id)).status == "completed"
     assert runs_of(site, job) == [first, second]
+
+
+async def test_the_request_of_a_job_that_was_cancelled_before_its_answer_came_is_closed_with_it(autojump_clock, site):
+    async with site.open(site.original) as runtime:
+        unwanted = await runtime.submit(request(duration=10, requires_approval="why"))
+        kept = await runtime.submit(request(duration=10, requires_approval="why"))
+        site.take()
+    await site.restore()
+    site.remote.inject(Fault(FaultKind.REFUSED, ("find",), times=None))
+    async with site.open(site.new) as runtime:
+        assert (await runtime.cancel(unwanted.job_id, by="ana")).status == "pending"
+        site.remote.heal()
+        ended = await runtime.wait(unwanted.job_id)
+        await looked_up(runtime)
+        assert (ended.status, ended.error_message) == ("cancelled", "Cancelled by ana")
+        requests = {one.job_id: one for one in await runtime.approvals.page()}
+        closed = requests[unwanted.job_id]
+        assert (closed.status, closed.decision_reason) == ("cancelled", "its job was cancelled")
+        assert requests[kept.job_id].status == "pending"
+        told = [event for event in await runtime.event_reader.past_events() if event.type == "job_restored"]
+        assert {(one.job_id, one.data["reason"]) for one in told} == {
+            (job.job_id, "it has not run since") for job in (unwanted, kept)
+        }

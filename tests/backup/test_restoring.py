@@ -22,8 +22,9 @@ from actors.backup.restoring import restore
 from actors.backup.taking import take
 from actors.jobs.notify_options import NotificationTarget, NotifyOptions
 from actors.jobs.options import Limits
+from actors.jobs.records import Submission, SubmissionState
 from actors.settings import Settings
-from actors.store import holds
+from actors.store import deaths, holds, submissions
 from actors.store.state_directory import StateDirectory
 from actors.testing import request
 from tests.notification_fixtures import Targets
@@ -245,3 +246,21 @@ async def test_what_a_killed_restore_left_does_not_hinder_the_next_one(site):
     again = await restored(site)
     assert again.jobs == made.jobs
     assert not (site.new / ".greenroom-restore").exists()
+
+
+async def test_a_job_that_was_being_handed_over_when_the_backup_was_made_is_not_blamed_for_it(autojump_clock, site):
+    """Nothing died of it: others need not wait until it was handed over alone."""
+
+    def handing_over(tx):
+        deaths.blame(tx.connection, [job.job_id])
+        submissions.put(tx.connection, [Submission(job.job_id, "key", "token", SubmissionState.INTENT, tx.now)])
+
+    async with site.open(site.original, limits=Limits(total=0)) as runtime:
+        job = await runtime.submit(request(duration=10))
+        await runtime.ledger.write(handing_over)
+        site.take()
+        assert await runtime.ledger.read(deaths.counts) == {job.job_id: 1}
+    await restored(site, original_stopped=True)
+    async with site.open(site.new, limits=Limits(total=0)) as runtime:
+        assert await runtime.ledger.read(deaths.counts) == {}
+        assert (await runtime.ledger.read(submissions.by_key, "key")).state is SubmissionState.UNKNOWN

@@ -53,3 +53,13 @@ async def test_if_it_has_ended_its_request_is_closed_with_the_reason(
         assert closed.decision_reason == "its job was settled by root"
         view = await runtime.jobs.get(job_id)
         assert (view.submission.state, view.entry.restored) == (SubmissionState.CLOSED, None)
+
+
+async def test_nobody_decides_whether_it_may_run_before_it_is_settled(autojump_clock, site):
+    async with in_doubt(site) as (runtime, job_id, approval):
+        for decide in (runtime.approve, runtime.reject, runtime.approvals.withdraw):
+            with pytest.raises(
+                Refused, match=f"it is not known yet whether it has run since; greenroom settle {job_id}"
+            ):
+                await decide(approval.approval_id, by="ana")
+        assert (await runtime.approvals.page())[0] == approval

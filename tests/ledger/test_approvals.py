@@ -13,6 +13,7 @@ from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus, QueueSt
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger import queries
 from actors.ledger.approvals import approve, cancel, expire, prioritise, reject, withdraw
+from actors.providers.scripted import Fault, FaultKind
 
 HOURS = timedelta(hours=1)
 
@@ -195,3 +196,46 @@ async def test_what_is_not_there_any_more_is_said_to_be_missing(autojump_clock, 
                 await change
             assert refused.value.kind is RefusalKind.NOT_FOUND
         assert await runtime.ledger.write(expire, "gone") is False
+
+
+async def test_who_cancels_a_job_without_the_level_to_decide_closes_its_request_undecided(autojump_clock, world):
+    """A person who may cancel a job does not decide for an admin; its owner and an admin withdraw it."""
+    rule = ApprovalRule("Big", "cost_exceeds", 10.0, required_approver_level="admin", rule_id=1)
+    async with world.open(approvals=ApprovalOptions(rules=(rule,))) as runtime:
+        for by, level, decided in (
+            ("bo", "lead", (None, "its job was cancelled by bo")),
+            ("bo", "admin", ("bo", None)),
+            ("ana", "researcher", ("ana", None)),
+        ):
+            job = await world.submit(estimated_cost=11.0)
+            await runtime.ledger.write(cancel, job.job_id, by=by, level=level)
+            approval = (await runtime.jobs.get(job.job_id)).approval
+            assert approval.status is ApprovalStatus.CANCELLED
+            assert (approval.decided_by, approval.decision_reason) == decided
+
+
+async def test_who_changed_a_priority_and_who_asked_for_an_end_is_told_once(autojump_clock, world):
+    async with world.open() as runtime:
+        job, _ = await asked(world)
+        for override in (0, 50, None):
+            await runtime.ledger.write(prioritise, job.job_id, override, by="bo")
+            assert (await runtime.jobs.get(job.job_id)).entry.priority_override == override
+        for wrong in (-1, 51):
+            with pytest.raises(Refused, match=f"must be from 0 to 50, not {wrong}") as refused:
+                await runtime.ledger.write(prioritise, job.job_id, wrong, by="bo")
+            assert (refused.value.kind, refused.value.field) == (RefusalKind.INVALID, "priority_override")
+        running = await world.submit(duration=1_000)
+        await trio.sleep(10)
+        with pytest.raises(Refused, match=r"no longer waits \(running\); its priority decides nothing"):
+            await runtime.ledger.write(prioritise, running.job_id, 5, by="bo")
+        world.remote.inject(Fault(FaultKind.DOWN, ("cancel",), times=None))
+        for by in ("bo", "cy"):
+            asking = await runtime.ledger.write(cancel, running.job_id, by=by, level="admin")
+            assert (asking.status, asking.cancel_requested_by) == (JobStatus.RUNNING, "bo")
+        told = [(event.type, event.job_id, event.data) for event in await world.events()]
+    priorities = [(one, data) for type_, one, data in told if type_ == "job_priority_changed"]
+    assert [(one, data["priority_override"], data["by"]) for one, data in priorities] == [
+        (job.job_id, override, "bo") for override in (0, 50, None)
+    ]
+    ends = [(one, data["by"]) for type_, one, data in told if type_ == "job_cancel_requested"]
+    assert ends == [(running.job_id, "bo")]

@@ -7,6 +7,7 @@ import trio
 
 from actors.job_requests.rights import Submitter
 from actors.job_requests.sources import RequestSource
+from actors.jobs import maxima
 from actors.jobs.records import JobStatus
 from actors.jobs.refusal import Refused
 from tests.ledger.dependencies import FREE, named, statuses, submitted
@@ -67,3 +68,21 @@ async def test_over_the_network_only_ones_own_are_submitted_anew(autojump_clock,
         again = await runtime.jobs.submit_again(a.job_id, submitter=ana, with_dependants=True)
         new = [one.job for one in again]
         assert [one.request.config_name for one in new] == ["a", "mine"]
+
+
+async def test_a_job_and_its_dependants_are_submitted_anew_where_one_request_may_have_as_many(
+    autojump_clock, world, monkeypatch
+):
+    async with world.open(limits=FREE) as runtime:
+        two, three = [
+            await submitted(
+                runtime, named(f"a{number}", result="failed"), *(named(name, f"a{number}") for name in names)
+            )
+            for number, names in ((2, "bc"), (3, "bcd"))
+        ]
+        for job in (*two, *three):
+            await runtime.wait(job.job_id)
+        monkeypatch.setattr(maxima, "BATCH_JOBS", 3)
+        assert len(await runtime.jobs.submit_again(two[0].job_id, with_dependants=True)) == 3
+        with pytest.raises(Refused, match=f"more than 3 jobs were cancelled because of {three[0].job_id}"):
+            await runtime.jobs.submit_again(three[0].job_id, with_dependants=True)

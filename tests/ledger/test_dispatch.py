@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 
 import trio
+from sqlalchemy import text
 
-from actors.jobs.records import JobStatus, SubmissionState
-from actors.ledger.dispatch import hand_over
+from actors.jobs.options import Limits
+from actors.jobs.records import JobStatus, Submission, SubmissionState
+from actors.ledger.dispatch import fail_dispatch, hand_over
 from actors.providers.base import Push
+from actors.providers.classify import Failure, FailureKind
 from actors.providers.scripted import Fault, FaultKind, Refusal, ScriptedOptions
-from actors.store import gates
+from actors.store import gates, submissions
 
 SILENT = ScriptedOptions(push=Push.NONE)
 
@@ -51,7 +54,28 @@ async def test_of_two_answers_about_one_submission_the_second_changes_nothing(au
         before = await runtime.jobs.get(job.job_id)
         events = len(await world.events())
         key, other = before.submission.key, {"run": "another"}
-        assert await runtime.ledger.write(hand_over, key, other, None) is False
-        assert await runtime.ledger.write(hand_over, "no-such-key", other, None) is False
+        for one in (key, "no-such-key"):
+            await runtime.ledger.write(hand_over, one, other, None)
         assert (await runtime.jobs.get(job.job_id)).submission == before.submission
         assert len(await world.events()) == events
+
+
+async def test_the_answer_about_a_job_whose_row_was_damaged_meanwhile_changes_its_submission_alone(
+    autojump_clock, world
+):
+    """An acceptance is kept, so that nothing is submitted twice; a failure waits for the row to be mended."""
+
+    def spoil(tx):
+        submissions.put(tx.connection, [Submission(job.job_id, "key", "token", SubmissionState.INTENT, tx.now)])
+        tx.connection.execute(text("UPDATE jobs SET request = '{'"))
+
+    async with world.open(limits=Limits(total=0)) as runtime:
+        job = await world.submit()
+        await runtime.ledger.write(spoil)
+        failure = Failure(FailureKind.OTHER, "no luck")
+        assert await runtime.ledger.write(fail_dispatch, "key", failure, jitter=lambda: 0.5) is None
+        assert (await runtime.ledger.read(submissions.by_key, "key")).state is SubmissionState.INTENT
+        await runtime.ledger.write(hand_over, "key", {"run": "one"}, None)
+        found = await runtime.ledger.read(submissions.by_key, "key")
+        assert (found.state, found.handle) == (SubmissionState.HANDED, {"run": "one"})
+        assert [event.type for event in await world.events()] == ["job_queued"]

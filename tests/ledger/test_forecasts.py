@@ -72,3 +72,13 @@ async def test_where_nothing_is_known_nothing_is_shown(autojump_clock, world):
         await trio.sleep(100)
         view = await runtime.jobs.get(waiting.job_id)
         assert (view.starts, view.ends, view.estimate) == (None, None, None)
+
+
+async def test_the_median_of_two_runs_lies_between_them(autojump_clock, world):
+    async with world.open(limits=ONE) as runtime:
+        for seconds in (50, 100):
+            await runtime.wait((await world.submit(config_name="eval", duration=seconds)).job_id)
+        await world.submit(config_name="eval", duration=60)
+        waiting = await world.submit(config_name="eval", duration=60)
+        await trio.sleep(10)
+        assert (await runtime.jobs.get(waiting.job_id)).estimate == pytest.approx(65, abs=2)

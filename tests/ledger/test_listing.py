@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from functools import partial
 
+import pytest
+from sqlalchemy import text
+
+from actors.jobs import maxima
 from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.views import JobOrder, JobSort
+from actors.testing import request
 
 WAITING = {"limits": Limits(total=0)}
 
@@ -37,7 +43,48 @@ async def test_jobs_older_than_one_are_listed_and_that_must_be_the_id_of_one(aut
         jobs = [(await world.submit()).job_id for _ in range(3)]
         assert [one.job.job_id for one in await runtime.jobs.page()] == jobs[::-1]
         assert [one.job.job_id for one in await runtime.jobs.page(before=jobs[1])] == jobs[:1]
-        for text in (jobs[1].upper(), "a b", "", "é"):
+        for wrong in (jobs[1].upper(), "a b", "", "é"):
             with pytest.raises(Refused, match="before: must be the id of a job") as refused:
-                await runtime.jobs.page(before=text)
+                await runtime.jobs.page(before=wrong)
             assert refused.value.field == "before"
+
+
+async def test_a_hundred_jobs_that_wait_at_their_providers_are_shown_with_the_queue(autojump_clock, world):
+    """The jobs themselves are all in the list of jobs."""
+
+    def queue_there(tx):
+        tx.connection.execute(text("UPDATE jobs SET status = 'queued', waiting_reason = 'Priority'"))
+
+    async with world.open(limits=Limits(total=101, per_user=101)) as runtime:
+        await runtime.jobs.submit_many([request(duration=1_000) for _ in range(101)])
+        await runtime.ledger.write(queue_there)
+        assert len((await runtime.queue.view()).at_providers) == 100
+
+
+async def test_every_list_has_pages_of_none_to_a_maximum_of_rows(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        await world.submit(group="g")
+        for page in (
+            runtime.jobs.page,
+            partial(runtime.jobs.page, order=JobOrder(JobSort.NAME)),
+            runtime.approvals.page,
+            runtime.notifications.page,
+            runtime.queue.view,
+            partial(runtime.series.compare, "g", "ana"),
+        ):
+            for limit in (0, maxima.ROWS):
+                await page(limit=limit)
+            for limit in (-1, maxima.ROWS + 1):
+                with pytest.raises(Refused, match=f"limit: must be from 0 to {maxima.ROWS}, not {limit}") as refused:
+                    await page(limit=limit)
+                assert (refused.value.kind, refused.value.field) == (RefusalKind.INVALID, "limit")
+
+
+async def test_the_last_page_of_a_comparison_may_be_full(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        jobs = [(await world.submit(group="g")).job_id for _ in range(4)]
+        first = await runtime.series.compare("g", "ana", limit=2)
+        second = await runtime.series.compare("g", "ana", limit=2, cursor=first.next)
+        assert [one.job_id for one in (*first, *second)] == jobs
+        assert second.next is None
+        assert list(await runtime.series.compare("g", "ana", limit=4)) == [*first, *second]

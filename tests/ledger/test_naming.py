@@ -84,6 +84,9 @@ async def test_of_several_of_one_name_a_reader_gets_the_newest_and_a_change_is_r
         await runtime.cancel(jobs[-1].job_id)
         found = await runtime.jobs.named("train", newest=True)
         assert (found.job.job_id, found.of) == (jobs[-1].job_id, 12)
+        for text in (jobs[-1].job_id, jobs[-1].job_id[-9:]):  # which no other job has
+            found = await runtime.jobs.named(text)
+            assert (found.job.job_id, found.of) == (jobs[-1].job_id, 1)
         assert (await runtime.jobs.get("train")).job.job_id == jobs[-1].job_id
         with pytest.raises(Refused) as refused:
             await runtime.cancel("train")
@@ -185,3 +188,40 @@ async def test_jobs_of_one_name_are_counted_up_to_a_bound(autojump_clock, world,
             await world.submit(config_name="train")
         with pytest.raises(Refused, match=f"^{number} jobs are named 'train'"):
             await named(runtime, "train")
+
+
+async def test_a_text_of_other_letters_is_no_part_of_an_id_and_means_no_approval(autojump_clock, world):
+    """Nor does what no text can hold, such as the half of a character."""
+    async with world.open(**WAITING) as runtime:
+        await world.submit(requires_approval="why")
+        for text in ("\u00dcbung", "\ud800"):
+            with pytest.raises(Refused, match="there is no job") as refused:
+                await named(runtime, text)
+            assert refused.value.kind is RefusalKind.NOT_FOUND
+            with pytest.raises(Refused, match="there is no approval request") as refused:
+                await runtime.approvals.named(text)
+            assert refused.value.kind is RefusalKind.NOT_FOUND
+
+
+async def test_an_end_of_an_id_has_six_characters_for_an_approval_too(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        await world.submit(requires_approval="why")
+        for text, more in (("zzzzz", ": the end of an id must have 6 characters or more"), ("zzzzzz", "")):
+            with pytest.raises(Refused) as refused:
+                await runtime.approvals.named(text)
+            assert str(refused.value) == f"there is no approval request {text!r}{more}"
+
+
+async def test_a_part_of_several_approvals_is_refused_and_of_one_name_a_reader_gets_the_newest(autojump_clock, world):
+    async with world.open(**WAITING) as runtime:
+        jobs = [await world.submit(requires_approval="why", config_name="dear") for _ in range(2)]
+        ids = sorted([(await runtime.jobs.get(job.job_id)).approval.approval_id for job in jobs])
+        assert await runtime.approvals.named("dear", newest=True) == ids[-1]
+        for newest in (True, False):
+            with pytest.raises(Refused, match="fits more than one approval request"):
+                await runtime.approvals.named(ids[0][:6], newest=newest)
+        hidden = Viewer("eve", only_own=True)
+        for text in (ids[0], jobs[0].job_id, "dear", ids[0][-9:], jobs[0].job_id[-9:]):
+            with pytest.raises(Refused, match="there is no approval request") as refused:
+                await runtime.approvals.named(text, hidden)
+            assert refused.value.kind is RefusalKind.NOT_FOUND

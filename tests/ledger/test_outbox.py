@@ -37,3 +37,11 @@ def test_the_notifier_looks_after_what_may_have_made_something_due(
     outbox = Outbox(has_news=has_news, awaits_groups=awaits_groups)
     known = {"end": END, "running": RUNNING, **{one.type: one for one in (REJECTED, EXPIRED, ENABLED)}}
     assert {name for name, one in known.items() if outbox.wakes(one)} == waking
+
+
+def test_at_first_the_notifier_looks_after_any_event_and_awaits_no_group() -> None:
+    """What a process before this one left may be due."""
+    outbox = Outbox()
+    assert outbox.wakes(RUNNING)
+    outbox.has_news = False
+    assert not outbox.wakes(END)

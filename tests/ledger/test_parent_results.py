@@ -94,3 +94,15 @@ async def test_where_the_output_of_a_parent_lies_on_this_machine(autojump_clock,
 
         await runtime.ledger.write(left)
         assert [parent["output_dir"] for parent in await told(runtime, last)] == [output_dir]
+
+
+@pytest.mark.parametrize(("more", "left_out"), [(0, [False, False]), (-1, [False, True])])
+async def test_results_that_fill_the_bound_are_told_and_with_one_byte_more_not(
+    autojump_clock, world, monkeypatch, more, left_out
+):
+    monkeypatch.setattr(parent_results, "MOST_RESULTS", 2 * len(b'{"note":"some words"}') + more)
+    async with world.open(limits=FREE) as runtime:
+        *some, last = await submitted(runtime, named("a"), named("b"), named("last", "a", "b"))
+        await runtime.wait(last.job_id)
+        await runtime.ledger.write(_leave_results, [job.job_id for job in some])
+        assert [bool(parent.get("result_left_out")) for parent in await told(runtime, last)] == left_out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actors.jobs import maxima
 from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
@@ -94,3 +95,18 @@ async def test_a_job_that_is_there_under_its_key_can_be_named_again(autojump_clo
         same, check = await submitted(runtime, train, named("check", "train"))
         assert same.job_id == first.job_id
         assert (await runtime.wait(check.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_a_job_and_a_submission_wait_for_so_many_jobs_and_not_for_one_more(autojump_clock, world, monkeypatch):
+    monkeypatch.setattr(maxima, "PARENTS", 3)
+    monkeypatch.setattr(maxima, "BATCH_PARENTS", 5)
+    async with world.open(limits=Limits(total=0)) as runtime:
+        await submitted(runtime, *(named(name) for name in "abcd"))
+        await submitted(runtime, named("three", *"abc"), named("two", *"ab"))
+        for requests, most in (
+            ([named("four", *"abcd")], "must be at most 3 jobs, not 4"),
+            ([named("three", *"abc"), named("again", *"bcd")], "may wait for 5 jobs in all; send fewer at once"),
+        ):
+            with pytest.raises(Refused, match=most) as refused:
+                await submitted(runtime, *requests)
+            assert (refused.value.kind, refused.value.field) == (RefusalKind.INVALID, "after")

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from sqlalchemy import text
 from trio.testing import MockClock
 
 from actors.jobs.records import JobStatus
 from actors.kernel import VirtualClock
+from actors.ledger.remarks import note_remark
 from actors.providers.abilities import Remark
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime
@@ -77,4 +79,26 @@ async def test_a_remark_that_cannot_be_kept_is_logged_and_the_next_one_is_kept(
         assert [one.submission for one in logged] == [f"{job.job_id}-1"]  # type: ignore[attr-defined]
         send.send_nowait(Remark(f"{job.job_id}-1", TEXT))
         await trio.sleep(0.1)
+        assert (await runtime.jobs.get(job.job_id)).job.error_message == TEXT
+
+
+async def test_what_is_kept_of_remarks_is_their_first_two_thousand_characters(autojump_clock: MockClock) -> None:
+    async with remarking_runtime() as (runtime, send):
+        job = await runtime.wait((await runtime.submit(request(duration=5))).job_id)
+        send.send_nowait(Remark(f"{job.job_id}-1", "x" * 1_999 + "yz"))
+        await trio.sleep(1)
+        assert (await runtime.jobs.get(job.job_id)).job.error_message == "x" * 1_999 + "y"
+        (event,) = [one for one in await runtime.event_reader.past_events(job_id=job.job_id) if "results" in one.type]
+        assert event.data["reason"] == "x" * 1_999 + "y"
+
+
+async def test_a_remark_about_a_job_whose_row_is_damaged_changes_nothing(autojump_clock: MockClock) -> None:
+    async with remarking_runtime() as (runtime, _):
+        damaged, job = [await runtime.wait((await runtime.submit(request(duration=5))).job_id) for _ in range(2)]
+        spoil = text("UPDATE jobs SET request = '{' WHERE job_id = :id")
+        await runtime.ledger.write(lambda tx: tx.connection.execute(spoil, {"id": damaged.job_id}))
+        events = len(await runtime.event_reader.past_events())
+        await runtime.ledger.write(note_remark, f"{damaged.job_id}-1", TEXT)
+        assert len(await runtime.event_reader.past_events()) == events
+        await runtime.ledger.write(note_remark, f"{job.job_id}-1", TEXT)
         assert (await runtime.jobs.get(job.job_id)).job.error_message == TEXT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import attrs
 import pytest
 
@@ -82,3 +84,14 @@ async def test_a_dry_run_judges_each_job_by_what_was_known_when_it_was_submitted
             assert result.looked_at == 3
             assert sorted(one.job_id for one in result.caught) == sorted(caught), rule
         assert (await runtime.rules.dry_run(CONFIGURED, last=1)).looked_at == 1
+
+
+@pytest.mark.parametrize(("hours", "asks"), [(24.0, False), (23.99, True)])
+async def test_a_day_of_a_rule_has_24_hours_at_a_submission_and_in_a_dry_run(autojump_clock, world, hours, asks):
+    many = ApprovalRule("many", "daily_jobs_exceed", 1.0, rule_id=1)
+    async with world.open(approvals=attrs.evolve(APPROVALS, rules=(many,))) as runtime:
+        await world.submit()
+        world.clock.suspend(timedelta(hours=hours))
+        later = await world.submit()
+        assert ((await runtime.jobs.get(later.job_id)).approval is not None) is asks
+        assert [one.job_id for one in (await runtime.rules.dry_run(many)).caught] == [later.job_id] * asks

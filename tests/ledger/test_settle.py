@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import trio
+from sqlalchemy import text
 
 from actors.jobs.records import JobStatus, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.ledger.base import change, load
+from actors.ledger.observe import cannot_tell
 from actors.ledger.settle import settle_absent
 from actors.providers.base import Idempotency
 from actors.providers.scripted import Fault, FaultKind, ScriptedOptions
@@ -97,10 +100,11 @@ async def test_a_provider_that_never_had_it_says_so_once(autojump_clock, world):
     async with world.open(options=NONE) as runtime:
         view = await uncertain(world)
         key, jitter = view.submission.key, runtime.ledger.sources.jitter
-        assert await runtime.ledger.write(settle_absent, key, jitter=jitter) is True
-        assert await runtime.ledger.write(settle_absent, key, jitter=jitter) is False
-        assert await runtime.ledger.write(settle_absent, "no-such-key", jitter=jitter) is False
+        for one in (key, key, "no-such-key"):
+            await runtime.ledger.write(settle_absent, one, jitter=jitter)
         assert (await runtime.wait(view.job.job_id)).status is JobStatus.COMPLETED
+        requeued = [event for event in await world.events() if event.type == "job_requeued"]
+        assert [event.job_id for event in requeued] == [view.job.job_id]
     assert len(world.remote.runs) == 1
 
 
@@ -111,6 +115,53 @@ async def test_a_try_that_failed_by_itself_counts_and_its_reason_is_kept(autojum
         key, jitter = view.submission.key, runtime.ledger.sources.jitter
         spent = {"spends_attempt": True, "error": error}
         await runtime.ledger.write(lambda tx: submissions.change(tx.connection, key, **spent))
-        assert await runtime.ledger.write(settle_absent, key, jitter=jitter)
+        await runtime.ledger.write(settle_absent, key, jitter=jitter)
         after = await runtime.jobs.get(view.job.job_id)
         assert (after.job.status, after.job.error_message, after.entry.attempt) == (JobStatus.FAILED, message, 1)
+
+
+async def test_a_provider_that_cannot_tell_makes_a_job_uncertain_once_and_not_one_that_is_settled(
+    autojump_clock, world
+):
+    async with world.open(options=NONE) as runtime:
+        view = await uncertain(world)
+        key, job_id = view.submission.key, view.job.job_id
+        for one in (key, "no-such-key"):
+            await runtime.ledger.write(cannot_tell, one, "it keeps no records")
+        assert (await runtime.jobs.get(job_id)).job.uncertain_reason == view.job.uncertain_reason
+        await runtime.jobs.settle(job_id, "failed", by="bo")
+        await runtime.ledger.write(cannot_tell, key, "it keeps no records")
+        assert (await runtime.jobs.get(job_id)).job.uncertain_since is None
+        told = [event for event in await world.events(job_id) if event.type == "job_uncertain"]
+        assert [one.data["reason"] for one in told] == [view.job.uncertain_reason]
+
+
+async def test_an_answer_about_a_job_whose_row_is_damaged_settles_nothing(autojump_clock, world):
+    async with world.open(options=NONE) as runtime:
+        view = await uncertain(world)
+        await runtime.ledger.write(lambda tx: tx.connection.execute(text("UPDATE jobs SET request = '{'")))
+        events = len(await world.events())
+        jitter = runtime.ledger.sources.jitter
+        await runtime.ledger.write(settle_absent, view.submission.key, jitter=jitter)
+        await runtime.ledger.write(cannot_tell, view.submission.key, "it keeps no records")
+        assert len(await world.events()) == events
+        found = await runtime.ledger.read(submissions.by_key, view.submission.key)
+        assert found.state is SubmissionState.UNKNOWN
+
+
+async def test_a_job_that_ran_is_followed_under_its_known_handle_where_none_is_given(autojump_clock, world):
+    async with world.open() as runtime:
+        job = await world.submit(duration=5_000)
+        await trio.sleep(40)
+        world.remote.runs[0].forgotten = True
+        await trio.sleep(600)
+        before = await runtime.jobs.get(job.job_id)
+        assert before.job.uncertain_since is not None
+        world.remote.runs[0].forgotten = False
+        after = await runtime.jobs.settle(job.job_id, "ran", by="bo")
+        assert (after.status, after.uncertain_since) == (JobStatus.RUNNING, None)
+        assert (await runtime.jobs.get(job.job_id)).submission.handle == before.submission.handle
+        other = {"run": "another"}
+        await runtime.ledger.write(lambda tx: change(tx, load(tx, job.job_id), job={"uncertain_since": tx.now}))
+        await runtime.jobs.settle(job.job_id, "ran", handle=other, by="bo")
+        assert (await runtime.jobs.get(job.job_id)).submission.handle == other

@@ -11,6 +11,8 @@ import trio
 from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.retention import Hold
+from actors.store import holds
 from actors.testing import request
 
 
@@ -29,7 +31,10 @@ async def test_a_key_belongs_to_its_user_and_lives_for_a_day(autojump_clock, wor
     async with world.open() as runtime:
         (mine,) = await runtime.jobs.submit_many([request(idempotency_key="k")])
         (theirs,) = await runtime.jobs.submit_many([request(user_id="bo", idempotency_key="k")])
-        world.clock.suspend(timedelta(hours=24, seconds=1))
+        world.clock.suspend(timedelta(hours=24) - timedelta(seconds=1))
+        (again,) = await runtime.jobs.submit_many([request(idempotency_key="k")])
+        assert (again.job.job_id, again.created) == (mine.job.job_id, False)
+        world.clock.suspend(timedelta(seconds=1))
         (later,) = await runtime.jobs.submit_many([request(idempotency_key="k")])
         assert len({mine.job.job_id, theirs.job.job_id, later.job.job_id}) == 3
         assert later.created
@@ -170,3 +175,38 @@ async def test_a_user_has_so_many_jobs_waiting_and_not_one_more(autojump_clock, 
         with pytest.raises(Refused, match=r"user bo would have 3 waiting jobs"):
             await runtime.jobs.submit_many([request(user_id="bo"), request(user_id="bo")])
         assert sorted(view.job.request.user_id for view in await runtime.jobs.page()) == ["ana", "ana", "bo"]
+
+
+async def test_no_key_is_forgotten_while_the_clock_may_be_wrong(autojump_clock, world):
+    async with world.open(limits=Limits(total=0)) as runtime:
+        (first,) = await runtime.jobs.submit_many([request(idempotency_key="k")])
+        hold = Hold("the wall clock went forward", world.clock.now())
+        await runtime.ledger.write(lambda tx: holds.write(tx.connection, hold, tx.now))
+        world.clock.suspend(timedelta(days=3))
+        (again,) = await runtime.jobs.submit_many([request(idempotency_key="k")])
+        assert (again.job.job_id, again.created) == (first.job.job_id, False)
+
+
+@pytest.mark.parametrize(
+    ("wish", "cost", "reason", "level"),
+    [
+        (None, 1.0, None, None),
+        (None, 6.0, "rule", "lead"),
+        (None, 60.0, "rule", "admin"),
+        ("please", 1.0, "wish", "lead"),
+        ("please", 6.0, "wish", "lead"),
+        ("please", 60.0, "rule", "admin"),
+    ],
+)
+async def test_a_wish_to_be_approved_never_replaces_a_rule_that_needs_a_higher_level(
+    autojump_clock, world, wish, cost, reason, level
+):
+    rules = (
+        ApprovalRule("dear", "cost_exceeds", 50.0, priority=20, required_approver_level="admin", rule_id=1),
+        ApprovalRule("costly", "cost_exceeds", 5.0, priority=10, required_approver_level="lead", rule_id=2),
+    )
+    async with world.open(limits=Limits(total=0), approvals=ApprovalOptions(rules=rules)) as runtime:
+        job = await world.submit(estimated_cost=cost, requires_approval=wish)
+        approval = (await runtime.jobs.get(job.job_id)).approval
+        found = None if approval is None else "rule" if approval.rule_id is not None else "wish"
+        assert (found, None if approval is None else approval.required_level) == (reason, level)

@@ -162,3 +162,30 @@ async def test_a_damaged_approval_request_hides_and_holds_up_no_other(world, aut
         assert (await runtime.jobs.get(damaged.job_id)).job.status == "pending"
     errors = [one for one in caplog.records if one.levelno >= logging.ERROR]
     assert [kept in one.getMessage() for one in errors] == [True]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend"),
+    [("request = '{'", "request = :request"), ("provider = 'another'", "provider = 'scripted'")],
+)
+async def test_a_waiting_job_whose_row_was_mended_starts_within_the_hour(world, autojump_clock, caplog, spoil, mend):
+    """Tried once an hour, so that it costs the others nothing; what is wrong is reported once."""
+    async with world.open(options=ScriptedOptions(), limits=Limits(total=1)) as runtime:
+        running = await world.submit(duration=60)
+        damaged = await world.submit(duration=1)
+        read = text("SELECT request FROM jobs WHERE job_id = :id")
+        request = await runtime._store.read(lambda one: one.execute(read, {"id": damaged.job_id}).scalar_one())
+        await damage(runtime, damaged.job_id, f"jobs SET {spoil}")
+        await runtime.wait(running.job_id)
+        await trio.sleep(10)
+
+        def mended(tx):
+            known = {"id": damaged.job_id} | ({"request": request} if ":request" in mend else {})
+            tx.connection.execute(text(f"UPDATE jobs SET {mend} WHERE job_id = :id"), known)
+
+        await runtime._store.write(mended)
+        ended = await runtime.wait(damaged.job_id)
+        assert ended.status == "completed"
+        assert 3_600 <= (ended.started_at - running.created_at).total_seconds() < 3_700
+    errors = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert [damaged.job_id in one.getMessage() for one in errors] == [True]
