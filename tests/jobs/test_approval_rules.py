@@ -185,6 +185,7 @@ def test_a_rule_that_is_right_passes(one: ApprovalRule) -> None:
         ({"applies_to_level": "led"}, "applies_to_level: 'led' is not known; did you mean lead?"),
         ({"exempt_levels": ("admin", "Lead")}, "exempt_levels: 'Lead' is not known; did you mean lead?"),
         ({"required_approver_level": "boss"}, "required_approver_level: 'boss' is not known; known are viewer, "),
+        ({"condition": "config_pattern", "value": 100}, "value: must be a text that is not empty, not 100"),
         ({"condition": "config_pattern", "value": "^(a$"}, "value: '^(a$' is no regular expression of RE2: missing )"),
         ({"condition": "config_pattern", "value": "^(?=a)$"}, "value: '^(?=a)$' is no regular expression of RE2: "),
         ({"condition": "config_pattern", "value": "^\udcfc$"}, "value: '^\\udcfc$' is no regular expression of RE2: "),

@@ -86,6 +86,25 @@ def test_a_job_that_fell_silent_is_as_slow_as_that() -> None:
     assert after.latest > at(1_000)
 
 
+def test_a_report_that_is_newer_than_the_pace_counts_as_if_it_were_a_part_of_it() -> None:
+    """A pace has a pair for every so many seconds; the newest report is known sooner."""
+    reports = [(100.0, 100.0), (200.0, 200.0)]
+    newest = {"step": 400, "total": 1_000}
+    pace = paced(reports, 1_000)
+
+    def end(reported: float, now: float = 300.0, progress: Any = newest) -> Span | None:
+        return estimated_end(pace, progress, START, at(now), reported_at=at(reported))
+
+    whole = estimated_end(paced([*reports, (300.0, 400.0)], 1_000), newest, START, at(300))
+    assert end(300) == whole
+    old = estimated_end(pace, newest, START, at(300))
+    assert old != whole
+    assert end(301) == old  # from the future, by a clock that is wrong
+    assert end(200) == old  # as old as the pace
+    same = {"step": 200, "total": 1_000}
+    assert end(300, progress=same) == estimated_end(pace, same, START, at(300))
+
+
 def test_it_ends_at_its_deadline_at_the_latest() -> None:
     assert end_after(steady(100, 1.0), 1_000, 100, max_runtime=600.0) == Span(at(600), at(600))
     assert end_after(steady(100, 1.0), 1_000, 100, max_runtime=1e300) is not None

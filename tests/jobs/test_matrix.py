@@ -22,6 +22,7 @@ def made(data: Any) -> list[dict[str, str]]:
 def refused(data: Any) -> tuple[tuple[str | int, ...], str]:
     with pytest.raises(SweepFault) as caught:
         made(data)
+    assert str(caught.value) == caught.value.message
     return caught.value.at, caught.value.message
 
 
@@ -109,6 +110,7 @@ def test_scalars_of_json_are_used_as_json_writes_them() -> None:
         ({"lr": [1], "b": [1], "include": [{"lr": 2}]}, ("include", 0), "must be whole: b is missing"),
         ({"lr": [1], "include": [{"lr": 2, "c": 1}]}, ("include", 0, "c"), "is no parameter; known are lr"),
         ({"lr": [1], "include": [{"lr": 1}]}, ("include", 0), "lr=1 is among the combinations already"),
+        ({"lr": [1], "include": [{"lr": 2}, {"lr": 2}]}, ("include", 1), "lr=2 is among the combinations already"),
         ({f"p{n}": [1] for n in range(101)}, (), "must have at most 100 parameters, not 101"),
     ],
 )
@@ -116,6 +118,30 @@ def test_what_makes_no_sense_is_refused_where_it_stands(data: Any, at: tuple[str
     found, said = refused(data)
     assert found == at
     assert said.startswith(message)
+
+
+def test_a_whole_number_of_more_than_128_bits_is_no_value() -> None:
+    """No language that reads a parameter is sure to take it; as a text it stays what was written."""
+    largest = 2**128 - 1
+    assert [one["x"] for one in made({"x": [largest, -largest, str(2**128)]})] == [
+        str(largest), str(-largest), str(2**128),
+    ]  # fmt: skip
+    assert refused({"x": [2**128]}) == (("x", 0), "a value must be a text or a number")
+
+
+@pytest.mark.parametrize("value", ["abc", "0.2x", "1e999"])
+def test_of_what_is_no_number_a_matrix_guesses_no_number(value: str) -> None:
+    at, message = refused({"lr": ["0.20", "1"], "exclude": [{"lr": value}]})
+    assert at == ("exclude", 0, "lr")
+    assert message.startswith(f"lr has no value {value!r}")
+
+
+def test_a_product_of_which_exclude_may_leave_fewer_is_bounded_too() -> None:
+    def left(first: int, second: int) -> dict[str, Any]:
+        return {"a": list(range(first)), "b": list(range(second)), "exclude": [{"a": n} for n in range(first - 1)]}
+
+    assert len(made(left(10, 10_000))) == 10_000
+    assert refused(left(11, 9_091))[1].startswith("makes 100001 jobs, and one matrix makes at most")
 
 
 def test_what_exclude_leaves_is_what_counts() -> None:

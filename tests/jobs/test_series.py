@@ -148,6 +148,19 @@ def test_names_nested_ones_and_what_is_no_number() -> None:
     assert points_of([{"n": None}, {"n": 1}, {"n": None}], "n")[0] == (2, 1.0)
 
 
+def test_a_number_under_a_name_of_more_than_two_hundred_characters_makes_no_series() -> None:
+    lines = [{"n" * 200: 1, "m" * 201: 1, "a": {"b" * 198: 1, "c" * 199: 1}}]
+    assert [one.name for one in book_of(lines).snapshot().series] == ["n" * 200, "a." + "b" * 198]
+
+
+def test_a_file_that_is_written_anew_goes_on_only_with_a_later_step() -> None:
+    assert not book_of([{"loss": 1.0}]).continues({"step": 3})
+    for book in (book_of([{"step": 2, "loss": 1.0}, {"loss": 1.0}]), book_of([{"step": 2}])):
+        assert book.continues({"step": 3})
+        assert not book.continues({"step": 2})
+        assert not book.continues({"step": "3"})
+
+
 def test_a_job_has_at_most_fifty_series() -> None:
     book = SeriesBook()
     book.add({f"n{number}": 1 for number in range(MOST_NAMES)})
