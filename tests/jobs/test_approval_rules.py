@@ -197,6 +197,27 @@ def test_a_wrong_rule_is_refused_by_the_field_with_a_guess(changes: dict[str, An
     assert str(refused.value).startswith(message)
 
 
+def test_a_rule_is_active_needs_a_lead_and_comes_with_no_priority() -> None:
+    one = ApprovalRule("r", "first_job")
+    assert (one.is_active, one.required_approver_level, one.priority, one.rule_id) == (True, "lead", 0, 0)
+
+
+def test_of_a_user_of_whom_nothing_is_known_no_earlier_job_and_no_first_one_is_taken_for_granted() -> None:
+    assert not matches(rule("first_job"), Facts(JobRequest()))
+    assert not matches(rule("daily_jobs_exceed", 1), Facts(JobRequest()))
+    assert matches(rule("daily_jobs_exceed", 0), Facts(JobRequest()))
+
+
+def test_the_rules_that_come_with_it_are_those_that_are_promised() -> None:
+    """What they cost, whom they exempt, and the numbers by which they are known (B19)."""
+    assert [(one.rule_id, one.name, one.priority, one.exempt_levels) for one in DEFAULT_RULES] == [
+        (1, "High Cost Jobs", 10, ("admin",)), (2, "First Job Review", 20, ("admin", "lead")),
+    ]  # fmt: skip
+    assert first_match(DEFAULT_RULES, facts(estimated_cost=50.0)) is None
+    assert first_match(DEFAULT_RULES, facts(estimated_cost=50.01)) is DEFAULT_RULES[0]
+    assert first_match(DEFAULT_RULES, facts(estimated_cost=50.01, first=True)) is DEFAULT_RULES[1]
+
+
 def test_a_wrong_expression_writes_nothing_by_itself(capfd: pytest.CaptureFixture[str]) -> None:
     """RE2 would write to stderr, between the log's lines."""
     with pytest.raises(ValueError, match="RE2"):

@@ -116,6 +116,23 @@ def test_a_damaged_pace_is_none(pace: Any) -> None:
     assert estimated_end(pace, {"step": 50, "total": 100}, START, at(100)) is None
 
 
+def test_a_pace_has_at_most_sixty_four_pairs_ten_seconds_apart() -> None:
+    """So that a job that reports every second costs no more than one that reports now and then."""
+    pace = paced([(10.0 * step, step) for step in range(1, 200)], 1_000)
+    assert len(pairs_of(pace)) == 64
+    assert pairs_of(pace)[-1][1] == 199
+    one = paced([(10.0, 10)], 1_000)
+    assert advanced(one, {"step": 20, "total": 1_000}, START, at(19.9)) is None
+    assert advanced(one, {"step": 20, "total": 1_000}, START, at(20)) is not None
+
+
+def test_the_span_is_as_wide_as_the_quarters_of_the_last_half_differ() -> None:
+    """Of the last 50 steps the third quarter took twice as long: one step in two seconds instead of each second."""
+    pace = [[START.timestamp() + seconds, step] for seconds, step in ((0, 0), (75, 75), (100, 87.5), (112.5, 100))]
+    span = estimated_end(pace, {"step": 100, "total": 200}, START, at(112.5))
+    assert span == Span(at(112.5 + 100), at(112.5 + 200))
+
+
 REPORTS = st.lists(st.tuples(st.floats(0.1, 120), st.integers(0, 500)), min_size=1, max_size=120)
 
 

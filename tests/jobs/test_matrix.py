@@ -144,6 +144,21 @@ def test_a_product_of_which_exclude_may_leave_fewer_is_bounded_too() -> None:
     assert refused(left(11, 9_091))[1].startswith("makes 100001 jobs, and one matrix makes at most")
 
 
+def test_a_matrix_has_at_most_a_thousand_combinations_to_leave_out() -> None:
+    data: dict[str, Any] = {"a": list(range(1_002)), "exclude": [{"a": n} for n in range(1_000)]}
+    assert [one["a"] for one in made(data)] == ["1000", "1001"]
+    data["exclude"].append({"a": 1_000})
+    assert refused(data) == (("exclude",), "must have at most 1000 combinations, not 1001")
+
+
+def test_a_number_of_a_range_has_at_most_forty_characters() -> None:
+    longest = "1." + 38 * "0"
+    assert made({"x": {"from": longest, "to": longest}}) == [{"x": longest}]
+    at, message = refused({"x": {"from": longest + "0", "to": 2}})
+    assert at == ("x", "from")
+    assert message == "must be a number, such as 0.25, of at most 40 characters"
+
+
 def test_what_exclude_leaves_is_what_counts() -> None:
     """The product may be larger than what one matrix makes."""
     data: dict[str, Any] = {"a": list(range(100)), "b": list(range(101)), "exclude": [{"b": 100}]}
@@ -158,6 +173,11 @@ def test_more_looks_than_a_matrix_may_take_are_refused_before_the_first() -> Non
     at, message = refused({**values, "exclude": [*exclude, {"a": 1}]})
     assert at == ("exclude",)
     assert message == "has too many kinds of combinations for 100000 combinations; use fewer"
+    ones: dict[str, Any] = {f"p{n}": [1] for n in range(7)}
+    kinds = [dict.fromkeys(some, 1) for n in range(8) for some in combinations_of(ones, n)][:101]
+    for product_, good in ((9_900, True), (9_901, False)):  # 101 kinds, a million looks and one more
+        wide = {"a": list(range(product_)), **ones, "exclude": [{"a": 0, **one} for one in kinds]}
+        assert len(made(wide)) == 9_899 if good else refused(wide)[1].startswith("has too many kinds")
 
 
 def test_a_hostile_matrix_takes_no_time() -> None:

@@ -48,6 +48,12 @@ def test_what_can_be_read_in_two_ways_or_none_is_refused(text: str, hint: str) -
     assert not re.search(PATTERN, text) or text.endswith("\n")
 
 
+def test_a_duration_has_at_most_thirty_two_characters() -> None:
+    assert seconds_of("9".rjust(32, "0")) == 9
+    with pytest.raises(ValueError, match="must be a duration"):
+        seconds_of("9".rjust(33, "0"))
+
+
 @given(st.fixed_dictionaries({}, optional={unit: st.integers(0, 999) for unit in UNITS}))
 def test_a_duration_is_the_sum_of_its_parts(parts: dict[str, int]) -> None:
     text = "".join(f"{parts[unit]}{unit}" for unit in UNITS if unit in parts) or "0"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 
-from actors.jobs.retention import HOLD_SECONDS, Hold, kept_since, leapt, leapt_ago, silent, too_many
+from actors.jobs.retention import HOLD_SECONDS, Hold, PruneResult, kept_since, leapt, leapt_ago, silent, too_many
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEEK, SECOND = timedelta(days=7), timedelta(seconds=1)
@@ -54,3 +55,7 @@ def test_jobs_are_kept_for_ever_for_no_days_and_for_more_than_there_are() -> Non
     assert kept_since(NOW, 7) == NOW - WEEK
     assert kept_since(NOW, 0) is None
     assert kept_since(NOW, 1e9) is None
+
+
+def test_nothing_was_removed_unless_it_is_said() -> None:
+    assert attrs.astuple(PruneResult(None)) == (None, 0, 0, 0, None, None, None)

@@ -7,7 +7,7 @@ import pytest
 from actors.jobs.bounds import ProviderState
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
-from actors.jobs.reservations import ReservePolicy
+from actors.jobs.reservations import Holder, ReservePolicy
 from actors.jobs.scheduling import Head, Lane, decide
 from tests.jobs.lanes import NOW, ago, decided, lane, lane_id, names, runs
 
@@ -67,6 +67,34 @@ def test_a_job_that_was_picked_before_it_says_when_a_wide_job_can_start() -> Non
     policy = ReservePolicy(600, {"local": 10})
     decision = decide(lanes, (), wide, TWO_GPUS, NOW, lambda _lane: None, policy=policy)
     assert names(decision) == ["long", "short"]
+
+
+@pytest.mark.parametrize(("override", "expected"), [(29, ["small"]), (30, [])])
+def test_an_override_of_thirty_keeps_resources_without_waiting_first(override: int, expected: list[str]) -> None:
+    decision = decided(
+        lane("big", needs=Resources(gpus=2), override=override),
+        lane("small", needs=Resources(gpus=1), base=0),
+        running=(runs("bo", needs=Resources(gpus=1)),),
+        providers=TWO_GPUS,
+    )
+    assert names(decision) == expected
+
+
+@pytest.mark.parametrize(("max_runtime", "expected"), [(530, ["short"]), (531, [])])
+def test_a_short_job_may_use_what_is_kept_if_it_ends_in_time_with_a_minute_for_its_hand_over(
+    max_runtime: float, expected: list[str]
+) -> None:
+    """The wide job can start in 600 s; 60 s for the hand-over and 10 s of grace are left for what is not the job's."""
+    one, all_ = Resources(gpus=1), Resources(gpus=2)
+    lanes = [
+        Lane(1, "bo", None, None, "local", all_, 30, None, 1, Head("wide", ago(20), 2), ago(11)),
+        Lane(2, "cy", None, None, "local", one, 0, None, 1, Head("short", ago(1), 3, max_runtime=max_runtime)),
+    ]
+    decision = decide(
+        lanes, [runs("ana", needs=one)], Limits(total=100, per_user=100), TWO_GPUS, NOW, lambda _lane: None,
+        policy=ReservePolicy(600, {"local": 10}), holders=lambda _provider: [Holder(one, ago(-10))],
+    )  # fmt: skip
+    assert names(decision) == expected
 
 
 def test_everything_that_is_short_is_named() -> None:
