@@ -172,6 +172,7 @@ def test_a_rule_that_is_right_passes(one: ApprovalRule) -> None:
     ("changes", "message"),
     [
         ({"name": " "}, "name: must not be empty"),
+        ({"name": "x" * 201}, "name: must be at most 200 characters"),
         ({"condition": "cost_exceed"}, "condition: 'cost_exceed' is not known; did you mean cost_exceeds?"),
         ({"value": "fifty"}, "value: must be a number of 0 or more, not 'fifty'"),
         ({"value": None}, "value: must be a number of 0 or more, not None"),

@@ -111,6 +111,13 @@ def test_a_full_series_loses_every_second_inner_point_and_then_keeps_its_density
     assert [x for x, _ in points_of(lines)] == [*range(0, 2_600, 4), 2_599]
 
 
+def test_a_full_series_that_ends_in_a_gap_is_thinned_too_and_keeps_it() -> None:
+    lines = [{"step": step, "loss": step / 7} for step in range(1_000)]
+    found = shown(points_of([*lines, {"step": 1_000, "loss": math.nan}]))
+    assert [x for x, _ in found] == [*range(0, 1_000, 2), 999, 1_000]
+    assert found[-2:] == [(999, 999 / 7), (1_000, None)]
+
+
 def test_x_is_the_step_or_the_number_of_the_line() -> None:
     assert points_of([{"loss": 3.0}, {"loss": 2.0}, {"note": "x"}, {"loss": 1.0}]) == [(1, 3.0), (2, 2.0), (4, 1.0)]
     assert points_of([{"step": True, "loss": 3.0}, {"step": "7", "loss": 2.0}]) == [(1, 3.0), (2, 2.0)]
