@@ -159,7 +159,8 @@ def test_the_reason_is_told_in_words(one: ApprovalRule, asked: Facts, words: str
 
 GOOD = [
     rule("cost_exceeds", 0), rule("daily_jobs_exceed", 10), rule("hardware_type", "*"), rule("provider", "local"),
-    rule("user_level", "viewer"), rule("first_job"), rule("config_pattern", "^a+$"), *DEFAULT_RULES,
+    rule("user_level", "viewer"), rule("first_job"), rule("config_pattern", "^a+$"), rule("config_pattern", "*-large"),
+    *DEFAULT_RULES,
 ]  # fmt: skip
 
 

@@ -77,6 +77,7 @@ def test_scalars_of_json_are_used_as_json_writes_them() -> None:
         ({"lr": []}, ("lr",), "must have at least one value"),
         ({"lr": 0.1}, ("lr",), "must be a list of values, or a range"),
         ({"lr": [0.1, "0.2", 0.1]}, ("lr", 2), "'0.1' is given twice"),
+        ({"lr": list(range(10_001))}, ("lr",), "must have at most 10000 values, not 10001"),
         ({"lr": [None]}, ("lr", 0), "a value must be a text or a number"),
         ({"lr": [[1]]}, ("lr", 0), "a value must be a text or a number"),
         ({"lr": [float("nan")]}, ("lr", 0), "a value must be a text or a number"),
