@@ -105,6 +105,11 @@ def test_scalars_of_json_are_used_as_json_writes_them() -> None:
             ("exclude", 0, "lr"),
             "lr has no value '0.2'; did you mean 0.20",
         ),
+        (
+            {"lr": ["0.5", "2e-1"], "exclude": [{"lr": "0.2"}]},
+            ("exclude", 0, "lr"),
+            "lr has no value '0.2'; did you mean 2e-1?",
+        ),
         ({"lr": [1], "exclude": [{"lrr": 1}]}, ("exclude", 0, "lrr"), "is no parameter; did you mean lr?"),
         ({"lr": [1], "exclude": [{}]}, ("exclude", 0), "names no parameter, and so would remove everything"),
         ({"lr": [1], "exclude": [{"lr": 1}]}, ("exclude",), "leaves no combination"),

@@ -118,6 +118,12 @@ def test_a_full_series_that_ends_in_a_gap_is_thinned_too_and_keeps_it() -> None:
     assert found[-2:] == [(999, 999 / 7), (1_000, None)]
 
 
+def test_a_series_that_is_exactly_full_is_read_back_after_a_restart() -> None:
+    lines = [{"step": step, "loss": step / 7} for step in range(1_003)]
+    for cut in (1_000, 1_001, 1_002):
+        assert book_of(lines, frozenset({cut})).snapshot() == book_of(lines).snapshot()
+
+
 def test_x_is_the_step_or_the_number_of_the_line() -> None:
     assert points_of([{"loss": 3.0}, {"loss": 2.0}, {"note": "x"}, {"loss": 1.0}]) == [(1, 3.0), (2, 2.0), (4, 1.0)]
     assert points_of([{"step": True, "loss": 3.0}, {"step": "7", "loss": 2.0}]) == [(1, 3.0), (2, 2.0)]
