@@ -52,7 +52,18 @@ def test_what_is_kept_is_not_free_for_a_job_of_the_same_needs() -> None:
     )
     assert decision.waiting[lane_id("first")].reason == "waiting for 2 GPUs, 1 free"
     expected = "waiting for 2 GPUs, 0 free (some are kept for a job that comes first)"
+    assert [(one.job_id, one.in_words("big")) for one in decision.reservations] == [
+        ("first", "keeping 1 of 2 GPUs free for big")
+    ]
     assert decision.waiting[lane_id("second")].reason == expected
+
+
+def test_what_is_kept_of_the_memory_is_told_in_its_units() -> None:
+    needs = Resources(gpus=2, memory=48 * 2**30)
+    busy = runs("bo", needs=Resources(gpus=1, memory=2**35))
+    decision = decided(lane("big", needs=needs, blocked=11), running=(busy,), providers=TWO_GPUS)
+    (kept,) = decision.reservations
+    assert kept.in_words("big") == "keeping 1 of 2 GPUs and 32 GiB of 64 GiB of memory free for big"
 
 
 def test_a_job_that_was_picked_before_it_says_when_a_wide_job_can_start() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import math
+from array import array
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.jobs import series
-from actors.jobs.series import MOST_POINTS, Point, thinned
+from actors.jobs.series import MOST_POINTS, Point, Series, thinned
 from actors.jobs.series_book import SeriesBook
 
 NUMBERS = st.one_of(st.integers(-5, 5), st.floats(-10, 10), st.sampled_from([math.nan, math.inf, -math.inf]))
@@ -188,6 +190,14 @@ def test_a_job_has_at_most_fifty_series() -> None:
 def test_a_damaged_state_is_refused(state: str) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, OverflowError)):
         SeriesBook.of_state({"lines": 1, "left_out": False, "step": None, "series": {"loss": state}})
+
+
+@pytest.mark.parametrize("points", [1, 2 * 1_001])
+def test_a_state_of_half_a_point_or_of_too_many_is_refused(points: int) -> None:
+    """15 numbers stand before the points, each of which is two."""
+    Series.of_state(base64.b64encode(array("d", [0.0] * 17).tobytes()).decode())
+    with pytest.raises(ValueError, match="no series"):
+        Series.of_state(base64.b64encode(array("d", [0.0] * (15 + points)).tobytes()).decode())
 
 
 @given(LINES, st.integers(0, 40))
