@@ -12,7 +12,7 @@ import pytest
 from actors.jobs.codec import request_to_json
 from actors.jobs.records import Capacity, Event, Job, JobRequest, JobStatus, QueueEntry, QueueStatus, Resources, Submission
 from actors.jobs.scheduling import Running
-from actors.jobs.statuses import SubmissionState
+from actors.jobs.statuses import Restored, SubmissionState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -47,6 +47,23 @@ def test_a_new_entry_waits_for_nobody_and_nobody_for_it() -> None:
     assert (entry.attempt, entry.max_attempts, entry.reruns, entry.run_first_attempt) == (0, 3, 0, 0)
     assert not entry.is_awaited
     assert not Submission("j", "k", "t", SubmissionState.INTENT, NOW).spends_attempt
+
+
+@pytest.mark.parametrize(
+    ("changes", "ready"),
+    [
+        ({}, True),
+        ({"status": QueueStatus.RUNNING}, False),
+        ({"status": QueueStatus.BLOCKED}, False),
+        ({"not_before": NOW}, False),
+        ({"start_after": NOW}, False),
+        ({"unfinished_parents": 1}, False),
+        ({"restored": Restored.LOOK_UP}, False),
+    ],
+)
+def test_an_entry_is_ready_that_waits_for_nothing_but_limits_and_its_turn(changes: dict[str, Any], ready: bool) -> None:
+    entry = QueueEntry("j", QueueStatus.PENDING, 10, None, NOW, 1)
+    assert attrs.evolve(entry, **changes).is_ready is ready
 
 
 def test_a_request_as_json_has_only_what_was_asked_for() -> None:

@@ -59,8 +59,9 @@ def test_what_is_kept_is_not_free_for_a_job_of_the_same_needs() -> None:
 
 
 def test_what_is_kept_of_the_memory_is_told_in_its_units() -> None:
-    needs = Resources(gpus=2, memory=48 * 2**30)
-    busy = runs("bo", needs=Resources(gpus=1, memory=2**35))
+    """And only of what is short: all 8 CPUs are there."""
+    needs = Resources(cpus=8, gpus=2, memory=48 * 2**30)
+    busy = runs("bo", needs=Resources(cpus=0, gpus=1, memory=2**35))
     decision = decided(lane("big", needs=needs, blocked=11), running=(busy,), providers=TWO_GPUS)
     (kept,) = decision.reservations
     assert kept.in_words("big") == "keeping 1 of 2 GPUs and 32 GiB of 64 GiB of memory free for big"
