@@ -80,6 +80,11 @@ def test_a_value_that_is_written_wrongly_is_refused_at_its_place(field: str, val
     assert said in str(refusal.value)
 
 
+def test_a_text_that_is_not_utf8_is_refused_with_how_to_write_it() -> None:
+    with pytest.raises(ValueError, match=r"must be UTF-8; write other bytes as"):
+        from_plain("caf\udce9")
+
+
 @pytest.mark.parametrize("plain", [7, None, ["a"], b"a"])
 def test_what_is_neither_a_text_nor_an_object_stands_for_no_bytes(plain: object) -> None:
     with pytest.raises(ValueError, match="must be a text, or"):
