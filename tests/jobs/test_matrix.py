@@ -98,6 +98,8 @@ def test_scalars_of_json_are_used_as_json_writes_them() -> None:
         ({"s": {"from": 1, "to": 2, "step": 0}}, ("s",), "gives no value: from plus some steps must reach to"),
         ({"s": {"from": 5, "to": 1}}, ("s",), "gives no value: from plus some steps must reach to"),
         ({"s": {"from": 1, "to": 10_001}}, ("s",), "has 10001 values, and may have 10000"),
+        ({"s": {"from": 1, "to": 999_999_999}}, ("s",), "has 999999999 values, and may have 10000"),
+        ({"s": {"from": 1, "to": 10**9}}, ("s",), "has far too many values, and may have 10000"),
         ({"s": {"from": 1, "to": "1e99", "step": "1e-99"}}, ("s",), "has far too many values"),
         ({"a": list(range(101)), "b": list(range(100))}, (), "makes 10100 jobs, and one matrix makes at most 10000"),
         (

@@ -73,6 +73,7 @@ def test_what_json_cannot_hold_has_no_size_and_is_refused():
     assert json_size({1, 2}) is None
     assert Tree(99).fault({1, 2}) == "must be plain data, as JSON can hold it"
     assert json_size({"n": 2**70}) == len('{"n": 1180591620717411303424}')
+    assert json_size({"ä": 2**70}) == len('{"ä": 1180591620717411303424}'.encode())
 
 
 def test_a_bound_is_a_validator_that_names_the_field():

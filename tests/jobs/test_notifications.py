@@ -151,6 +151,7 @@ def test_texts():
     lines = as_text(digest).splitlines()
     assert lines[0] == "30 notifications: 30 failed"
     assert (len(lines), lines[-1]) == (22, "and 10 more")
+    assert as_text(digest_content([{"type": "failed", "data": job}] * 20, NOW)).splitlines()[1:] == lines[1:21]
     assert rendered({"type": "completed", "data": {"name": "\udc80"}}, "json")[0]
     assert rendered({"type": "completed", "data": {"name": "\udc80"}}, "text")[0]
 
@@ -184,6 +185,7 @@ def test_nothing_is_planned_where_nothing_is_due_or_no_delivery_is_free() -> Non
     assert plan(rows(0), AT_ONCE, [], 0.0, 5) == Plan()
     assert plan(rows(0, 0, 0), AT_ONCE, [], 0.0, 1) == Plan()  # no digest either
     assert len(plan(rows(0, 0), AT_ONCE - 1, [], 0.0, 5).send) == 1
+    assert plan(rows(0, 0, 0), 0, [1.0, 2.0, 3.0], 4.0, 1) == Plan(look_again=61.0)  # more than the rate were sent
 
 
 def test_where_the_rate_holds_nothing_back_it_is_no_reason_to_look_again() -> None:

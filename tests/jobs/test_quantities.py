@@ -50,6 +50,8 @@ def test_what_can_be_read_in_two_ways_or_none_is_refused(text: str, hint: str) -
 
 def test_a_duration_has_at_most_thirty_two_characters() -> None:
     assert seconds_of("9".rjust(32, "0")) == 9
+    with pytest.raises(ValueError, match="'H' is no unit"):
+        seconds_of("9H".rjust(32, "0"))
     with pytest.raises(ValueError, match="must be a duration"):
         seconds_of("9".rjust(33, "0"))
 

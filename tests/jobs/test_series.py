@@ -126,6 +126,12 @@ def test_a_series_that_is_exactly_full_is_read_back_after_a_restart() -> None:
         assert book_of(lines, frozenset({cut})).snapshot() == book_of(lines).snapshot()
 
 
+def test_of_equal_values_the_first_is_the_least_and_the_greatest() -> None:
+    lines = [{"step": step, "loss": loss} for step, loss in enumerate([2.0, 1.0, 3.0, 1.0, 3.0, 2.0])]
+    (found,) = book_of(lines).snapshot().series
+    assert (found.summary.low, found.summary.high) == ((1, 1.0), (2, 3.0))
+
+
 def test_x_is_the_step_or_the_number_of_the_line() -> None:
     assert points_of([{"loss": 3.0}, {"loss": 2.0}, {"note": "x"}, {"loss": 1.0}]) == [(1, 3.0), (2, 2.0), (4, 1.0)]
     assert points_of([{"step": True, "loss": 3.0}, {"step": "7", "loss": 2.0}]) == [(1, 3.0), (2, 2.0)]
