@@ -27,15 +27,22 @@ _RESTORED = (
     "tests/backup/test_restoring.py",
     "tests/backup/test_settled_in_doubt.py",
 )
+_SCHEDULED = ("tests/jobs/test_scheduling.py", "tests/jobs/test_scheduling_resources.py")
 _SELECTED = ("tests/api/test_selections.py",)
 _DELIVERED = ("tests/api/test_webhooks.py",)
 _DAMAGED = ("tests/store/test_rows.py",)
 TESTS = {
     "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
     "actors/expiry.py": ("tests/ledger/test_approvals.py", *_DAMAGED),
+    "actors/jobs/approval_records.py": ("tests/jobs/test_approval_rules.py",),
+    "actors/jobs/bounds.py": _SCHEDULED,
+    "actors/jobs/codec.py": ("tests/jobs/test_records.py",),
     "actors/jobs/deliveries.py": _DELIVERED,
     "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),
+    "actors/jobs/notification_texts.py": ("tests/jobs/test_notifications.py",),
+    "actors/jobs/reservations.py": _SCHEDULED,
     "actors/jobs/selections.py": _SELECTED,
+    "actors/jobs/series_book.py": ("tests/jobs/test_series.py",),
     "actors/ledger/base.py": ("tests/ledger", "tests/ledger/test_views.py", *_DAMAGED, *_RESTORED),
     "actors/ledger/deliveries.py": _DELIVERED,
     "actors/ledger/doubts.py": _RESTORED,

@@ -10,6 +10,7 @@ import pytest
 from actors.jobs.options import Limits
 from actors.settings.sections import Sections
 
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [

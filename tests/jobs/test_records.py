@@ -10,7 +10,17 @@ import attrs
 import pytest
 
 from actors.jobs.codec import request_to_json
-from actors.jobs.records import Capacity, Event, Job, JobRequest, JobStatus, QueueEntry, QueueStatus, Resources, Submission
+from actors.jobs.records import (
+    Capacity,
+    Event,
+    Job,
+    JobRequest,
+    JobStatus,
+    QueueEntry,
+    QueueStatus,
+    Resources,
+    Submission,
+)
 from actors.jobs.scheduling import Running
 from actors.jobs.statuses import Restored, SubmissionState
 
