@@ -127,8 +127,7 @@ class Series:
         self._xs.append(x)
         self._ys.append(y)
         self._count += 1
-        if len(self._xs) > MOST_POINTS:
-            self._thin()
+        self._thin()
 
     def _point(self, x: float, y: float) -> None:
         self._xs.append(x)
