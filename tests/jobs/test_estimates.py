@@ -72,6 +72,11 @@ def test_a_job_that_does_not_say_both_has_no_pace(progress: Any) -> None:
     assert estimated_end([[0, 1], [1, 2]], progress, START, at(100)) is None
 
 
+def test_a_pace_without_a_step_forward_tells_no_speed() -> None:
+    pace = [[START.timestamp() + seconds, 50] for seconds in (0, 100)]
+    assert estimated_end(pace, {"step": 50, "total": 100}, START, at(200)) is None
+
+
 def test_a_step_back_and_another_attempt_begin_anew() -> None:
     pace = paced([(0, 500), (20, 510), (40, 300), (60, 320)], 1_000)
     assert [step for _, step in pairs_of(pace)] == [300, 320]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.jobs.quantities import HOUR, PATTERN, bytes_of, seconds_of, without_unit
+from actors.jobs.quantities import HOUR, PATTERN, bytes_of, seconds_of, wait_of, without_unit
 
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
@@ -54,6 +54,13 @@ def test_a_duration_has_at_most_thirty_two_characters() -> None:
         seconds_of("9H".rjust(32, "0"))
     with pytest.raises(ValueError, match="must be a duration"):
         seconds_of("9".rjust(33, "0"))
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "10000000001"])
+def test_a_wait_is_above_nothing_and_at_most_some_centuries(text: str) -> None:
+    assert (wait_of("0.001"), wait_of("10000000000")) == (0.001, 10**10)
+    with pytest.raises(ValueError, match="must be above 0"):
+        wait_of(text)
 
 
 @given(st.fixed_dictionaries({}, optional={unit: st.integers(0, 999) for unit in UNITS}))
