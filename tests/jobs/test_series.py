@@ -198,6 +198,11 @@ def test_a_damaged_state_is_refused(state: str) -> None:
         SeriesBook.of_state({"lines": 1, "left_out": False, "step": None, "series": {"loss": state}})
 
 
+@pytest.mark.parametrize(("points", "most", "left"), [(10, 10, 10), (10, 9, 6), (8, 1, 8), (9, 1, 5)])
+def test_what_a_reader_can_take_is_not_thinned_and_eight_points_are_left(points: int, most: int, left: int) -> None:
+    assert len(thinned([(float(x), 1.0) for x in range(points)], most)) == left
+
+
 @pytest.mark.parametrize("points", [1, 2 * 1_001])
 def test_a_state_of_half_a_point_or_of_too_many_is_refused(points: int) -> None:
     """15 numbers stand before the points, each of which is two."""
