@@ -207,6 +207,9 @@ def test_what_a_reader_can_take_is_not_thinned_and_eight_points_are_left(points:
 def test_a_state_of_half_a_point_or_of_too_many_is_refused(points: int) -> None:
     """15 numbers stand before the points, each of which is two."""
     Series.of_state(base64.b64encode(array("d", [0.0] * 17).tobytes()).decode())
+    state = Series().state()
+    with pytest.raises(ValueError, match="base64"):
+        Series.of_state(f"{state[:8]}*{state[8:]}")
     with pytest.raises(ValueError, match="no series"):
         Series.of_state(base64.b64encode(array("d", [0.0] * (15 + points)).tobytes()).decode())
 
