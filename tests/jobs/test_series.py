@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.jobs import series
-from actors.jobs.series import MOST_POINTS, Point, Series, thinned
+from actors.jobs.series import MOST_POINTS, Point, Series, Summary, thinned
 from actors.jobs.series_book import SeriesBook
 
 NUMBERS = st.one_of(st.integers(-5, 5), st.floats(-10, 10), st.sampled_from([math.nan, math.inf, -math.inf]))
@@ -130,6 +130,10 @@ def test_of_equal_values_the_first_is_the_least_and_the_greatest() -> None:
     lines = [{"step": step, "loss": loss} for step, loss in enumerate([2.0, 1.0, 3.0, 1.0, 3.0, 2.0])]
     (found,) = book_of(lines).snapshot().series
     assert (found.summary.low, found.summary.high) == ((1, 1.0), (2, 3.0))
+
+
+def test_of_a_series_of_which_nothing_is_known_no_value_was_not_finite() -> None:
+    assert (Summary().first, Summary().non_finite) == (None, 0)
 
 
 def test_x_is_the_step_or_the_number_of_the_line() -> None:
