@@ -33,7 +33,6 @@ class DeliveryNotRead(Exception):
     """Raised if a delivery's body must not be read any further; ``outcome`` says why."""
 
     def __init__(self, outcome: DeliveryOutcome) -> None:
-        super().__init__(outcome.value)
         self.outcome = outcome
 
 

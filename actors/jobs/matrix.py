@@ -263,9 +263,9 @@ def _check_include(matrix: Matrix) -> None:
 
 def _same_number(value: str, values: Sequence[str]) -> str:
     """The guess that one means the same number as it was written among ``values``."""
-    if not _NUMBER.fullmatch(value) or len(value) > _DIGITS:
+    if not _NUMBER.fullmatch(value):
         return ""
-    same = [one for one in values if len(one) <= _DIGITS and _NUMBER.fullmatch(one) and Decimal(one) == Decimal(value)]
+    same = [one for one in values if _NUMBER.fullmatch(one) and Decimal(one) == Decimal(value)]
     return f"; did you mean {same[0]}?" if same else ""
 
 

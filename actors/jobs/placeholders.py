@@ -97,8 +97,6 @@ def _texts(at: tuple[str | int, ...], value: Any) -> Iterator[tuple[tuple[str | 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        if not _has_braces(value):
-            return value
         return _BRACES.sub(lambda found: found[0][0] if found[1] is None else values[found[1]], value)
     if isinstance(value, Mapping):
         return {key: _filled(child, values) for key, child in value.items()}

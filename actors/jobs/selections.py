@@ -7,7 +7,6 @@ from enum import StrEnum
 
 import attrs
 
-from actors.jobs import globs
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.statuses import ACTIVE_JOBS, TERMINAL_JOBS, JobStatus
 
@@ -75,7 +74,7 @@ class Selection:
         return bool(self.statuses) or any(one is not None for one in (self.name, self.group, self.user_id))
 
     def check(self) -> None:
-        """Raises :class:`Refused` if nothing is selected, if both ways are used, or for an invalid pattern."""
+        """Raises :class:`Refused` if nothing is selected, if both ways are used, or for too many jobs."""
         if self.jobs and self.has_filters:
             raise Refused(
                 "give jobs, or a selection of them (name, group, status, user), not both", RefusalKind.INVALID
@@ -84,8 +83,6 @@ class Selection:
             raise Refused("say which jobs: their ids or names, or a selection of them", RefusalKind.INVALID)
         if len(self.jobs) > MOST:
             raise Refused(f"jobs: at most {MOST} at once, not {len(self.jobs)}", RefusalKind.INVALID, "jobs")
-        if self.name is not None:
-            globs.checked(self.name)
 
     def in_words(self) -> str:
         """The filters, as one would type them."""

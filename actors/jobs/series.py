@@ -65,7 +65,7 @@ class Snapshot:
     series: tuple[SeriesData, ...]
 
 
-@attrs.define(eq=False)
+@attrs.define
 class Series:
     """One series while it grows. The newest value waits in ``_x`` and ``_y``: another one of the same x replaces it."""
 
@@ -127,8 +127,7 @@ class Series:
         self._xs.append(x)
         self._ys.append(y)
         self._count += 1
-        if len(self._xs) > MOST_POINTS:
-            self._thin()
+        self._thin()
 
     def _point(self, x: float, y: float) -> None:
         self._xs.append(x)

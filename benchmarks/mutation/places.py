@@ -27,14 +27,20 @@ _RESTORED = (
     "tests/backup/test_restoring.py",
     "tests/backup/test_settled_in_doubt.py",
 )
+_SCHEDULED = ("tests/jobs/test_scheduling.py", "tests/jobs/test_scheduling_resources.py")
 _SELECTED = ("tests/api/test_selections.py",)
 _DELIVERED = ("tests/api/test_webhooks.py",)
 _DAMAGED = ("tests/store/test_rows.py",)
 TESTS = {
     "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
     "actors/expiry.py": ("tests/ledger/test_approvals.py", *_DAMAGED),
+    "actors/jobs/approval_records.py": ("tests/jobs/test_approval_rules.py",),
+    "actors/jobs/bounds.py": _SCHEDULED,
+    "actors/jobs/codec.py": ("tests/jobs/test_records.py",),
     "actors/jobs/deliveries.py": _DELIVERED,
     "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),
+    "actors/jobs/notification_texts.py": ("tests/jobs/test_notifications.py",),
+    "actors/jobs/reservations.py": _SCHEDULED,
     "actors/jobs/selections.py": _SELECTED,
     "actors/ledger/approvals.py": ("tests/backup/test_settled_in_doubt.py", "tests/backup/test_look_ups_in_doubt.py"),
     "actors/ledger/attempts.py": ("tests/ledger/test_views.py", "tests/ledger/test_rerun.py"),
@@ -47,6 +53,7 @@ TESTS = {
         *_RESTORED,
     ),
     "actors/ledger/broken.py": ("tests/ledger/test_dependants_again.py",),
+    "actors/jobs/series_book.py": ("tests/jobs/test_series.py",),
     "actors/ledger/deliveries.py": _DELIVERED,
     "actors/ledger/dispatch.py": ("tests/ledger/test_ledger.py",),
     "actors/ledger/doubts.py": _RESTORED,

@@ -10,6 +10,7 @@ NOW = datetime(2024, 1, 1, 12, 30, 20, tzinfo=UTC)
 
 
 def test_the_last_minute_is_the_one_that_is_not_over() -> None:
+    assert beginning(NOW) == datetime(2024, 1, 1, 11, 31, tzinfo=UTC)
     assert beginning(NOW) + MINUTES * timedelta(minutes=1) == datetime(2024, 1, 1, 12, 31, tzinfo=UTC)
 
 

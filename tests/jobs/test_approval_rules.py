@@ -159,7 +159,8 @@ def test_the_reason_is_told_in_words(one: ApprovalRule, asked: Facts, words: str
 
 GOOD = [
     rule("cost_exceeds", 0), rule("daily_jobs_exceed", 10), rule("hardware_type", "*"), rule("provider", "local"),
-    rule("user_level", "viewer"), rule("first_job"), rule("config_pattern", "^a+$"), *DEFAULT_RULES,
+    rule("user_level", "viewer"), rule("first_job"), rule("config_pattern", "^a+$"), rule("config_pattern", "*-large"),
+    *DEFAULT_RULES,
 ]  # fmt: skip
 
 
@@ -172,6 +173,7 @@ def test_a_rule_that_is_right_passes(one: ApprovalRule) -> None:
     ("changes", "message"),
     [
         ({"name": " "}, "name: must not be empty"),
+        ({"name": "x" * 201}, "name: must be at most 200 characters"),
         ({"condition": "cost_exceed"}, "condition: 'cost_exceed' is not known; did you mean cost_exceeds?"),
         ({"value": "fifty"}, "value: must be a number of 0 or more, not 'fifty'"),
         ({"value": None}, "value: must be a number of 0 or more, not None"),
@@ -185,6 +187,7 @@ def test_a_rule_that_is_right_passes(one: ApprovalRule) -> None:
         ({"applies_to_level": "led"}, "applies_to_level: 'led' is not known; did you mean lead?"),
         ({"exempt_levels": ("admin", "Lead")}, "exempt_levels: 'Lead' is not known; did you mean lead?"),
         ({"required_approver_level": "boss"}, "required_approver_level: 'boss' is not known; known are viewer, "),
+        ({"condition": "config_pattern", "value": 100}, "value: must be a text that is not empty, not 100"),
         ({"condition": "config_pattern", "value": "^(a$"}, "value: '^(a$' is no regular expression of RE2: missing )"),
         ({"condition": "config_pattern", "value": "^(?=a)$"}, "value: '^(?=a)$' is no regular expression of RE2: "),
         ({"condition": "config_pattern", "value": "^\udcfc$"}, "value: '^\\udcfc$' is no regular expression of RE2: "),
@@ -194,6 +197,27 @@ def test_a_wrong_rule_is_refused_by_the_field_with_a_guess(changes: dict[str, An
     with pytest.raises(ValueError) as refused:
         check_rule(attrs.evolve(rule("cost_exceeds", 50), **changes))
     assert str(refused.value).startswith(message)
+
+
+def test_a_rule_is_active_needs_a_lead_and_comes_with_no_priority() -> None:
+    one = ApprovalRule("r", "first_job")
+    assert (one.is_active, one.required_approver_level, one.priority, one.rule_id) == (True, "lead", 0, 0)
+
+
+def test_of_a_user_of_whom_nothing_is_known_no_earlier_job_and_no_first_one_is_taken_for_granted() -> None:
+    assert not matches(rule("first_job"), Facts(JobRequest()))
+    assert not matches(rule("daily_jobs_exceed", 1), Facts(JobRequest()))
+    assert matches(rule("daily_jobs_exceed", 0), Facts(JobRequest()))
+
+
+def test_the_rules_that_come_with_it_are_those_that_are_promised() -> None:
+    """What they cost, whom they exempt, and the numbers by which they are known (B19)."""
+    assert [(one.rule_id, one.name, one.priority, one.exempt_levels) for one in DEFAULT_RULES] == [
+        (1, "High Cost Jobs", 10, ("admin",)), (2, "First Job Review", 20, ("admin", "lead")),
+    ]  # fmt: skip
+    assert first_match(DEFAULT_RULES, facts(estimated_cost=50.0)) is None
+    assert first_match(DEFAULT_RULES, facts(estimated_cost=50.01)) is DEFAULT_RULES[0]
+    assert first_match(DEFAULT_RULES, facts(estimated_cost=50.01, first=True)) is DEFAULT_RULES[1]
 
 
 def test_a_wrong_expression_writes_nothing_by_itself(capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.jobs.dependencies import Parent, bad_end, breaks, reason_to_wait, reference_fault, refusal_of
+from actors.jobs.dependencies import Parent, Relatives, bad_end, breaks, reason_to_wait, reference_fault, refusal_of
 from actors.jobs.records import JobStatus
 
 SHAPE = 'must be a job or {"group": NAME}'
@@ -48,3 +48,5 @@ def test_why_a_job_waits_or_never_starts() -> None:
     assert reason_to_wait(nameless, 1) == "waits for 01ab (running)"
     assert reason_to_wait(nameless, 2) == "waits for 01ab (running) and 1 more"
     assert (named.has_ended, nameless.has_ended) == (True, False)
+    assert not named.broke
+    assert Relatives().number == 0

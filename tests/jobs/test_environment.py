@@ -17,6 +17,8 @@ ENVIRON = {"PATH": "/bin", "WANDB_API_KEY": "k", "WANDB_MODE": "offline", "MY_TO
         (("PATH",), {"PATH"}),
         (("WANDB_*",), {"WANDB_API_KEY", "WANDB_MODE"}),
         (("*_TOKEN", "WANDB_MOD?"), {"MY_TOKEN", "WANDB_MODE"}),
+        (("[MN]*_TOKE?",), {"MY_TOKEN"}),
+        (("P[A]TH", "MY_TOK?N"), {"PATH", "MY_TOKEN"}),
         (("all",), {"PATH", "WANDB_API_KEY", "WANDB_MODE", "MY_TOKEN", "all"}),
         (("*",), {"PATH", "WANDB_API_KEY", "WANDB_MODE", "MY_TOKEN", "all"}),
         (("wandb_*", "NOT_SET"), set()),

@@ -72,6 +72,11 @@ def test_a_job_that_does_not_say_both_has_no_pace(progress: Any) -> None:
     assert estimated_end([[0, 1], [1, 2]], progress, START, at(100)) is None
 
 
+def test_a_pace_without_a_step_forward_tells_no_speed() -> None:
+    pace = [[START.timestamp() + seconds, 50] for seconds in (0, 100)]
+    assert estimated_end(pace, {"step": 50, "total": 100}, START, at(200)) is None
+
+
 def test_a_step_back_and_another_attempt_begin_anew() -> None:
     pace = paced([(0, 500), (20, 510), (40, 300), (60, 320)], 1_000)
     assert [step for _, step in pairs_of(pace)] == [300, 320]
@@ -86,6 +91,25 @@ def test_a_job_that_fell_silent_is_as_slow_as_that() -> None:
     assert after.latest > at(1_000)
 
 
+def test_a_report_that_is_newer_than_the_pace_counts_as_if_it_were_a_part_of_it() -> None:
+    """A pace has a pair for every so many seconds; the newest report is known sooner."""
+    reports = [(100.0, 100.0), (200.0, 200.0)]
+    newest = {"step": 400, "total": 1_000}
+    pace = paced(reports, 1_000)
+
+    def end(reported: float, now: float = 300.0, progress: Any = newest) -> Span | None:
+        return estimated_end(pace, progress, START, at(now), reported_at=at(reported))
+
+    whole = estimated_end(paced([*reports, (300.0, 400.0)], 1_000), newest, START, at(300))
+    assert end(300) == whole
+    old = estimated_end(pace, newest, START, at(300))
+    assert old != whole
+    assert end(301) == old  # from the future, by a clock that is wrong
+    assert end(200) == old  # as old as the pace
+    same = {"step": 200, "total": 1_000}
+    assert end(300, progress=same) == estimated_end(pace, same, START, at(300))
+
+
 def test_it_ends_at_its_deadline_at_the_latest() -> None:
     assert end_after(steady(100, 1.0), 1_000, 100, max_runtime=600.0) == Span(at(600), at(600))
     assert end_after(steady(100, 1.0), 1_000, 100, max_runtime=1e300) is not None
@@ -95,6 +119,23 @@ def test_it_ends_at_its_deadline_at_the_latest() -> None:
 def test_a_damaged_pace_is_none(pace: Any) -> None:
     assert pairs_of(pace) == []
     assert estimated_end(pace, {"step": 50, "total": 100}, START, at(100)) is None
+
+
+def test_a_pace_has_at_most_sixty_four_pairs_ten_seconds_apart() -> None:
+    """So that a job that reports every second costs no more than one that reports now and then."""
+    pace = paced([(10.0 * step, step) for step in range(1, 200)], 1_000)
+    assert len(pairs_of(pace)) == 64
+    assert pairs_of(pace)[-1][1] == 199
+    one = paced([(10.0, 10)], 1_000)
+    assert advanced(one, {"step": 20, "total": 1_000}, START, at(19.9)) is None
+    assert advanced(one, {"step": 20, "total": 1_000}, START, at(20)) is not None
+
+
+def test_the_span_is_as_wide_as_the_quarters_of_the_last_half_differ() -> None:
+    """Of the last 50 steps the third quarter took twice as long: one step in two seconds instead of each second."""
+    pace = [[START.timestamp() + seconds, step] for seconds, step in ((0, 0), (75, 75), (100, 87.5), (112.5, 100))]
+    span = estimated_end(pace, {"step": 100, "total": 200}, START, at(112.5))
+    assert span == Span(at(112.5 + 100), at(112.5 + 200))
 
 
 REPORTS = st.lists(st.tuples(st.floats(0.1, 120), st.integers(0, 500)), min_size=1, max_size=120)

@@ -46,6 +46,14 @@ def test_an_open_bracket_is_refused_with_what_to_write(pattern: str) -> None:
     assert refused.value.field == "name"
 
 
+@pytest.mark.parametrize("pattern", ["a\nb", "a\0", "\ud800*"])
+def test_a_pattern_is_printable_text(pattern: str) -> None:
+    """No name holds such a mark, and SQLite would end the pattern at a NUL character."""
+    with pytest.raises(Refused, match="must be printable text") as refused:
+        globs.checked(pattern)
+    assert refused.value.field == "name"
+
+
 @pytest.mark.parametrize(
     "pattern", ["*a" * 100, "*" * 200, "*?a" * 60 + "b", "*[ab]" * 40 + "[!ab]", "a*" * 99 + "b*c"]
 )

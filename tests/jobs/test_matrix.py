@@ -22,6 +22,7 @@ def made(data: Any) -> list[dict[str, str]]:
 def refused(data: Any) -> tuple[tuple[str | int, ...], str]:
     with pytest.raises(SweepFault) as caught:
         made(data)
+    assert str(caught.value) == caught.value.message
     return caught.value.at, caught.value.message
 
 
@@ -76,6 +77,7 @@ def test_scalars_of_json_are_used_as_json_writes_them() -> None:
         ({"lr": []}, ("lr",), "must have at least one value"),
         ({"lr": 0.1}, ("lr",), "must be a list of values, or a range"),
         ({"lr": [0.1, "0.2", 0.1]}, ("lr", 2), "'0.1' is given twice"),
+        ({"lr": list(range(10_001))}, ("lr",), "must have at most 10000 values, not 10001"),
         ({"lr": [None]}, ("lr", 0), "a value must be a text or a number"),
         ({"lr": [[1]]}, ("lr", 0), "a value must be a text or a number"),
         ({"lr": [float("nan")]}, ("lr", 0), "a value must be a text or a number"),
@@ -96,6 +98,8 @@ def test_scalars_of_json_are_used_as_json_writes_them() -> None:
         ({"s": {"from": 1, "to": 2, "step": 0}}, ("s",), "gives no value: from plus some steps must reach to"),
         ({"s": {"from": 5, "to": 1}}, ("s",), "gives no value: from plus some steps must reach to"),
         ({"s": {"from": 1, "to": 10_001}}, ("s",), "has 10001 values, and may have 10000"),
+        ({"s": {"from": 1, "to": 999_999_999}}, ("s",), "has 999999999 values, and may have 10000"),
+        ({"s": {"from": 1, "to": 10**9}}, ("s",), "has far too many values, and may have 10000"),
         ({"s": {"from": 1, "to": "1e99", "step": "1e-99"}}, ("s",), "has far too many values"),
         ({"a": list(range(101)), "b": list(range(100))}, (), "makes 10100 jobs, and one matrix makes at most 10000"),
         (
@@ -103,12 +107,18 @@ def test_scalars_of_json_are_used_as_json_writes_them() -> None:
             ("exclude", 0, "lr"),
             "lr has no value '0.2'; did you mean 0.20",
         ),
+        (
+            {"lr": ["0.5", "2e-1"], "exclude": [{"lr": "0.2"}]},
+            ("exclude", 0, "lr"),
+            "lr has no value '0.2'; did you mean 2e-1?",
+        ),
         ({"lr": [1], "exclude": [{"lrr": 1}]}, ("exclude", 0, "lrr"), "is no parameter; did you mean lr?"),
         ({"lr": [1], "exclude": [{}]}, ("exclude", 0), "names no parameter, and so would remove everything"),
         ({"lr": [1], "exclude": [{"lr": 1}]}, ("exclude",), "leaves no combination"),
         ({"lr": [1], "b": [1], "include": [{"lr": 2}]}, ("include", 0), "must be whole: b is missing"),
         ({"lr": [1], "include": [{"lr": 2, "c": 1}]}, ("include", 0, "c"), "is no parameter; known are lr"),
         ({"lr": [1], "include": [{"lr": 1}]}, ("include", 0), "lr=1 is among the combinations already"),
+        ({"lr": [1], "include": [{"lr": 2}, {"lr": 2}]}, ("include", 1), "lr=2 is among the combinations already"),
         ({f"p{n}": [1] for n in range(101)}, (), "must have at most 100 parameters, not 101"),
     ],
 )
@@ -116,6 +126,45 @@ def test_what_makes_no_sense_is_refused_where_it_stands(data: Any, at: tuple[str
     found, said = refused(data)
     assert found == at
     assert said.startswith(message)
+
+
+def test_a_whole_number_of_more_than_128_bits_is_no_value() -> None:
+    """No language that reads a parameter is sure to take it; as a text it stays what was written."""
+    largest = 2**128 - 1
+    assert [one["x"] for one in made({"x": [largest, -largest, str(2**128)]})] == [
+        str(largest), str(-largest), str(2**128),
+    ]  # fmt: skip
+    assert refused({"x": [2**128]}) == (("x", 0), "a value must be a text or a number")
+
+
+@pytest.mark.parametrize("value", ["abc", "0.2x", "1e999"])
+def test_of_what_is_no_number_a_matrix_guesses_no_number(value: str) -> None:
+    at, message = refused({"lr": ["0.20", "1"], "exclude": [{"lr": value}]})
+    assert at == ("exclude", 0, "lr")
+    assert message.startswith(f"lr has no value {value!r}")
+
+
+def test_a_product_of_which_exclude_may_leave_fewer_is_bounded_too() -> None:
+    def left(first: int, second: int) -> dict[str, Any]:
+        return {"a": list(range(first)), "b": list(range(second)), "exclude": [{"a": n} for n in range(first - 1)]}
+
+    assert len(made(left(10, 10_000))) == 10_000
+    assert refused(left(11, 9_091))[1].startswith("makes 100001 jobs, and one matrix makes at most")
+
+
+def test_a_matrix_has_at_most_a_thousand_combinations_to_leave_out() -> None:
+    data: dict[str, Any] = {"a": list(range(1_002)), "exclude": [{"a": n} for n in range(1_000)]}
+    assert [one["a"] for one in made(data)] == ["1000", "1001"]
+    data["exclude"].append({"a": 1_000})
+    assert refused(data) == (("exclude",), "must have at most 1000 combinations, not 1001")
+
+
+def test_a_number_of_a_range_has_at_most_forty_characters() -> None:
+    longest = "1." + 38 * "0"
+    assert made({"x": {"from": longest, "to": longest}}) == [{"x": longest}]
+    at, message = refused({"x": {"from": longest + "0", "to": 2}})
+    assert at == ("x", "from")
+    assert message == "must be a number, such as 0.25, of at most 40 characters"
 
 
 def test_what_exclude_leaves_is_what_counts() -> None:
@@ -132,6 +181,11 @@ def test_more_looks_than_a_matrix_may_take_are_refused_before_the_first() -> Non
     at, message = refused({**values, "exclude": [*exclude, {"a": 1}]})
     assert at == ("exclude",)
     assert message == "has too many kinds of combinations for 100000 combinations; use fewer"
+    ones: dict[str, Any] = {f"p{n}": [1] for n in range(7)}
+    kinds = [dict.fromkeys(some, 1) for n in range(8) for some in combinations_of(ones, n)][:101]
+    for product_, good in ((9_900, True), (9_901, False)):  # 101 kinds, a million looks and one more
+        wide = {"a": list(range(product_)), **ones, "exclude": [{"a": 0, **one} for one in kinds]}
+        assert len(made(wide)) == 9_899 if good else refused(wide)[1].startswith("has too many kinds")
 
 
 def test_a_hostile_matrix_takes_no_time() -> None:

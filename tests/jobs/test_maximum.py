@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
-from actors.jobs import maxima
+from actors.jobs import maxima, selections
 from actors.jobs.maximum import Bytes, Items, Pairs, Text, Tree, json_size
-from actors.jobs.records import ApprovalRule
+from actors.jobs.records import ApprovalRule, JobRequest
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -71,6 +73,7 @@ def test_what_json_cannot_hold_has_no_size_and_is_refused():
     assert json_size({1, 2}) is None
     assert Tree(99).fault({1, 2}) == "must be plain data, as JSON can hold it"
     assert json_size({"n": 2**70}) == len('{"n": 1180591620717411303424}')
+    assert json_size({"ä": 2**70}) == len('{"ä": 1180591620717411303424}'.encode())
 
 
 def test_a_bound_is_a_validator_that_names_the_field():
@@ -92,6 +95,34 @@ def test_a_record_is_refused_by_the_name_of_the_field_that_is_too_large(field):
     assert maxima.fault_of(ApprovalRule("costly", "cost_exceeds", 5.0)) is None
 
 
+@pytest.mark.parametrize(
+    ("field", "most", "value"),
+    [
+        ("provider", 200, lambda number: "x" * number),
+        ("requires_approval", 2_000, lambda number: "x" * number),
+        ("command", 10_000, lambda number: ("x",) * number),
+        ("command", 131_071, lambda number: ("x" * number,)),
+        ("cwd", 4_095, lambda number: "/".ljust(number, "x")),
+        ("env", 1_000, lambda number: {f"V{one}": "" for one in range(number)}),
+        ("env_from", 100, lambda number: ("X",) * number),
+        ("after", 10_000, lambda number: ("x",) * number),
+    ],
+)
+def test_a_job_of_the_largest_value_passes_and_one_above_it_is_refused(
+    field: str, most: int, value: Callable[[int], Any]
+) -> None:
+    assert maxima.fault_of(JobRequest(**{field: value(most)})) is None
+    fault = maxima.fault_of(JobRequest(**{field: value(most + 1)}))
+    assert fault is not None
+    assert fault[0] == field
+    assert f"at most {most}" in fault[1]
+
+
+def test_a_value_of_a_rule_has_at_most_a_thousand_characters() -> None:
+    assert maxima.fault_of(ApprovalRule("r", "config_pattern", "x" * 1_000)) is None
+    assert maxima.fault_of(ApprovalRule("r", "config_pattern", "x" * 1_001)) is not None
+
+
 def test_the_documented_maxima_are_those_that_hold() -> None:
     mib = 1 << 20
     for page, words in (
@@ -104,6 +135,7 @@ def test_the_documented_maxima_are_those_that_hold() -> None:
             f"`spec` and `params` {maxima.SPEC >> 10} KiB, one word of a command {maxima.WORD_BYTES + 1 >> 10} KiB",
         ),
         ("http", f"a job {maxima.BODY / mib:g} MiB in all, a list of jobs {maxima.BATCH / mib:g} MiB"),
+        ("operations", f"A selection has at most {selections.MOST:,} jobs."),
         ("http", f"MiB and {maxima.BATCH_JOBS:,} jobs. They apply"),
         ("http", f"A list returns at most {maxima.ROWS:,} rows and {maxima.ANSWER / mib:g} MiB"),
         ("security", f"of a whole list; a sign-in | {maxima.VALUES:,}; {maxima.BATCH_VALUES:,};"),

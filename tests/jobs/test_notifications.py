@@ -15,12 +15,14 @@ from actors.jobs.notifications import (
     AT_ONCE,
     GIVE_UP_AFTER,
     Due,
+    Notification,
     NotificationState,
     Outcome,
     Plan,
     after_try,
     digest_content,
     plan,
+    shortened,
     types_of,
 )
 from actors.jobs.notify_options import (
@@ -87,6 +89,32 @@ def test_waits_grow_to_an_hour_and_end_after_a_day(jitter, retry_after):
     assert tries < 100
 
 
+def test_the_first_wait_is_five_seconds_and_each_later_one_twice_as_long_to_an_hour() -> None:
+    def wait(tries: int, jitter: float = 1.0, waited: float = 0.0) -> float | None:
+        return after_try(tries, waited, Outcome("answered 503"), lambda: jitter).wait
+
+    assert [wait(tries) for tries in (0, 1, 2, 9, 10, 30)] == [5, 10, 20, 2_560, 3_600, 3_600]
+    assert (wait(0, jitter=0.0), wait(9, waited=86_399.0), wait(9, waited=86_400.0)) == (2.5, 1, None)
+
+
+def test_a_target_gets_four_messages_at_a_time() -> None:
+    assert [one.notification_id for one in plan(rows(*9 * [0]), 0, [], 0.0, 30).send] == [0, 1, 2, 3]
+    assert plan(rows(0), 4, [], 0.0, 30) == Plan()
+
+
+def test_a_reason_has_at_most_five_hundred_characters_and_a_digest_fifty_notifications() -> None:
+    assert shortened("x" * 500) == "x" * 500
+    assert shortened("x" * 501) == "x" * 499 + "\N{HORIZONTAL ELLIPSIS}"
+    digest = digest_content([{"type": "failed", "data": {"name": str(n)}} for n in range(51)], NOW)["data"]
+    assert (digest["counts"], len(digest["notifications"]), digest["left_out"]) == ({"failed": 51}, 50, 1)
+
+
+def test_a_new_notification_was_not_tried_and_a_failure_is_not_the_end() -> None:
+    new = Notification(1, "j", "chat", NotificationType.FAILED, {}, NOW, NotificationState.PENDING)
+    assert (new.tries, new.waited_seconds) == (0, 0)
+    assert (Outcome("answered 503").final, Outcome("answered 503").disables) == (False, False)
+
+
 def test_what_ends_a_notification_at_once():
     assert after_try(0, 0, Outcome(), lambda: 0.0).state is NotificationState.DELIVERED
     assert after_try(0, 0, Outcome("answered 404", final=True), lambda: 0.0).state is NotificationState.GIVEN_UP
@@ -123,6 +151,7 @@ def test_texts():
     lines = as_text(digest).splitlines()
     assert lines[0] == "30 notifications: 30 failed"
     assert (len(lines), lines[-1]) == (22, "and 10 more")
+    assert as_text(digest_content([{"type": "failed", "data": job}] * 20, NOW)).splitlines()[1:] == lines[1:21]
     assert rendered({"type": "completed", "data": {"name": "\udc80"}}, "json")[0]
     assert rendered({"type": "completed", "data": {"name": "\udc80"}}, "text")[0]
 
@@ -156,6 +185,7 @@ def test_nothing_is_planned_where_nothing_is_due_or_no_delivery_is_free() -> Non
     assert plan(rows(0), AT_ONCE, [], 0.0, 5) == Plan()
     assert plan(rows(0, 0, 0), AT_ONCE, [], 0.0, 1) == Plan()  # no digest either
     assert len(plan(rows(0, 0), AT_ONCE - 1, [], 0.0, 5).send) == 1
+    assert plan(rows(0, 0, 0), 0, [1.0, 2.0, 3.0], 4.0, 1) == Plan(look_again=61.0)  # more than the rate were sent
 
 
 def test_where_the_rate_holds_nothing_back_it_is_no_reason_to_look_again() -> None:

@@ -8,7 +8,6 @@ import attrs
 import pytest
 
 from actors.jobs.notify_options import (
-    MOST_TARGETS,
     AllowedCallers,
     NotificationTarget,
     NotificationType,
@@ -60,6 +59,8 @@ def test_a_target_is_a_url_or_a_command_and_only_a_url_is_signed_for(target, key
         ("https://chat.example/ä", False),
         ("https://chat.example/\n", False),
         ("https://chat.example/#part", False),
+        ("https://chat.example/".ljust(2_000, "x"), True),
+        ("https://chat.example/".ljust(2_001, "x"), False),
     ],
 )
 def test_an_address_is_one_of_the_web(url, fits):
@@ -74,8 +75,8 @@ def test_an_address_is_one_of_the_web(url, fits):
         (NotifyOptions({"a" * 65: URL}), ("targets", "a" * 65)),
         (NotifyOptions({"-chat": URL}), ("targets", "-chat")),
         (NotifyOptions({"chat": URL}, {"ana": ("chatt",)}), ("defaults", "ana")),
-        (NotifyOptions({f"t{number}": URL for number in range(MOST_TARGETS)}), None),
-        (NotifyOptions({f"t{number}": URL for number in range(MOST_TARGETS + 1)}), ("targets",)),
+        (NotifyOptions({f"t{number}": URL for number in range(100)}), None),
+        (NotifyOptions({f"t{number}": URL for number in range(101)}), ("targets",)),
     ],
 )
 def test_names_of_targets_are_plain_and_defaults_name_targets_that_are_there(options, path):

@@ -65,6 +65,7 @@ def test_what_cannot_be_kept_is_replaced() -> None:
     [
         ("command", ["a", {"base64": "x"}], "command[1]: base64: is not base64"),
         ("command", ["a", {"base_64": "eA=="}], "command[1]: must be a text, or"),
+        ("command", ["a", {"base64": "eA==", "more": "x"}], "command[1]: must be a text, or"),
         ("command", ["a", {"base64": "AA=="}], "command[1]: must not hold a NUL"),
         ("command", ["a", "\udcff"], "command[1]: must not hold half of a surrogate pair"),
         ("cwd", {"base64": ["/"]}, "cwd: must be a text"),
@@ -77,6 +78,17 @@ def test_a_value_that_is_written_wrongly_is_refused_at_its_place(field: str, val
     with pytest.raises(CheckedError) as refusal:
         request_from_mapping({field: value})
     assert said in str(refusal.value)
+
+
+def test_a_text_that_is_not_utf8_is_refused_with_how_to_write_it() -> None:
+    with pytest.raises(ValueError, match=r"must be UTF-8; write other bytes as"):
+        from_plain("caf\udce9")
+
+
+@pytest.mark.parametrize("plain", [7, None, ["a"], b"a"])
+def test_what_is_neither_a_text_nor_an_object_stands_for_no_bytes(plain: object) -> None:
+    with pytest.raises(ValueError, match="must be a text, or"):
+        from_plain(plain)
 
 
 TEXTS = [field.name for field in attrs.fields(JobRequest) if field.name not in ("command", "cwd")]

@@ -40,6 +40,15 @@ def test_a_cursor_with_something_between_its_letters_is_refused():
             Cursors("jobs").read(changed, str)
 
 
+def test_a_cursor_has_at_most_a_thousand_characters():
+    cursors = Cursors("jobs")
+    longest = cursors.write(("x" * 734,))
+    assert len(longest) == 1_000
+    assert cursors.read(longest, str) == ("x" * 734,)
+    with pytest.raises(Refused, match="begin without it"):
+        cursors.read(cursors.write(("x" * 735,)), str)
+
+
 def test_only_a_page_with_more_behind_it_has_a_next_one():
     assert Page(["a", "b"], more=True).next == "b"
     assert Page(["a", "b"]).next is None

@@ -122,6 +122,9 @@ def test_nothing_leaves_a_terminal_state_and_no_value_changes_there(status: JobS
     """A late answer revives no cancelled job and overwrites nothing of it."""
     verdict = judged(job(status), phase, cost_usd=9.0, error="late", completed_at=NOW)
     assert (verdict.trigger, dict(verdict.changes), verdict.uncertain) == (None, {}, None)
+    same = {Phase.SUCCEEDED: "completed", Phase.CANCELED: "cancelled"}.get(phase, "failed") == status.value
+    repeats = same and phase in (*ENDS, Phase.LOST)
+    assert (verdict.note is None) is repeats  # one that only says once more how it ended is not logged
     assert verdict.note is None or verdict.note[0] == DEBUG
 
 

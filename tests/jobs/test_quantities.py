@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.jobs.quantities import HOUR, PATTERN, bytes_of, seconds_of, without_unit
+from actors.jobs.quantities import HOUR, PATTERN, bytes_of, seconds_of, wait_of, without_unit
 
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
@@ -46,6 +46,21 @@ def test_what_can_be_read_in_two_ways_or_none_is_refused(text: str, hint: str) -
     assert hint in str(refused.value)
     assert len(str(refused.value)) < 250
     assert not re.search(PATTERN, text) or text.endswith("\n")
+
+
+def test_a_duration_has_at_most_thirty_two_characters() -> None:
+    assert seconds_of("9".rjust(32, "0")) == 9
+    with pytest.raises(ValueError, match="'H' is no unit"):
+        seconds_of("9H".rjust(32, "0"))
+    with pytest.raises(ValueError, match="must be a duration"):
+        seconds_of("9".rjust(33, "0"))
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "10000000001"])
+def test_a_wait_is_above_nothing_and_at_most_some_centuries(text: str) -> None:
+    assert (wait_of("0.001"), wait_of("10000000000")) == (0.001, 10**10)
+    with pytest.raises(ValueError, match="must be above 0"):
+        wait_of(text)
 
 
 @given(st.fixed_dictionaries({}, optional={unit: st.integers(0, 999) for unit in UNITS}))

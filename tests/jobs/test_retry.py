@@ -73,6 +73,10 @@ def test_a_lost_answer_keeps_its_slot() -> None:
     )
 
 
+def test_only_a_lost_answer_leaves_the_outcome_open() -> None:
+    assert [kind for kind in FailureKind if verdict(kind).unknown] == [FailureKind.OUTCOME_UNKNOWN]
+
+
 def test_any_other_failure_spends_an_attempt_waits_longer_each_time_and_fails_at_the_last() -> None:
     """Three attempts are never over in 17 ms."""
     assert [verdict(FailureKind.OTHER, attempt=spent) for spent in range(3)] == [

@@ -9,7 +9,7 @@ import pytest
 from actors.jobs.bounds import ProviderState, WaitReason
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
-from actors.jobs.scheduling import Head, Lane, decide, explain, global_limit_reached, nothing_may_run
+from actors.jobs.scheduling import Head, Lane, Running, decide, explain, global_limit_reached, nothing_may_run
 from tests.jobs.lanes import NOW, OPEN, ago, decided, lane, lane_id, names, runs
 
 # Order.
@@ -102,6 +102,20 @@ def test_an_organisations_limit_holds_without_fair_share() -> None:
 def test_a_teams_limit_holds_with_fair_share_only(fair_share: bool, expected: list[str]) -> None:
     limits = Limits(per_team=0, fair_share=fair_share)
     assert names(decided(lane("job", team="vision"), limits=limits)) == expected
+
+
+def test_each_job_of_a_team_counts_in_its_limit_and_no_other_teams() -> None:
+    running = (Running("ana", None, "vision", "local", Resources(), 1),)
+    decision = decided(
+        lane("one", user="bo", team="vision", base=30),
+        lane("two", user="cy", team="vision", base=20),
+        lane("three", user="di", team="sound", base=10),
+        running=running,
+        limits=Limits(total=9, per_team=2, fair_share=True),
+    )
+    assert names(decision) == ["one", "three"]
+    wait = decision.waiting[lane_id("two")]
+    assert (wait.reason, wait.setting) == ("2 of 2 jobs of team vision are running", "limits.per_team")
 
 
 def test_a_providers_own_limit_names_its_setting() -> None:

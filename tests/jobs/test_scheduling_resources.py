@@ -7,8 +7,9 @@ import pytest
 from actors.jobs.bounds import ProviderState
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
-from actors.jobs.scheduling import Head
-from tests.jobs.lanes import ago, decided, lane, lane_id, names, runs
+from actors.jobs.reservations import Holder, ReservePolicy
+from actors.jobs.scheduling import Head, Lane, decide
+from tests.jobs.lanes import NOW, ago, decided, lane, lane_id, names, runs
 
 # Capacity.
 
@@ -26,6 +27,86 @@ def test_an_entry_that_does_not_fit_is_passed_over_with_its_reason() -> None:
     assert names(decision) == ["small"]
     assert (wait.reason, wait.setting) == ("waiting for 2 GPUs, 1 free", "providers.local.gpus")
     assert decision.short_of_resources == {lane_id("big")}
+
+
+def test_what_is_free_is_counted_after_the_jobs_that_were_picked_before() -> None:
+    """Two jobs of equal needs, and between them one that takes a GPU."""
+    decision = decided(
+        lane("first", needs=Resources(gpus=4), base=40),
+        lane("small", needs=Resources(gpus=1), base=30),
+        lane("second", user="bo", needs=Resources(gpus=4), base=20),
+        running=(runs("bo", needs=Resources(gpus=1)),),
+        providers={"local": ProviderState(Capacity(gpus=4))},
+    )
+    assert names(decision) == ["small"]
+    assert decision.waiting[lane_id("first")].reason == "waiting for 4 GPUs, 3 free"
+    assert decision.waiting[lane_id("second")].reason == "waiting for 4 GPUs, 2 free"
+
+
+def test_what_is_kept_is_not_free_for_a_job_of_the_same_needs() -> None:
+    decision = decided(
+        lane("first", needs=Resources(gpus=2), base=40, blocked=11),
+        lane("second", user="bo", needs=Resources(gpus=2), base=20),
+        running=(runs("bo", needs=Resources(gpus=1)),),
+        providers=TWO_GPUS,
+    )
+    assert decision.waiting[lane_id("first")].reason == "waiting for 2 GPUs, 1 free"
+    expected = "waiting for 2 GPUs, 0 free (some are kept for a job that comes first)"
+    assert [(one.job_id, one.in_words("big")) for one in decision.reservations] == [
+        ("first", "keeping 1 of 2 GPUs free for big")
+    ]
+    assert decision.waiting[lane_id("second")].reason == expected
+
+
+def test_what_is_kept_of_the_memory_is_told_in_its_units() -> None:
+    """And only of what is short: all 8 CPUs are there."""
+    needs = Resources(cpus=8, gpus=2, memory=48 * 2**30)
+    busy = runs("bo", needs=Resources(cpus=0, gpus=1, memory=2**35))
+    decision = decided(lane("big", needs=needs, blocked=11), running=(busy,), providers=TWO_GPUS)
+    (kept,) = decision.reservations
+    assert kept.in_words("big") == "keeping 1 of 2 GPUs and 32 GiB of 64 GiB of memory free for big"
+
+
+def test_a_job_that_was_picked_before_it_says_when_a_wide_job_can_start() -> None:
+    """Until then a short job may use what is kept."""
+    one, all_ = Resources(gpus=1), Resources(gpus=2)
+    lanes = [
+        Lane(1, "ana", None, None, "local", one, 40, None, 1, Head("long", ago(3), 1, max_runtime=3600)),
+        Lane(2, "bo", None, None, "local", all_, 30, None, 1, Head("wide", ago(20), 2), ago(11)),
+        Lane(3, "cy", None, None, "local", one, 0, None, 1, Head("short", ago(1), 3, max_runtime=60)),
+    ]
+    wide = Limits(total=100, per_user=100)
+    policy = ReservePolicy(600, {"local": 10})
+    decision = decide(lanes, (), wide, TWO_GPUS, NOW, lambda _lane: None, policy=policy)
+    assert names(decision) == ["long", "short"]
+
+
+@pytest.mark.parametrize(("override", "expected"), [(29, ["small"]), (30, [])])
+def test_an_override_of_thirty_keeps_resources_without_waiting_first(override: int, expected: list[str]) -> None:
+    decision = decided(
+        lane("big", needs=Resources(gpus=2), override=override),
+        lane("small", needs=Resources(gpus=1), base=0),
+        running=(runs("bo", needs=Resources(gpus=1)),),
+        providers=TWO_GPUS,
+    )
+    assert names(decision) == expected
+
+
+@pytest.mark.parametrize(("max_runtime", "expected"), [(530, ["short"]), (531, [])])
+def test_a_short_job_may_use_what_is_kept_if_it_ends_in_time_with_a_minute_for_its_hand_over(
+    max_runtime: float, expected: list[str]
+) -> None:
+    """The wide job can start in 600 s; 60 s for the hand-over and 10 s of grace are left for what is not the job's."""
+    one, all_ = Resources(gpus=1), Resources(gpus=2)
+    lanes = [
+        Lane(1, "bo", None, None, "local", all_, 30, None, 1, Head("wide", ago(20), 2), ago(11)),
+        Lane(2, "cy", None, None, "local", one, 0, None, 1, Head("short", ago(1), 3, max_runtime=max_runtime)),
+    ]
+    decision = decide(
+        lanes, [runs("ana", needs=one)], Limits(total=100, per_user=100), TWO_GPUS, NOW, lambda _lane: None,
+        policy=ReservePolicy(600, {"local": 10}), holders=lambda _provider: [Holder(one, ago(-10))],
+    )  # fmt: skip
+    assert names(decision) == expected
 
 
 def test_everything_that_is_short_is_named() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import math
+from array import array
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.jobs import series
-from actors.jobs.series import MOST_POINTS, Point, thinned
-from actors.jobs.series_book import MOST_NAMES, SeriesBook
+from actors.jobs.series import MOST_POINTS, Point, Series, Summary, thinned
+from actors.jobs.series_book import SeriesBook
 
 NUMBERS = st.one_of(st.integers(-5, 5), st.floats(-10, 10), st.sampled_from([math.nan, math.inf, -math.inf]))
 STEPS = st.one_of(st.none(), st.integers(0, 30), st.just("x"), st.booleans())
@@ -106,9 +108,32 @@ def test_what_is_kept_beside_the_points_is_of_all_values(lines: list[dict[str, A
 
 def test_a_full_series_loses_every_second_inner_point_and_then_keeps_its_density() -> None:
     lines = [{"step": step, "loss": step / 7} for step in range(2_600)]
-    assert [x for x, _ in points_of(lines[:MOST_POINTS])] == list(range(MOST_POINTS))
-    assert [x for x, _ in points_of(lines[: MOST_POINTS + 1])] == list(range(0, MOST_POINTS + 1, 2))
+    assert [x for x, _ in points_of(lines[:1_000])] == list(range(1_000))
+    assert [x for x, _ in points_of(lines[:1_001])] == list(range(0, 1_001, 2))
     assert [x for x, _ in points_of(lines)] == [*range(0, 2_600, 4), 2_599]
+
+
+def test_a_full_series_that_ends_in_a_gap_is_thinned_too_and_keeps_it() -> None:
+    lines = [{"step": step, "loss": step / 7} for step in range(1_000)]
+    found = shown(points_of([*lines, {"step": 1_000, "loss": math.nan}]))
+    assert [x for x, _ in found] == [*range(0, 1_000, 2), 999, 1_000]
+    assert found[-2:] == [(999, 999 / 7), (1_000, None)]
+
+
+def test_a_series_that_is_exactly_full_is_read_back_after_a_restart() -> None:
+    lines = [{"step": step, "loss": step / 7} for step in range(1_003)]
+    for cut in (1_000, 1_001, 1_002):
+        assert book_of(lines, frozenset({cut})).snapshot() == book_of(lines).snapshot()
+
+
+def test_of_equal_values_the_first_is_the_least_and_the_greatest() -> None:
+    lines = [{"step": step, "loss": loss} for step, loss in enumerate([2.0, 1.0, 3.0, 1.0, 3.0, 2.0])]
+    (found,) = book_of(lines).snapshot().series
+    assert (found.summary.low, found.summary.high) == ((1, 1.0), (2, 3.0))
+
+
+def test_of_a_series_of_which_nothing_is_known_no_value_was_not_finite() -> None:
+    assert (Summary().first, Summary().non_finite) == (None, 0)
 
 
 def test_x_is_the_step_or_the_number_of_the_line() -> None:
@@ -148,20 +173,49 @@ def test_names_nested_ones_and_what_is_no_number() -> None:
     assert points_of([{"n": None}, {"n": 1}, {"n": None}], "n")[0] == (2, 1.0)
 
 
+def test_a_number_under_a_name_of_more_than_two_hundred_characters_makes_no_series() -> None:
+    lines = [{"n" * 200: 1, "m" * 201: 1, "a": {"b" * 198: 1, "c" * 199: 1}}]
+    assert [one.name for one in book_of(lines).snapshot().series] == ["n" * 200, "a." + "b" * 198]
+
+
+def test_a_file_that_is_written_anew_goes_on_only_with_a_later_step() -> None:
+    assert not book_of([{"loss": 1.0}]).continues({"step": 3})
+    for book in (book_of([{"step": 2, "loss": 1.0}, {"loss": 1.0}]), book_of([{"step": 2}])):
+        assert book.continues({"step": 3})
+        assert not book.continues({"step": 2})
+        assert not book.continues({"step": "3"})
+
+
 def test_a_job_has_at_most_fifty_series() -> None:
     book = SeriesBook()
-    book.add({f"n{number}": 1 for number in range(MOST_NAMES)})
+    book.add({f"n{number}": 1 for number in range(50)})
     assert not book.left_out
     book.add({"n0": 2, "late": 1})
     assert book.left_out
     names = [one.name for one in book.snapshot().series]
-    assert names == [f"n{number}" for number in range(MOST_NAMES)]
+    assert names == [f"n{number}" for number in range(50)]
 
 
 @pytest.mark.parametrize("state", ["", "x", "AAAA", "AAAAAAAAAAA="])
 def test_a_damaged_state_is_refused(state: str) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, OverflowError)):
         SeriesBook.of_state({"lines": 1, "left_out": False, "step": None, "series": {"loss": state}})
+
+
+@pytest.mark.parametrize(("points", "most", "left"), [(10, 10, 10), (10, 9, 6), (8, 1, 8), (9, 1, 5)])
+def test_what_a_reader_can_take_is_not_thinned_and_eight_points_are_left(points: int, most: int, left: int) -> None:
+    assert len(thinned([(float(x), 1.0) for x in range(points)], most)) == left
+
+
+@pytest.mark.parametrize("points", [1, 2 * 1_001])
+def test_a_state_of_half_a_point_or_of_too_many_is_refused(points: int) -> None:
+    """15 numbers stand before the points, each of which is two."""
+    Series.of_state(base64.b64encode(array("d", [0.0] * 17).tobytes()).decode())
+    state = Series().state()
+    with pytest.raises(ValueError, match="base64"):
+        Series.of_state(f"{state[:8]}*{state[8:]}")
+    with pytest.raises(ValueError, match="no series"):
+        Series.of_state(base64.b64encode(array("d", [0.0] * (15 + points)).tobytes()).decode())
 
 
 @given(LINES, st.integers(0, 40))
