@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -40,6 +41,26 @@ async def test_what_cannot_be_delivered_is_given_up_in_the_end(autojump_clock, l
         found = await row_of(runtime, job.job_id)
     assert (found.state, found.last_error) == ("given_up", "answered 503")
     assert found.waited_seconds == 3_600.0
+
+
+async def test_each_try_is_a_line_that_says_what_came_of_it_and_names_target_and_job(autojump_clock, lab, caplog):
+    """A WARNING only where nothing more is tried; a delivery at DEBUG."""
+    caplog.set_level(logging.DEBUG, "actors.notifier")
+    lab.targets.answers["chat"].extend([DOWN, Outcome(), Outcome("answered 404", final=True)])
+    async with lab.open() as runtime:
+        first = await ended(runtime, notify=("chat",))
+        await trio.sleep(20)
+        second = await ended(runtime, notify=("chat",))
+    said = [record for record in caplog.records if record.name == "actors.notifier"]
+    assert [(record.levelname, record.message) for record in said] == [
+        ("INFO", "Notification not delivered yet: answered 503"),
+        ("DEBUG", "Notification delivered"),
+        ("WARNING", "Notification given up: answered 404"),
+    ]
+    assert [(record.target, record.job_id) for record in said] == [
+        ("chat", first.job_id), ("chat", first.job_id), ("chat", second.job_id),
+    ]  # fmt: skip
+    assert 2.5 <= said[0].wait_seconds <= 5
 
 
 async def test_the_next_of_a_job_follows_when_the_one_before_was_acknowledged_or_given_up(autojump_clock, lab):

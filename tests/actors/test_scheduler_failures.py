@@ -12,6 +12,7 @@ from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus, QueueStatus
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal
+from actors.store import StoreUnavailable
 from actors.testing import request
 
 
@@ -141,3 +142,46 @@ async def test_a_queue_that_cannot_be_read_fails_the_scheduler_alone(autojump_cl
         assert [node["incarnation"] for node in actors] == [4, 1, 1]
         job = await world.submit(duration=1)
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_a_job_whose_look_failed_after_it_was_claimed_runs_once_after_all(autojump_clock, world, monkeypatch):
+    """Its claim is committed and nobody hands it over: its provider is asked, and it is claimed again."""
+    async with world.open() as runtime:
+        await trio.sleep(1)
+        real, failed = runtime.ledger.claim, []
+
+        async def claim(*args):
+            claimed = await real(*args)
+            if claimed.dispatches and not failed:
+                failed.append(claimed)
+                raise RuntimeError("out of memory")
+            return claimed
+
+        monkeypatch.setattr(runtime.ledger, "claim", claim)
+        job = await world.submit(duration=5)
+        with trio.fail_after(60):
+            assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+        assert len(failed) == len(world.remote.runs) == 1
+
+
+async def test_a_stop_records_the_answers_that_could_not_be_written_before(autojump_clock, world, monkeypatch):
+    """Else it would wait for them until its grace is over, and the next start would ask the provider."""
+    async with world.open() as runtime:
+        await trio.sleep(0.5)
+        store = runtime.ledger.store
+        write = store.write_together
+
+        async def unable(closures):
+            if len(closures) > 1:  # an answer and a look
+                monkeypatch.setattr(store, "write_together", write)
+                raise StoreUnavailable("the disk is full")
+            return await write(closures)
+
+        monkeypatch.setattr(store, "write_together", unable)
+        job = await world.submit(duration=100)
+        await trio.sleep(1)
+        assert "job_handed_over" not in [event.type for event in await world.events(job.job_id)]
+        began = trio.current_time()
+        await runtime.quiesce()
+        assert trio.current_time() == began
+        assert "job_handed_over" in [event.type for event in await world.events(job.job_id)]

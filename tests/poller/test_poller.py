@@ -214,6 +214,16 @@ async def test_switched_off_is_one_line_and_no_request_while_cancels_go_on(autoj
     assert lines == ["Timed status checks are off: switched off in the configuration"]
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_who_has_it_decided_anew_hears_whether_polling_is_on_and_it_begins_at_once(autojump_clock, world, enabled):
+    async with world.open(options=SILENT, poller=PollerOptions(enabled=enabled)) as runtime:
+        await world.submit(duration=1000)
+        await trio.sleep(10)
+        assert await runtime.refresh_polling_state() is enabled
+        await trio.sleep(1)
+    assert seconds_of(world, "observe") == ([10.0] if enabled else [])
+
+
 async def test_the_safety_net_asks_about_a_webhook_providers_silent_jobs(autojump_clock, world):
     async with world.open(options=SILENT, poller=PollerOptions(enabled=False, safety_net_seconds=300)) as runtime:
         job = await world.submit(duration=1000)

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import trio
 
+from actors.jobs.options import PollerOptions
 from actors.jobs.records import JobStatus
 from actors.ledger.queries import in_flight_at
 from actors.providers.base import Push
@@ -42,6 +43,18 @@ async def test_a_cycle_is_over_when_its_provider_has_answered(autojump_clock, wo
         assert [message for message in caplog.messages if message.startswith("Synced")] == []
         await trio.sleep(10)
         assert [message for message in caplog.messages if message.startswith("Synced")] == ["Synced 1 active jobs"]
+
+
+async def test_a_provider_that_still_answers_is_left_out_of_a_cycle_and_not_asked_twice_in_a_row(autojump_clock, world):
+    """A round takes longer than two cycles: the next one begins with the cycle after it, not at once."""
+    async with world.open(options=SILENT, poller=PollerOptions(interval_seconds=7)):
+        await world.submit(duration=1_000)
+        await trio.sleep(1)
+        world.remote.inject(Fault(FaultKind.SLOW, ("observe",), seconds=16, times=1))
+        began = world.clock.now()
+        await trio.sleep(40)
+    asked = [(call.at - began).total_seconds() + 1 for call in world.remote.calls_of("observe")]
+    assert asked == [7, 28, 35]
 
 
 async def test_while_the_breaker_of_a_provider_is_open_nothing_is_read_for_it(autojump_clock, world, monkeypatch):
