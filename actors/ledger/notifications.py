@@ -79,14 +79,12 @@ class Outbox:
     def note(self, tx: Transaction, job: Job, event: EventType, data: Mapping[str, Any]) -> None:
         """Write the notifications of an event of ``job``, in the transaction that changed the job."""
         request = job.request
-        if not request.notify and not self.options.defaults:
-            return
         asked = self.options.asked(request.notify, request.user_id)
         types = types_of(event, data) if asked else ()
         for type_ in types:
             for target in wanted_by(self.options, asked, type_):
                 _write(tx, job, type_, target, data)
-        if asked and request.group is not None and ENDS.intersection(types):
+        if request.group is not None and ENDS.intersection(types):
             self._await_group(tx, request.user_id, request.group, asked)
         if types:
             tx.after_commit(self._note_news)

@@ -32,7 +32,7 @@ _DELIVERED = ("tests/api/test_webhooks.py",)
 _DAMAGED = ("tests/store/test_rows.py",)
 TESTS = {
     "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
-    "actors/expiry.py": ("tests/ledger/test_approvals.py", *_DAMAGED),
+    "actors/expiry.py": ("tests/ledger/test_approvals.py", "tests/actors/test_clock_steps.py", *_DAMAGED),
     "actors/jobs/deliveries.py": _DELIVERED,
     "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),
     "actors/jobs/selections.py": _SELECTED,
@@ -54,7 +54,20 @@ TESTS = {
     "actors/ledger/selections.py": _SELECTED,
     "actors/ledger/series.py": ("tests/poller/test_series.py",),
     "actors/ledger/settle.py": _RESTORED,
+    "actors/poller/actor.py": (
+        "tests/poller/test_poller.py",
+        "tests/poller/test_first_look.py",
+        "tests/poller/test_poll_requests.py",
+        "tests/ledger/test_remarks.py",
+    ),
     "actors/poller/look_ups.py": _RESTORED,
+    "actors/poller/watch.py": (
+        "tests/poller/test_poller.py",
+        "tests/poller/test_cancels.py",
+        "tests/poller/test_first_look.py",
+        "tests/poller/test_poll_requests.py",
+        "tests/poller/test_breaker.py",
+    ),
 }
 """Unit tests of other names."""
 ELSEWHERE = tuple(sorted({one for some in TESTS.values() for one in some if not one.startswith(FOLDERS)}))

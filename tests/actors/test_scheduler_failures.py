@@ -51,8 +51,9 @@ async def test_what_follows_from_a_failed_hand_over(autojump_clock, world, fault
         assert entry.status is (QueueStatus.COMPLETED if status is JobStatus.COMPLETED else QueueStatus.FAILED)
 
 
-async def test_three_attempts_take_their_time(autojump_clock, world):
+async def test_three_attempts_take_their_time(autojump_clock, world, caplog):
     """Not three attempts in 17 ms and then failed."""
+    caplog.set_level(logging.INFO)
     world.remote.inject(Fault(FaultKind.REFUSED, ("submit",), times=None))
     async with world.open() as runtime:
         job = await world.submit(duration=5)
@@ -61,6 +62,8 @@ async def test_three_attempts_take_their_time(autojump_clock, world):
         assert len(calls) == 3
         assert calls[-1].at - calls[0].at >= timedelta(seconds=10)
         assert ended.error_message == "refused as scripted (other)"
+    told = [record for record in caplog.records if record.message.startswith("Job was not accepted: refused")]
+    assert [(record.levelname, record.job_id, record.failure) for record in told] == [("INFO", job.job_id, "other")] * 3
 
 
 async def test_a_wrong_token_pauses_the_provider_and_fails_nothing(autojump_clock, world, caplog):
@@ -185,3 +188,16 @@ async def test_a_stop_records_the_answers_that_could_not_be_written_before(autoj
         await runtime.quiesce()
         assert trio.current_time() == began
         assert "job_handed_over" in [event.type for event in await world.events(job.job_id)]
+
+
+async def test_a_scheduler_that_dies_in_a_hand_over_leaves_it_to_the_poller(autojump_clock, world):
+    world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=30))
+    async with world.open() as runtime:
+        job = await world.submit(duration=5)
+        await trio.sleep(10)
+        await runtime.tree.restart("scheduler")
+        with trio.fail_after(120):
+            ended = await runtime.wait(job.job_id)
+        assert ended.status is JobStatus.COMPLETED
+        assert (await runtime.jobs.get(job.job_id)).entry.attempt == 0
+    assert len(world.remote.runs) == 1

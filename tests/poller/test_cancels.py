@@ -145,14 +145,3 @@ async def test_a_job_that_its_provider_denies_is_uncertain_and_not_failed(autoju
         view = await runtime.jobs.get(job.job_id)
         assert view.job.status is JobStatus.RUNNING
         assert view.job.uncertain_since is not None
-
-
-async def test_a_scheduler_that_dies_in_a_hand_over_leaves_it_to_the_poller(autojump_clock, world):
-    world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=30))
-    async with world.open() as runtime:
-        job = await world.submit(duration=5)
-        await trio.sleep(10)
-        await runtime.tree.restart("scheduler")
-        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
-        assert (await runtime.jobs.get(job.job_id)).entry.attempt == 0
-    assert len(world.remote.runs) == 1

@@ -12,7 +12,7 @@ from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus, Observation, Phase
 from actors.ledger.observe import record
 from actors.ledger.queries import in_flight_at
-from actors.poller.actor import decide_polling
+from actors.poller.actor import FAULTY_CYCLES, decide_polling
 from actors.providers.base import Capabilities, Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal
@@ -149,6 +149,38 @@ async def test_faults_of_the_cycle_are_errors_and_five_in_a_row_fail_the_poller(
         await trio.sleep(1)
         actors = next(node for node in runtime.tree.describe() if node["id"] == "actors")["children"]
         assert [node["restarts"] for node in actors] == [0, 1, 0]
+        job = await world.submit(duration=3)
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_the_poller_that_was_restarted_stands_five_faulty_cycles_again(
+    autojump_clock, world, caplog, monkeypatch
+):
+    async with world.open(options=SILENT) as runtime:
+        fail_reading(monkeypatch, runtime, in_flight_at)
+        await runtime.tree.restart("poller")
+        caplog.clear()
+        await trio.sleep(30 * 4 - 1)
+        assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+            "Error in job polling"
+        ] * 4
+        monkeypatch.undo()
+
+
+async def test_a_fault_of_a_look_after_an_event_is_an_error_and_fails_nobody(
+    autojump_clock, world, caplog, monkeypatch
+):
+    async with world.open(options=SILENT) as runtime:
+        await trio.sleep(1)
+        fail_reading(monkeypatch, runtime, in_flight_at)
+        for _ in range(FAULTY_CYCLES):
+            runtime.recheck("scripted", "job-1")
+            await trio.sleep(1)
+        errors = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert [(record.message, record.provider) for record in errors] == [
+            ("Error in job polling", "scripted")
+        ] * FAULTY_CYCLES
+        monkeypatch.undo()
         job = await world.submit(duration=3)
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
 
