@@ -156,6 +156,20 @@ async def test_a_job_that_was_not_read_is_told_of_at_debug_by_the_place_that_fou
     assert (told.job_id, told.provider) == ("a", "other")  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("beat", "jobs", "seconds"), [(30.0, 1, 0.0), (30.0, 5, 0.5), (1.0, 5, 0.5), (1.0, 10, 0.5)])
+async def test_requests_about_single_jobs_are_spread_over_at_most_half_a_beat(
+    autojump_clock: Any, beat: float, jobs: int, seconds: float
+) -> None:
+    """A tenth of a second before each where that is less; one that is alone waits for nobody."""
+    provider = Provider(Listing.NONE, View())
+    provider.capabilities = Capabilities(push=Push.NONE, listing=Listing.NONE, concurrent_calls=1)
+    seen = Statuses(provider, Ledger(), Clock(), beat, lambda: 1.0)  # type: ignore[arg-type]
+    began = trio.current_time()
+    await seen.observe([row(f"j{number}") for number in range(jobs)])
+    assert trio.current_time() - began == pytest.approx(seconds)
+    assert len(provider.asked) == jobs
+
+
 async def test_many_jobs_are_read_without_keeping_other_tasks_waiting(autojump_clock: Any) -> None:
     rows = [row(f"j{number}") for number in range(2_000)]
     view = View({one.key: Observation(Phase.RUNNING, "running") for one in rows})

@@ -12,7 +12,8 @@ from actors.jobs.options import PollerOptions
 from actors.jobs.records import JobStatus
 from actors.ledger.queries import in_flight_at
 from actors.providers.base import Push
-from actors.providers.scripted import ScriptedOptions
+from actors.providers.errors import Unavailable
+from actors.providers.scripted import ScriptedOptions, ScriptedProvider
 from actors.providers.scripted.faults import Fault, FaultKind
 
 SILENT = ScriptedOptions(push=Push.NONE)
@@ -75,6 +76,31 @@ async def test_while_the_breaker_of_a_provider_is_open_nothing_is_read_for_it(au
         assert (reads, len(world.remote.calls_of("observe"))) == ([], asked)
         await trio.sleep(1)
         assert (len(reads) > 0, len(world.remote.calls_of("observe"))) == (True, asked + 1)
+
+
+class Silenced(ScriptedProvider):
+    """Cannot send news of its jobs."""
+
+    def __init__(self, remote):
+        super().__init__(SILENT, remote, "silenced")
+        self.watched = []
+
+    async def watch(self, nudge):
+        await trio.lowlevel.checkpoint()
+        self.watched.append(trio.current_time())
+        raise Unavailable("no stream")
+
+
+async def test_a_provider_whose_news_stop_is_warned_of_and_listened_to_again_every_five_seconds(
+    autojump_clock, world, caplog
+):
+    caplog.set_level(logging.WARNING, "actors.poller")
+    silenced = Silenced(world.remote)
+    async with world.open(others=[silenced]):
+        await trio.sleep(12)
+    assert [later - earlier for earlier, later in pairwise(silenced.watched)] == [5.0, 5.0]
+    said = [record for record in caplog.records if "stopped sending news of its jobs: no stream" in record.message]
+    assert [(record.levelname, record.provider) for record in said] == [("WARNING", "silenced")] * 3
 
 
 async def test_a_cancel_is_sent_again_only_to_a_job_that_was_seen_to_go_on(autojump_clock, world):
