@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from actors.jobs.notifications import Outcome
+from actors.jobs.refusal import Refused
 from actors.ledger.notifications import enable
 from actors.store import notifications as rows
 from actors.testing import request
@@ -100,6 +101,18 @@ async def test_a_target_that_is_gone_is_disabled_until_it_is_enabled_again(autoj
         await runtime.ledger.write(enable, "chat", lab.notify.targets, by="op")
         await trio.sleep(1)
         assert (await row_of(runtime, second.job_id)).state == "delivered"
+
+
+async def test_a_target_that_is_disabled_is_enabled_though_it_is_no_longer_configured_another_is_refused(
+    autojump_clock, lab
+):
+    lab.targets.answers["chat"].append(Outcome("answered 410", final=True, disables=True))
+    async with lab.open() as runtime:
+        await ended(runtime, notify=("chat",))
+        with pytest.raises(Refused, match="there is no notification target 'caht'"):
+            await runtime.ledger.write(enable, "caht", (), by="op")
+        await runtime.ledger.write(enable, "chat", (), by="op")
+        assert [one.disabled_at for one in await runtime.notifications.targets()] == [None] * 3
 
 
 async def test_waits_of_a_notification_move_with_the_wall_clock(autojump_clock, lab):

@@ -58,7 +58,9 @@ async def test_a_provider_that_still_answers_is_left_out_of_a_cycle_and_not_aske
     assert asked == [7, 28, 35]
 
 
-async def test_while_the_breaker_of_a_provider_is_open_nothing_is_read_for_it(autojump_clock, world, monkeypatch):
+async def test_while_the_breaker_of_a_provider_is_open_nothing_is_read_for_it(
+    autojump_clock, world, monkeypatch, caplog
+):
     """A round that is requested then is made when calls may pass again."""
     async with world.open(options=SILENT) as runtime:
         job = await world.submit(duration=100_000)
@@ -72,7 +74,9 @@ async def test_while_the_breaker_of_a_provider_is_open_nothing_is_read_for_it(au
         asked = len(world.remote.calls_of("observe"))
         reads = counting_reads(runtime, monkeypatch)
         runtime.recheck("scripted", key)
+        caplog.set_level(logging.DEBUG, "actors.poller")
         await trio.sleep(rest - 0.5)
+        assert {message for message in caplog.messages if message.startswith("Synced")} == {"Synced 0 active jobs"}
         assert (reads, len(world.remote.calls_of("observe"))) == ([], asked)
         await trio.sleep(1)
         assert (len(reads) > 0, len(world.remote.calls_of("observe"))) == (True, asked + 1)
