@@ -58,6 +58,7 @@ TESTS = {
         "tests/poller/test_poller.py",
         "tests/poller/test_first_look.py",
         "tests/poller/test_poll_requests.py",
+        "tests/poller/test_watch.py",
         "tests/ledger/test_remarks.py",
     ),
     "actors/poller/look_ups.py": _RESTORED,

@@ -107,7 +107,9 @@ async def test_a_stop_records_the_answers_of_calls_that_were_under_way(autojump_
     async with world.open() as runtime:
         job = await world.submit(duration=100)
         await trio.sleep(0.5)
+        began = trio.current_time()
         await runtime.quiesce()
+        assert trio.current_time() - began == pytest.approx(2.5)
         types = [event.type for event in await world.events(job.job_id)]
         assert types == ["job_queued", "job_dispatched", "job_handed_over", "job_status_changed"]
 
