@@ -58,6 +58,7 @@ TESTS = {
         "tests/poller/test_poller.py",
         "tests/poller/test_first_look.py",
         "tests/poller/test_poll_requests.py",
+        "tests/poller/test_slow_provider.py",
         "tests/poller/test_watch.py",
         "tests/ledger/test_remarks.py",
     ),
@@ -69,6 +70,7 @@ TESTS = {
         "tests/poller/test_first_look.py",
         "tests/poller/test_poll_requests.py",
         "tests/poller/test_breaker.py",
+        "tests/backup/test_look_ups_in_doubt.py",
     ),
 }
 """Unit tests of other names."""

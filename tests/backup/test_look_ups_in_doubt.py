@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 
 import attrs
 import pytest
 import trio
 
+from actors.jobs.look_ups import MOST_KEYS
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import Rerun, Restored
 from actors.jobs.refusal import Refused
@@ -102,6 +104,20 @@ async def test_what_the_provider_cannot_answer_yet_waits_even_when_the_queue_is_
         assert (await runtime.wait(unwanted.job_id)).status == "cancelled"
         assert (await runtime.wait(waiting.job_id)).status == "completed"
         assert [len(runs_of(site, job)) for job in (waiting, unwanted)] == [1, 0]
+
+
+async def test_a_job_that_cannot_be_looked_up_yet_is_asked_about_again_every_five_seconds(autojump_clock, site):
+    async with site.open(site.original, limits=ONE) as runtime:
+        await runtime.submit(request(duration=LONG))
+        waiting = await runtime.submit(request(duration=10))
+        await trio.sleep(1)
+        site.take()
+    await site.restore()
+    site.remote.inject(Fault(FaultKind.REFUSED, ("find",), times=3))
+    async with site.open(site.new) as runtime:
+        await looked_up(runtime)
+        asked = sorted({call.at for call in site.remote.calls_of("find") if call.keys[0].startswith(waiting.job_id)})
+        assert {(later - earlier).total_seconds() for earlier, later in pairwise(asked)} == {5.0}
 
 
 async def test_the_line_of_a_job_that_cannot_be_looked_up_yet_has_its_correlation_id(autojump_clock, site):
@@ -226,3 +242,22 @@ async def test_an_attempt_that_ended_is_not_followed_by_another_where_one_may_ha
         await runtime.jobs.settle(job.job_id, "ran", handle={"run": second.run_id}, by="root")
         assert (await runtime.wait(job.job_id)).status == "completed"
     assert runs_of(site, job) == [first, second]
+
+
+@pytest.mark.parametrize(("most", "is_in_doubt"), [(MOST_KEYS // 2, False), (MOST_KEYS // 2 + 1, True)])
+async def test_a_job_that_may_have_had_more_attempts_than_are_asked_about_is_in_doubt(
+    autojump_clock, site, most, is_in_doubt
+):
+    """Two runs of so many attempts each; none is found under any key that is asked about."""
+    async with site.open(site.original, limits=ONE) as runtime:
+        await runtime.submit(request(duration=LONG))
+        job = await runtime.submit(request(duration=10, max_attempts=most, rerun=Rerun(times=1)))
+        await trio.sleep(1)
+        site.take()
+    await site.restore()
+    async with site.open(site.new) as runtime:
+        await looked_up(runtime)
+        reason = (await runtime.jobs.get(job.job_id)).job.uncertain_reason
+        assert reason == (f"it may have had more than {MOST_KEYS} attempts" if is_in_doubt else None)
+        asked = [key for call in site.remote.calls_of("find") for key in call.keys if key.startswith(job.job_id)]
+        assert len(asked) == len(set(asked)) == MOST_KEYS
