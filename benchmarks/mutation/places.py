@@ -31,7 +31,12 @@ _SELECTED = ("tests/api/test_selections.py",)
 _DELIVERED = ("tests/api/test_webhooks.py",)
 _DAMAGED = ("tests/store/test_rows.py",)
 TESTS = {
-    "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
+    "actors/scheduler.py": (
+        "tests/kernel/test_ticking.py",
+        "tests/ledger/test_parent_results.py",
+        "tests/ledger/test_races.py",
+        "tests/ledger/test_verbs.py",
+    ),
     "actors/expiry.py": ("tests/ledger/test_approvals.py", "tests/actors/test_clock_steps.py", *_DAMAGED),
     "actors/jobs/deliveries.py": _DELIVERED,
     "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),

@@ -60,9 +60,11 @@ class Ledger:
 
     def __init__(self) -> None:
         self.has_room = True
+        self.written: list[list[str]] = []
 
     async def write(self, verb: Any, news: dict[str, Observation], handles: Any) -> list[Recorded]:
         await trio.lowlevel.checkpoint()
+        self.written.append(list(news))
         return [Recorded("job", "c", (logging.INFO, f"noted {key}"), self.has_room) for key in news]
 
 
@@ -259,6 +261,16 @@ async def test_series_without_room_are_one_warning_until_there_is_room_again(
         warned.append(len(caplog.records))
     assert warned == warnings
     assert "series.max_bytes (5000) is reached" in caplog.records[0].message
+
+
+async def test_series_that_grow_are_written_every_ten_seconds_and_not_with_each_observation(autojump_clock: Any) -> None:
+    ledger, provider = Ledger(), Provider(Listing.ALL)
+    seen = statuses(provider, ledger)
+    for step in range(1, 21):
+        provider.view = View({"a": Observation(Phase.RUNNING, "running", series=Snapshot(step, ()))})
+        await seen.observe([row("a")])
+        await trio.sleep(1)
+    assert ledger.written == [["a"]] * 2
 
 
 async def test_what_a_verdict_noted_names_its_job_and_the_place_that_recorded_it(

@@ -82,6 +82,18 @@ async def test_while_the_breaker_of_a_provider_is_open_nothing_is_read_for_it(
         assert (len(reads) > 0, len(world.remote.calls_of("observe"))) == (True, asked + 1)
 
 
+async def test_once_a_cancelled_job_has_ended_nothing_is_read_for_it_between_cycles(autojump_clock, world, monkeypatch):
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=100_000)
+        await trio.sleep(10)
+        await runtime.cancel(job.job_id)
+        await runtime.wait(job.job_id)
+        await trio.sleep(1)
+        reads = counting_reads(runtime, monkeypatch)
+        await trio.sleep(300)
+        assert len(reads) == 10
+
+
 class Silenced(ScriptedProvider):
     """Cannot send news of its jobs."""
 
