@@ -68,7 +68,7 @@ TESTS = {
         "tests/ledger/test_remarks.py",
     ),
     "actors/poller/look_ups.py": _RESTORED,
-    "actors/poller/statuses.py": ("tests/poller/test_scale.py",),
+    "actors/poller/statuses.py": ("tests/poller/test_scale.py", "tests/poller/test_cancel_requests.py"),
     "actors/poller/watch.py": (
         "tests/poller/test_poller.py",
         "tests/poller/test_cancels.py",

@@ -247,7 +247,9 @@ async def test_switched_off_is_one_line_and_no_request_while_cancels_go_on(autoj
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-async def test_who_has_it_decided_anew_hears_whether_polling_is_on_and_it_begins_at_once(autojump_clock, world, enabled):
+async def test_who_has_it_decided_anew_hears_whether_polling_is_on_and_it_begins_at_once(
+    autojump_clock, world, enabled
+):
     async with world.open(options=SILENT, poller=PollerOptions(enabled=enabled)) as runtime:
         await world.submit(duration=1000)
         await trio.sleep(10)

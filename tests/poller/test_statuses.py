@@ -263,7 +263,9 @@ async def test_series_without_room_are_one_warning_until_there_is_room_again(
     assert "series.max_bytes (5000) is reached" in caplog.records[0].message
 
 
-async def test_series_that_grow_are_written_every_ten_seconds_and_not_with_each_observation(autojump_clock: Any) -> None:
+async def test_series_that_grow_are_written_every_ten_seconds_and_not_with_each_observation(
+    autojump_clock: Any,
+) -> None:
     ledger, provider = Ledger(), Provider(Listing.ALL)
     seen = statuses(provider, ledger)
     for step in range(1, 21):
