@@ -183,7 +183,7 @@ class RunningRuntime(Runtime):
         jitter, requests = self._parts.sources.jitter, self._poll_requests
         self._poller_now = Poller(
             self.ledger, self.context.providers, self.clock, polling, urls, jitter, requests,
-            kept_days=self.settings.retention.days,
+            self.settings.retention.days,
         )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 

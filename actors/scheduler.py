@@ -81,7 +81,6 @@ class Scheduler(TickingActor):
         self._answers: list[Answer] = []
         self._idle = trio.Event()
         self._opens_at = float("inf")
-        self._waits_for_submissions = False
         self._slots = {
             name: trio.CapacityLimiter(provider.capabilities.concurrent_calls) for name, provider in providers.items()
         }
@@ -113,7 +112,6 @@ class Scheduler(TickingActor):
             self._started = True
             self.fault_limit, self.fault_message = 5, "Error in queue processing"
             _logger.info("Queue scheduler started", extra={"interval_seconds": self.interval})
-        self._waits_for_submissions = claimed.waits_for_submissions
         self._opens_at = float("inf")
         if claimed.look_again_at is not None:
             self._opens_at = self._clock.look_again(claimed.look_again_at)
@@ -167,8 +165,6 @@ class Scheduler(TickingActor):
                 await self._ledger.record(answers)
         finally:
             self._note(answers)
-            if self._waits_for_submissions:
-                self.wake()
 
     def _note(self, answers: Sequence[Answer]) -> None:
         """The recorded ones are no longer in flight; what the store could not keep waits for the next look."""

@@ -99,14 +99,11 @@ class Dispatch:
 class Claimed:
     """The result of one look at the queue: the decision, the claimed jobs, and when the next back-off or closed
     provider opens.
-
-    ``waits_for_submissions``: whether a job waits for submissions in progress, see :mod:`actors.ledger.deaths`.
     """
 
     decision: Decision
     dispatches: tuple[Dispatch, ...]
     look_again_at: datetime | None
-    waits_for_submissions: bool = False
 
 
 def decide_now(
@@ -171,7 +168,7 @@ def claim(
     dispatches = _claim_all(tx, picks, token)
     is_whole = len(dispatches) == len(picks)  # else damaged ones took others' slots
     look_again_at = _look_again_at(tx, outlook) if is_whole else tx.now
-    return Claimed(decision, dispatches, look_again_at, waits_for_submissions=len(picks) < len(decision.picks))
+    return Claimed(decision, dispatches, look_again_at)
 
 
 def _claim_all(tx: Transaction, picks: Sequence[Pick], token: Callable[[], str]) -> tuple[Dispatch, ...]:

@@ -84,7 +84,7 @@ class Outbox:
         for type_ in types:
             for target in wanted_by(self.options, asked, type_):
                 _write(tx, job, type_, target, data)
-        if asked and request.group is not None and ENDS.intersection(types):
+        if request.group is not None and ENDS.intersection(types):
             self._await_group(tx, request.user_id, request.group, asked)
         if types:
             tx.after_commit(self._note_news)
@@ -206,29 +206,25 @@ def _record(tx: Transaction, tried: Tried, jitter: Callable[[], float]) -> Recor
     return RecordedTry(one, verdict.state, verdict.wait, failure)
 
 
-def merge(tx: Transaction, target: str, these: Sequence[int]) -> int:
-    """Merge these notifications, which are due and were not tried, into one digest. Returns its number."""
+def merge(tx: Transaction, target: str, these: Sequence[int]) -> None:
+    """Merge these notifications, which are due and were not tried, into one digest."""
     rows = notifications.bodies(tx.connection, these)
     body = digest_content([rows[number] for number in these if number in rows], tx.now)
     digest = notifications.add(tx.connection, target, NotificationType.DIGEST, body, tx.now)
     merged = {"state": NotificationState.MERGED, "next_try_at": None, "wait_seconds": None, "merged_into": digest}
     for number in rows:
         notifications.change(tx.connection, number, **merged)
-    return digest
 
 
-def end_groups(tx: Transaction) -> int:
-    """Write the end of each awaited group whose jobs have all ended. Returns how many groups are still awaited."""
-    left = 0
+def end_groups(tx: Transaction) -> None:
+    """Write the end of each awaited group whose jobs have all ended."""
     for user_id, group, target in notifications.awaited_groups(tx.connection):
         if not notifications.has_ended(tx.connection, user_id, group, _ACTIVE):
-            left += 1
             continue
         counts = notifications.counts_of(tx.connection, user_id, group)
         body = group_content(user_id, group, counts, tx.now)
         notifications.add(tx.connection, target, NotificationType.GROUP_ENDED, body, tx.now)
         notifications.drop_group(tx.connection, user_id, group, target)
-    return left
 
 
 # For people.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -61,8 +60,6 @@ _logger = get_logger("actors.poller")
 FAULTY_CYCLES = 5
 """This many cycles with an internal error in a row fail the poller; its supervisor restarts it."""
 
-_JITTER = random.SystemRandom().random
-
 _WATCH_AGAIN = 5.0
 """Seconds after which a provider's own watch that failed is started again."""
 
@@ -91,15 +88,15 @@ class Poller(TickingActor):
         providers: Mapping[str, GuardedProvider],
         clock: Clock,
         options: PollerOptions,
-        webhook_urls: Mapping[str, str | None] | None = None,
-        jitter: Callable[[], float] = _JITTER,
-        requests: PollRequests | None = None,
-        kept_days: float = 0,
+        webhook_urls: Mapping[str, str | None],
+        jitter: Callable[[], float],
+        requests: PollRequests,
+        kept_days: float,
     ) -> None:
         self.interval = options.interval_seconds
         self._options = options
-        self._webhook_urls = webhook_urls or {}
-        self._requests = PollRequests() if requests is None else requests
+        self._webhook_urls = webhook_urls
+        self._requests = requests
         self._providers = providers
         self._ledger = ledger
         self._watches = {
@@ -179,9 +176,8 @@ class Poller(TickingActor):
         first, self._looked_first = not self._looked_first, True
         for name, watch in self._watches.items():
             if name not in self._switch.polled:
-                if first and self._webhook_urls.get(name):  # what was delivered while we were away was lost
-                    watch.look_first()
-                watch.look(silent_for=self._options.safety_net_seconds)
+                lost = first and bool(self._webhook_urls.get(name))  # what was delivered while we were away
+                watch.look(silent_for=self._options.safety_net_seconds, first=lost)
             elif not watch.syncing:
                 watches.append(watch)
         self.nursery.start_soon(self.cycle, watches)

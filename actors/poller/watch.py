@@ -106,6 +106,8 @@ class Watch:
     ``synced``: how many jobs the last round read. ``syncing``: whether a cycle waits for this watch.
     """
 
+    synced: int
+
     def __init__(
         self,
         provider: GuardedProvider,
@@ -113,10 +115,9 @@ class Watch:
         clock: Clock,
         beat: float,
         jitter: Callable[[], float],
-        kept_days: float = 0,
+        kept_days: float,
     ) -> None:
         self.name = provider.name
-        self.synced = 0
         self.syncing = False
         self._provider = provider
         self._ledger = ledger
@@ -131,14 +132,12 @@ class Watch:
         self._begun_at = math.inf
         self._took = 0.0
 
-    def look(self, *, observe: bool = False, silent_for: float = 0.0) -> None:
-        """Ask for a round over everything: settlements and cancels; see :class:`Round` for the statuses."""
-        self._next.add(Round(everything=True, observe=observe, silent_for=silent_for))
-        self._requested.set()
+    def look(self, *, observe: bool = False, silent_for: float = 0.0, first: bool = False) -> None:
+        """Ask for a round over everything: settlements and cancels; see :class:`Round` for the statuses.
 
-    def look_first(self) -> None:
-        """Ask for one look at every job that is there now, repeated for those that could not be read (B6)."""
-        self._next.add(Round(everything=True, observe=True, first=True))
+        ``first``: ask about every job that is there now, and again about those that could not be read (B6).
+        """
+        self._next.add(Round(everything=True, observe=observe or first, silent_for=silent_for, first=first))
         self._requested.set()
 
     def nudge(self, *keys: str) -> None:

@@ -32,11 +32,16 @@ _SELECTED = ("tests/api/test_selections.py",)
 _DELIVERED = ("tests/api/test_webhooks.py",)
 _DAMAGED = ("tests/store/test_rows.py",)
 TESTS = {
-    "actors/scheduler.py": ("tests/kernel/test_ticking.py", "tests/ledger/test_races.py", "tests/ledger/test_verbs.py"),
-    "actors/expiry.py": ("tests/ledger/test_approvals.py", *_DAMAGED),
     "actors/jobs/approval_records.py": ("tests/jobs/test_approval_rules.py",),
     "actors/jobs/bounds.py": _SCHEDULED,
     "actors/jobs/codec.py": ("tests/jobs/test_records.py",),
+    "actors/scheduler.py": (
+        "tests/kernel/test_ticking.py",
+        "tests/ledger/test_parent_results.py",
+        "tests/ledger/test_races.py",
+        "tests/ledger/test_verbs.py",
+    ),
+    "actors/expiry.py": ("tests/ledger/test_approvals.py", "tests/actors/test_clock_steps.py", *_DAMAGED),
     "actors/jobs/deliveries.py": _DELIVERED,
     "actors/jobs/maxima.py": ("tests/jobs/test_maximum.py", "tests/api/test_maxima.py"),
     "actors/jobs/notification_texts.py": ("tests/jobs/test_notifications.py",),
@@ -75,7 +80,24 @@ TESTS = {
     "actors/ledger/selections.py": _SELECTED,
     "actors/ledger/series.py": ("tests/poller/test_series.py", "tests/ledger/test_listing.py"),
     "actors/ledger/settle.py": _RESTORED,
+    "actors/poller/actor.py": (
+        "tests/poller/test_poller.py",
+        "tests/poller/test_first_look.py",
+        "tests/poller/test_poll_requests.py",
+        "tests/poller/test_slow_provider.py",
+        "tests/poller/test_watch.py",
+        "tests/ledger/test_remarks.py",
+    ),
     "actors/poller/look_ups.py": _RESTORED,
+    "actors/poller/statuses.py": ("tests/poller/test_scale.py", "tests/poller/test_cancel_requests.py"),
+    "actors/poller/watch.py": (
+        "tests/poller/test_poller.py",
+        "tests/poller/test_cancels.py",
+        "tests/poller/test_first_look.py",
+        "tests/poller/test_poll_requests.py",
+        "tests/poller/test_breaker.py",
+        "tests/backup/test_look_ups_in_doubt.py",
+    ),
 }
 """Unit tests of other names."""
 ELSEWHERE = tuple(sorted({one for some in TESTS.values() for one in some if not one.startswith(FOLDERS)}))

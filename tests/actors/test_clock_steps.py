@@ -221,6 +221,20 @@ async def test_a_leap_forward_expires_no_approval_for_ten_minutes_and_then_all_t
         assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.CANCELLED
 
 
+async def test_each_leap_has_its_ten_minutes_from_the_moment_at_which_it_is_noticed(autojump_clock, machine):
+    """Here at the next submission; another leap after that time is as suspicious as the first one."""
+    async with machine.open(approvals=ApprovalOptions(timeout_hours=24)) as runtime:
+        for _ in range(2):
+            job = await runtime.submit(request(duration=1, requires_approval="big"))
+            await trio.sleep(10)
+            machine.clock.move(25 * HOUR)
+            await runtime.submit(request(duration=1))
+            await trio.sleep(599.5)
+            assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.PENDING
+            await trio.sleep(1)
+            assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.CANCELLED
+
+
 async def test_a_restart_within_the_ten_minutes_after_a_leap_expires_nothing_sooner(autojump_clock, machine):
     options = ApprovalOptions(timeout_hours=24)
     async with machine.open(approvals=options) as runtime:

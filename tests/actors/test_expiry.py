@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 
 import trio
 
+from actors.jobs.options import ExpiryOptions
 from actors.jobs.records import JobStatus
 from actors.ledger.queries import deadlines
 from tests.runtime_fixtures import fail_reading
+
+
+async def test_while_its_store_fails_what_is_due_is_tried_again_every_five_seconds(autojump_clock, world, monkeypatch):
+    """Not only after its interval, and not without a pause."""
+    async with world.open() as runtime:
+        job = await world.submit(requires_approval="big")
+        await trio.sleep(1)
+        fail_reading(monkeypatch, runtime, deadlines)
+        failing, tried = runtime.ledger.read, []
+
+        async def read(query, *args, **kwargs):
+            if query is deadlines:
+                tried.append(trio.current_time())
+            return await failing(query, *args, **kwargs)
+
+        monkeypatch.setattr(runtime.ledger, "read", read)
+        world.clock.suspend((await runtime.jobs.get(job.job_id)).approval.expires_at - world.clock.now())
+        await trio.sleep(ExpiryOptions().interval_seconds)
+        assert [later - earlier for earlier, later in pairwise(tried[:4])] == [5.0] * 3
+        monkeypatch.undo()
 
 
 async def test_five_faulty_sweeps_in_a_row_fail_it_and_its_supervisor_starts_it_again(

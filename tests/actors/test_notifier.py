@@ -8,10 +8,11 @@ import attrs
 import trio
 
 from actors.jobs.notifications import NotificationState, Outcome
-from actors.ledger.notifications import Tried, end_groups, record
+from actors.jobs.records import Rerun
+from actors.ledger.notifications import Tried, record
 from actors.store import notifications as rows
 from actors.testing import request
-from tests.actors.notifier_lab import DOWN, ended, row_of
+from tests.actors.notifier_lab import CHAT, DOWN, ended, row_of
 
 
 async def test_the_end_of_a_job_is_sent_to_the_target_that_it_names(autojump_clock, lab):
@@ -129,6 +130,28 @@ async def test_of_a_group_failures_are_sent_singly_and_the_rest_at_its_end(autoj
     assert (body["data"]["user_id"], body["data"]["group"]) == ("ana", "rates")
 
 
+async def test_a_target_that_asks_for_failures_alone_hears_nothing_of_the_end_of_a_group(autojump_clock, lab):
+    lab.notify = attrs.evolve(lab.notify, targets={**lab.notify.targets, "other": attrs.evolve(CHAT, on=("failed",))})
+    async with lab.open() as runtime:
+        for result in ("completed", "failed"):
+            await ended(runtime, notify=("chat", "other"), group="rates", duration=1, result=result)
+        await trio.sleep(60)
+    assert lab.targets.types("other") == ["failed"]
+    assert sorted(lab.targets.types("chat")) == ["failed", "group_ended", "group_ended"]
+
+
+async def test_a_doubt_and_another_run_say_their_reasons(autojump_clock, lab):
+    async with lab.open() as runtime:
+        lost = await runtime.submit(request(notify=("all",), duration=1_000))
+        await trio.sleep(1)
+        lab.remote.runs[0].forgotten = True
+        again = await ended(runtime, notify=("all",), duration=5, interruptions=1, rerun=Rerun(times=1))
+        await trio.sleep(60)
+    said = [(one.job_id, one.body["type"], one.body["data"]["reason"]) for name, one in lab.targets.received]
+    assert (lost.job_id, "uncertain", "lost: provider scripted no longer knows it") in said
+    assert (again.job_id, "rerun", "preempted as scripted") in said
+
+
 async def test_the_end_of_a_group_is_noticed_although_its_last_job_notifies_nobody(autojump_clock, lab):
     async with lab.open() as runtime:
         await runtime.submit(request(notify=("chat",), group="rates", duration=1))
@@ -188,8 +211,8 @@ async def test_groups_are_awaited_until_their_last_job_has_ended(autojump_clock,
         await runtime.submit(request(notify=("chat",), group="rates", duration=1))
         last = await runtime.submit(request(group="rates", duration=20))
         await trio.sleep(5)
-        assert await runtime.ledger.write(end_groups) == 1
+        assert len(await runtime.ledger.read(rows.awaited_groups)) == 1
         await runtime.wait(last.job_id)
         await trio.sleep(1)
-        assert await runtime.ledger.write(end_groups) == 0
+        assert await runtime.ledger.read(rows.awaited_groups) == []
     assert lab.targets.types("chat") == ["group_ended"]

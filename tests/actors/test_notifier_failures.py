@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 import pytest
 import trio
 
 from actors.jobs.notifications import Outcome
+from actors.jobs.refusal import Refused
 from actors.ledger.notifications import enable
 from actors.store import notifications as rows
 from actors.testing import request
@@ -40,6 +42,26 @@ async def test_what_cannot_be_delivered_is_given_up_in_the_end(autojump_clock, l
         found = await row_of(runtime, job.job_id)
     assert (found.state, found.last_error) == ("given_up", "answered 503")
     assert found.waited_seconds == 3_600.0
+
+
+async def test_each_try_is_a_line_that_says_what_came_of_it_and_names_target_and_job(autojump_clock, lab, caplog):
+    """A WARNING only where nothing more is tried; a delivery at DEBUG."""
+    caplog.set_level(logging.DEBUG, "actors.notifier")
+    lab.targets.answers["chat"].extend([DOWN, Outcome(), Outcome("answered 404", final=True)])
+    async with lab.open() as runtime:
+        first = await ended(runtime, notify=("chat",))
+        await trio.sleep(20)
+        second = await ended(runtime, notify=("chat",))
+    said = [record for record in caplog.records if record.name == "actors.notifier"]
+    assert [(record.levelname, record.message) for record in said] == [
+        ("INFO", "Notification not delivered yet: answered 503"),
+        ("DEBUG", "Notification delivered"),
+        ("WARNING", "Notification given up: answered 404"),
+    ]
+    assert [(record.target, record.job_id) for record in said] == [
+        ("chat", first.job_id), ("chat", first.job_id), ("chat", second.job_id),
+    ]  # fmt: skip
+    assert 2.5 <= said[0].wait_seconds <= 5
 
 
 async def test_the_next_of_a_job_follows_when_the_one_before_was_acknowledged_or_given_up(autojump_clock, lab):
@@ -79,6 +101,18 @@ async def test_a_target_that_is_gone_is_disabled_until_it_is_enabled_again(autoj
         await runtime.ledger.write(enable, "chat", lab.notify.targets, by="op")
         await trio.sleep(1)
         assert (await row_of(runtime, second.job_id)).state == "delivered"
+
+
+async def test_a_target_that_is_disabled_is_enabled_though_it_is_no_longer_configured_another_is_refused(
+    autojump_clock, lab
+):
+    lab.targets.answers["chat"].append(Outcome("answered 410", final=True, disables=True))
+    async with lab.open() as runtime:
+        await ended(runtime, notify=("chat",))
+        with pytest.raises(Refused, match="there is no notification target 'caht'"):
+            await runtime.ledger.write(enable, "caht", (), by="op")
+        await runtime.ledger.write(enable, "chat", (), by="op")
+        assert [one.disabled_at for one in await runtime.notifications.targets()] == [None] * 3
 
 
 async def test_waits_of_a_notification_move_with_the_wall_clock(autojump_clock, lab):

@@ -85,12 +85,31 @@ async def test_an_answer_that_could_not_be_written_is_recorded_by_the_next_look(
         assert "job_outcome_unknown" not in [event.type for event in await world.events(job.job_id)]
 
 
+async def test_claims_that_nobody_hands_over_are_looked_for_at_the_start_alone(autojump_clock, world, monkeypatch):
+    """A look is one transaction; the scheduler knows what it hands over itself."""
+    async with world.open() as runtime:
+        real, searches = runtime.ledger.mark_orphans, []
+
+        async def counted(in_flight):
+            searches.append(in_flight)
+            await real(in_flight)
+
+        monkeypatch.setattr(runtime.ledger, "mark_orphans", counted)
+        await runtime.tree.restart("scheduler")
+        job = await world.submit(duration=1)
+        await runtime.wait(job.job_id)
+        await trio.sleep(30)
+        assert len(searches) == 1
+
+
 async def test_a_stop_records_the_answers_of_calls_that_were_under_way(autojump_clock, world):
     world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=3))
     async with world.open() as runtime:
         job = await world.submit(duration=100)
         await trio.sleep(0.5)
+        began = trio.current_time()
         await runtime.quiesce()
+        assert trio.current_time() - began == pytest.approx(2.5)
         types = [event.type for event in await world.events(job.job_id)]
         assert types == ["job_queued", "job_dispatched", "job_handed_over", "job_status_changed"]
 

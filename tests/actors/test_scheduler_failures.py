@@ -12,6 +12,7 @@ from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus, QueueStatus
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal
+from actors.store import StoreUnavailable
 from actors.testing import request
 
 
@@ -50,8 +51,9 @@ async def test_what_follows_from_a_failed_hand_over(autojump_clock, world, fault
         assert entry.status is (QueueStatus.COMPLETED if status is JobStatus.COMPLETED else QueueStatus.FAILED)
 
 
-async def test_three_attempts_take_their_time(autojump_clock, world):
+async def test_three_attempts_take_their_time(autojump_clock, world, caplog):
     """Not three attempts in 17 ms and then failed."""
+    caplog.set_level(logging.INFO)
     world.remote.inject(Fault(FaultKind.REFUSED, ("submit",), times=None))
     async with world.open() as runtime:
         job = await world.submit(duration=5)
@@ -60,6 +62,8 @@ async def test_three_attempts_take_their_time(autojump_clock, world):
         assert len(calls) == 3
         assert calls[-1].at - calls[0].at >= timedelta(seconds=10)
         assert ended.error_message == "refused as scripted (other)"
+    told = [record for record in caplog.records if record.message.startswith("Job was not accepted: refused")]
+    assert [(record.levelname, record.job_id, record.failure) for record in told] == [("INFO", job.job_id, "other")] * 3
 
 
 async def test_a_wrong_token_pauses_the_provider_and_fails_nothing(autojump_clock, world, caplog):
@@ -141,3 +145,59 @@ async def test_a_queue_that_cannot_be_read_fails_the_scheduler_alone(autojump_cl
         assert [node["incarnation"] for node in actors] == [4, 1, 1]
         job = await world.submit(duration=1)
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_a_job_whose_look_failed_after_it_was_claimed_runs_once_after_all(autojump_clock, world, monkeypatch):
+    """Its claim is committed and nobody hands it over: its provider is asked, and it is claimed again."""
+    async with world.open() as runtime:
+        await trio.sleep(1)
+        real, failed = runtime.ledger.claim, []
+
+        async def claim(*args):
+            claimed = await real(*args)
+            if claimed.dispatches and not failed:
+                failed.append(claimed)
+                raise RuntimeError("out of memory")
+            return claimed
+
+        monkeypatch.setattr(runtime.ledger, "claim", claim)
+        job = await world.submit(duration=5)
+        with trio.fail_after(60):
+            assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+        assert len(failed) == len(world.remote.runs) == 1
+
+
+async def test_a_stop_records_the_answers_that_could_not_be_written_before(autojump_clock, world, monkeypatch):
+    """Else it would wait for them until its grace is over, and the next start would ask the provider."""
+    async with world.open() as runtime:
+        await trio.sleep(0.5)
+        store = runtime.ledger.store
+        write = store.write_together
+
+        async def unable(closures):
+            if len(closures) > 1:  # an answer and a look
+                monkeypatch.setattr(store, "write_together", write)
+                raise StoreUnavailable("the disk is full")
+            return await write(closures)
+
+        monkeypatch.setattr(store, "write_together", unable)
+        job = await world.submit(duration=100)
+        await trio.sleep(1)
+        assert "job_handed_over" not in [event.type for event in await world.events(job.job_id)]
+        began = trio.current_time()
+        await runtime.quiesce()
+        assert trio.current_time() == began
+        assert "job_handed_over" in [event.type for event in await world.events(job.job_id)]
+
+
+async def test_a_scheduler_that_dies_in_a_hand_over_leaves_it_to_the_poller(autojump_clock, world):
+    world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=30))
+    async with world.open() as runtime:
+        job = await world.submit(duration=5)
+        await trio.sleep(10)
+        await runtime.tree.restart("scheduler")
+        with trio.fail_after(120):
+            ended = await runtime.wait(job.job_id)
+        assert ended.status is JobStatus.COMPLETED
+        assert (await runtime.jobs.get(job.job_id)).entry.attempt == 0
+    assert len(world.remote.runs) == 1

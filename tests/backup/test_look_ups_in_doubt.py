@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 import attrs
 import pytest
 import trio
 
+from actors.jobs.look_ups import MOST_KEYS
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import Rerun, Restored
 from actors.jobs.refusal import Refused
@@ -15,8 +14,6 @@ from actors.jobs.selections import Selection
 from actors.providers.scripted import ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind
 from actors.testing import request
-from logconf import bind_correlation_id
-from logconf.testing import capture_logs
 from tests.backup.look_ups import BY_TOKEN, LONG, NONE, ONE, looked_up, runs_of
 
 
@@ -102,20 +99,6 @@ async def test_what_the_provider_cannot_answer_yet_waits_even_when_the_queue_is_
         assert (await runtime.wait(unwanted.job_id)).status == "cancelled"
         assert (await runtime.wait(waiting.job_id)).status == "completed"
         assert [len(runs_of(site, job)) for job in (waiting, unwanted)] == [1, 0]
-
-
-async def test_the_line_of_a_job_that_cannot_be_looked_up_yet_has_its_correlation_id(autojump_clock, site):
-    async with site.open(site.original, limits=ONE) as runtime:
-        with bind_correlation_id("trail-of-ana-7"):
-            waiting = await runtime.submit(request(duration=10))
-        site.take()
-    await site.restore()
-    site.remote.inject(Fault(FaultKind.DOWN, ("find", "observe"), times=None))
-    with capture_logs(logging.DEBUG) as lines:
-        async with site.open(site.new):
-            await trio.sleep(60)
-    told = [line for line in lines if line["message"].startswith("Restored job cannot be looked up yet")]
-    assert {(line["extra"]["job_id"], line["correlation_id"]) for line in told} == {(waiting.job_id, "trail-of-ana-7")}
 
 
 async def test_a_person_may_settle_a_job_that_cannot_be_looked_up(autojump_clock, site):
@@ -249,3 +232,22 @@ async def test_the_request_of_a_job_that_was_cancelled_before_its_answer_came_is
         assert {(one.job_id, one.data["reason"]) for one in told} == {
             (job.job_id, "it has not run since") for job in (unwanted, kept)
         }
+
+
+@pytest.mark.parametrize(("most", "is_in_doubt"), [(MOST_KEYS // 2, False), (MOST_KEYS // 2 + 1, True)])
+async def test_a_job_that_may_have_had_more_attempts_than_are_asked_about_is_in_doubt(
+    autojump_clock, site, most, is_in_doubt
+):
+    """Two runs of so many attempts each; none is found under any key that is asked about."""
+    async with site.open(site.original, limits=ONE) as runtime:
+        await runtime.submit(request(duration=LONG))
+        job = await runtime.submit(request(duration=10, max_attempts=most, rerun=Rerun(times=1)))
+        await trio.sleep(1)
+        site.take()
+    await site.restore()
+    async with site.open(site.new) as runtime:
+        await looked_up(runtime)
+        reason = (await runtime.jobs.get(job.job_id)).job.uncertain_reason
+        assert reason == (f"it may have had more than {MOST_KEYS} attempts" if is_in_doubt else None)
+        asked = [key for call in site.remote.calls_of("find") for key in call.keys if key.startswith(job.job_id)]
+        assert len(asked) == len(set(asked)) == MOST_KEYS

@@ -124,8 +124,8 @@ async def test_a_provider_that_cannot_cancel_is_warned_of(
     caplog.set_level(logging.DEBUG, "actors.poller")
     sending, _ = cancels(CancelAck.NOT_SUPPORTED)
     await sending.send(row("a"))
-    assert [(one.levelname, one.message) for one in caplog.records] == [
-        ("WARNING", "Job a: provider other cannot cancel; the job goes on to its end")
+    assert [(one.levelname, one.message, one.funcName) for one in caplog.records] == [
+        ("WARNING", "Job a: provider other cannot cancel; the job goes on to its end", "send")
     ]
 
 

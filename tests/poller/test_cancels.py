@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 import trio
@@ -93,6 +94,19 @@ async def test_a_lost_answer_keeps_its_slot_and_is_settled_under_its_key(autojum
     assert [len(world.remote.runs_of(run.key)) for run in world.remote.runs] == [1, 1]
 
 
+async def test_a_provider_that_cannot_be_asked_what_it_has_is_asked_every_five_seconds(autojump_clock, world, caplog):
+    caplog.set_level(logging.DEBUG, "actors.poller")
+    world.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",)), Fault(FaultKind.DOWN, ("find",), times=3))
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=5)
+        await trio.sleep(29)
+        asked = [call.at for call in world.remote.calls_of("find")]
+        assert [later - earlier for earlier, later in pairwise(asked)] == [timedelta(seconds=5)] * 3
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+    said = [record for record in caplog.records if record.message.startswith(f"Job {job.job_id}: could not be settled")]
+    assert [(record.levelname, record.provider) for record in said] == [("DEBUG", "scripted")] * 3
+
+
 async def test_a_provider_that_cannot_tell_makes_the_job_uncertain_until_a_person_settles_it(
     autojump_clock, world, caplog
 ):
@@ -131,14 +145,3 @@ async def test_a_job_that_its_provider_denies_is_uncertain_and_not_failed(autoju
         view = await runtime.jobs.get(job.job_id)
         assert view.job.status is JobStatus.RUNNING
         assert view.job.uncertain_since is not None
-
-
-async def test_a_scheduler_that_dies_in_a_hand_over_leaves_it_to_the_poller(autojump_clock, world):
-    world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=30))
-    async with world.open() as runtime:
-        job = await world.submit(duration=5)
-        await trio.sleep(10)
-        await runtime.tree.restart("scheduler")
-        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
-        assert (await runtime.jobs.get(job.job_id)).entry.attempt == 0
-    assert len(world.remote.runs) == 1

@@ -142,6 +142,16 @@ async def test_a_cancel_is_sent_again_only_after_a_look_that_shows_the_job_going
         assert [round(at - began) for name, at in provider.told if name == "cancel"] == [0, 6, 13, 22, 35, 56]
 
 
+async def test_where_nobody_polls_a_cancel_has_no_other_job_asked_about(autojump_clock, world):
+    async with world.open(options=SILENT, poller=OFF, limits=WIDE) as runtime:
+        unwanted, _ = [await world.submit(duration=100_000) for _ in range(2)]
+        await trio.sleep(10)
+        key = (await runtime.jobs.get(unwanted.job_id)).submission.key
+        await runtime.cancel(unwanted.job_id)
+        await runtime.wait(unwanted.job_id)
+    assert {call.keys for call in world.remote.calls_of("observe")} == {(key,)}
+
+
 async def test_a_cancel_that_its_provider_carries_out_is_sent_once(autojump_clock, world):
     """The end comes a while after the request, as on a cluster; the first look after it sees the end."""
     async with world.open(options=SILENT, poller=OFF) as runtime:

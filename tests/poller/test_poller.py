@@ -12,7 +12,7 @@ from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus, Observation, Phase
 from actors.ledger.observe import record
 from actors.ledger.queries import in_flight_at
-from actors.poller.actor import decide_polling
+from actors.poller.actor import FAULTY_CYCLES, decide_polling
 from actors.providers.base import Capabilities, Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal
@@ -153,6 +153,38 @@ async def test_faults_of_the_cycle_are_errors_and_five_in_a_row_fail_the_poller(
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
 
 
+async def test_the_poller_that_was_restarted_stands_five_faulty_cycles_again(
+    autojump_clock, world, caplog, monkeypatch
+):
+    async with world.open(options=SILENT) as runtime:
+        fail_reading(monkeypatch, runtime, in_flight_at)
+        await runtime.tree.restart("poller")
+        caplog.clear()
+        await trio.sleep(30 * 4 - 1)
+        assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+            "Error in job polling"
+        ] * 4
+        monkeypatch.undo()
+
+
+async def test_a_fault_of_a_look_after_an_event_is_an_error_and_fails_nobody(
+    autojump_clock, world, caplog, monkeypatch
+):
+    async with world.open(options=SILENT) as runtime:
+        await trio.sleep(1)
+        fail_reading(monkeypatch, runtime, in_flight_at)
+        for _ in range(FAULTY_CYCLES):
+            runtime.recheck("scripted", "job-1")
+            await trio.sleep(1)
+        errors = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert [(record.message, record.provider) for record in errors] == [
+            ("Error in job polling", "scripted")
+        ] * FAULTY_CYCLES
+        monkeypatch.undo()
+        job = await world.submit(duration=3)
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+
+
 async def test_a_late_answer_cannot_undo_a_terminal_state(autojump_clock, world):
     async with world.open() as runtime:
         job = await world.submit(duration=5)
@@ -212,6 +244,18 @@ async def test_switched_off_is_one_line_and_no_request_while_cancels_go_on(autoj
         assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
     lines = [record.message for record in caplog.records if record.name == "actors.poller"]
     assert lines == ["Timed status checks are off: switched off in the configuration"]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_who_has_it_decided_anew_hears_whether_polling_is_on_and_it_begins_at_once(
+    autojump_clock, world, enabled
+):
+    async with world.open(options=SILENT, poller=PollerOptions(enabled=enabled)) as runtime:
+        await world.submit(duration=1000)
+        await trio.sleep(10)
+        assert await runtime.refresh_polling_state() is enabled
+        await trio.sleep(1)
+    assert seconds_of(world, "observe") == ([10.0] if enabled else [])
 
 
 async def test_the_safety_net_asks_about_a_webhook_providers_silent_jobs(autojump_clock, world):

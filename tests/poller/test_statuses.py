@@ -60,9 +60,11 @@ class Ledger:
 
     def __init__(self) -> None:
         self.has_room = True
+        self.written: list[list[str]] = []
 
     async def write(self, verb: Any, news: dict[str, Observation], handles: Any) -> list[Recorded]:
         await trio.lowlevel.checkpoint()
+        self.written.append(list(news))
         return [Recorded("job", "c", (logging.INFO, f"noted {key}"), self.has_room) for key in news]
 
 
@@ -139,6 +141,54 @@ async def test_a_job_that_alone_cannot_be_asked_about_is_warned_of_once(
     assert {record.message for record in said} == {"Provider other could not be asked: not understood"}
 
 
+@pytest.mark.parametrize(
+    ("listing", "view", "place"),
+    [
+        (Listing.ALL, View({}, failed={"a": "odd"}), "_take"),
+        (Listing.NONE, Failure(FailureKind.OTHER, "odd"), "ask"),
+    ],
+)
+async def test_a_job_that_was_not_read_is_told_of_at_debug_by_the_place_that_found_it(
+    autojump_clock: Any, caplog: pytest.LogCaptureFixture, listing: Listing, view: View | Failure, place: str
+) -> None:
+    caplog.set_level(logging.DEBUG, "actors.poller")
+    assert await statuses(Provider(listing, view)).observe([row("a")]) == frozenset()
+    (told,) = [record for record in caplog.records if "sync" in record.message]
+    assert (told.levelname, told.message, told.funcName) == ("DEBUG", "Failed to sync job a: odd", place)
+    assert (told.job_id, told.provider) == ("a", "other")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("beat", "jobs", "seconds"), [(30.0, 1, 0.0), (30.0, 5, 0.5), (1.0, 5, 0.5), (1.0, 10, 0.5)])
+async def test_requests_about_single_jobs_are_spread_over_at_most_half_a_beat(
+    autojump_clock: Any, beat: float, jobs: int, seconds: float
+) -> None:
+    """A tenth of a second before each where that is less; one that is alone waits for nobody."""
+    provider = Provider(Listing.NONE, View())
+    provider.capabilities = Capabilities(push=Push.NONE, listing=Listing.NONE, concurrent_calls=1)
+    seen = Statuses(provider, Ledger(), Clock(), beat, lambda: 1.0)  # type: ignore[arg-type]
+    began = trio.current_time()
+    await seen.observe([row(f"j{number}") for number in range(jobs)])
+    assert trio.current_time() - began == pytest.approx(seconds)
+    assert len(provider.asked) == jobs
+
+
+async def test_many_jobs_are_read_without_keeping_other_tasks_waiting(autojump_clock: Any) -> None:
+    rows = [row(f"j{number}") for number in range(2_000)]
+    view = View({one.key: Observation(Phase.RUNNING, "running") for one in rows})
+    turns = [0]
+
+    async def other() -> None:
+        while True:
+            turns[0] += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other)
+        assert len(await statuses(Provider(Listing.ALL, view)).observe(rows)) == 2_000
+        nursery.cancel_scope.cancel()
+    assert turns[0] >= 4
+
+
 class Answered(Exception):
     """Whether the provider was ``reached``."""
 
@@ -191,23 +241,38 @@ async def test_a_provider_that_cannot_be_asked_about_several_is_one_warning_a_ro
     assert len(caplog.records) == 3
 
 
+@pytest.mark.parametrize(
+    ("room", "warnings"), [([True, False, False, True, False], [0, 1, 1, 1, 2]), ([False, False], [1, 1])]
+)
 async def test_series_without_room_are_one_warning_until_there_is_room_again(
-    autojump_clock: Any, caplog: pytest.LogCaptureFixture
+    autojump_clock: Any, caplog: pytest.LogCaptureFixture, room: list[bool], warnings: list[int]
 ) -> None:
     caplog.set_level(logging.WARNING, "actors.poller")
     ledger = Ledger()
     provider = Provider(Listing.ALL)
     seen = statuses(provider, ledger)
     warned = []
-    for step, has_room in enumerate([True, False, False, True, False], 1):
+    for step, has_room in enumerate(room, 1):
         ledger.has_room = has_room
         series = Snapshot(step, ())
         provider.view = View({"a": Observation(Phase.RUNNING, "running", series=series)})
         await trio.sleep(WRITE_SECONDS)  # before, they are held back
         assert await seen.observe([row("a")]) == {"a"}
         warned.append(len(caplog.records))
-    assert warned == [0, 1, 1, 1, 2]
+    assert warned == warnings
     assert "series.max_bytes (5000) is reached" in caplog.records[0].message
+
+
+async def test_series_that_grow_are_written_every_ten_seconds_and_not_with_each_observation(
+    autojump_clock: Any,
+) -> None:
+    ledger, provider = Ledger(), Provider(Listing.ALL)
+    seen = statuses(provider, ledger)
+    for step in range(1, 21):
+        provider.view = View({"a": Observation(Phase.RUNNING, "running", series=Snapshot(step, ()))})
+        await seen.observe([row("a")])
+        await trio.sleep(1)
+    assert ledger.written == [["a"]] * 2
 
 
 async def test_what_a_verdict_noted_names_its_job_and_the_place_that_recorded_it(
