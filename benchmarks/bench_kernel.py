@@ -58,6 +58,13 @@ class Echo(Actor):
         return message
 
 
+class Taker(Actor):
+    """Takes messages, and replies nothing."""
+
+    async def handle(self, message: Any) -> None:
+        """Nothing."""
+
+
 class OneSlotFuture:
     """A minimal reply: one value, one waiting task."""
 
@@ -76,10 +83,10 @@ class OneSlotFuture:
 
 
 class Ends:
-    """An actor that replies, and what it is compared with: channels, and tasks that answer what comes by one."""
+    """Two actors, and what they are compared with: channels, and tasks that answer what comes by one."""
 
-    def __init__(self, ref: ActorRef) -> None:
-        self.ref = ref
+    def __init__(self) -> None:
+        self.echo, self.taker = (ActorRef(name, Mailbox(2 * BURST)) for name in ("echo", "taker"))
         self.send, self.receive = trio.open_memory_channel[Any](2 * BURST)
         self.ask, self.asked = trio.open_memory_channel[Any](1)
         self.question, self.questions = trio.open_memory_channel[Any](1)
@@ -106,8 +113,8 @@ class Ends:
     async def cast_burst(self, _number: int) -> None:
         """A burst of casts, until the actor has taken them all."""
         for number in range(BURST):
-            self.ref.cast(number)
-        while len(self.ref.mailbox):
+            self.taker.cast(number)
+        while len(self.taker.mailbox):
             await trio.lowlevel.checkpoint()
 
     async def future_call(self, number: int) -> None:
@@ -118,7 +125,7 @@ class Ends:
 
     async def actor_call(self, number: int) -> None:
         """A call."""
-        await self.ref.call(number)
+        await self.echo.call(number)
 
     async def channel_call(self, number: int) -> None:
         """A question by one channel, the answer by another."""
@@ -146,8 +153,9 @@ def repeated(step: Callable[[int], Awaitable[None]], times: int, messages: int =
 async def messages(scale: int) -> dict[str, float]:
     """Microseconds for each kind of message."""
     get_correlation_id()
-    ends = Ends(ActorRef("echo", Mailbox(2 * BURST)))
-    async with trio.open_nursery() as nursery, open_supervisor([actor_spec(ends.ref, Echo)]):
+    ends = Ends()
+    specs = [actor_spec(ends.echo, Echo), actor_spec(ends.taker, Taker)]
+    async with trio.open_nursery() as nursery, open_supervisor(specs):
         nursery.start_soon(ends.answer_futures)
         nursery.start_soon(ends.answer_questions)
         results = await best(

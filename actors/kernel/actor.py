@@ -169,7 +169,7 @@ class Actor:
                 raise
             if port is not None:
                 port.answer(reply)
-            elif isinstance(reply, ErrorReply):
+            elif reply is not None:
                 self._log_unheard(reply)
             if heartbeat is not None:
                 heartbeat()
@@ -181,11 +181,11 @@ class Actor:
         await faults.async_point(RECEIVE_AFTER, self.ref.name)
         return reply
 
-    def _log_unheard(self, reply: ErrorReply) -> None:
-        _logger.warning(
-            "%s answered a cast with an error: %s", self.ref.name, reply.error,
-            extra={"actor": self.ref.name, "error": repr(reply.error)},
-        )  # fmt: skip
+    def _log_unheard(self, reply: Any) -> None:
+        """Nobody waits for the reply to a cast; an error is logged."""
+        if isinstance(reply, ErrorReply):
+            extra = {"actor": self.ref.name, "error": repr(reply.error)}
+            _logger.warning("%s answered a cast with an error: %s", self.ref.name, reply.error, extra=extra)
 
     def _set_timer(self, message: Any, delay: float, interval: float | None) -> Timer:
         timer = self._timers.add(message, delay, interval)
