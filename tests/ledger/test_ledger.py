@@ -92,11 +92,9 @@ async def test_a_look_at_an_empty_queue_says_so_and_claims_nothing(autojump_cloc
     async with world.open(limits=WAITING) as runtime:
         found = await runtime.ledger.claim({})
         assert (found.decision, found.dispatches, found.look_again_at) == (NOTHING_WAITS, (), None)
-        assert found.waits_for_submissions is False
         await world.submit()
         found = await runtime.ledger.claim({})
         assert (found.decision != NOTHING_WAITS, found.dispatches) == (True, ())
-        assert found.waits_for_submissions is False  # but for a limit
 
 
 async def test_a_configured_rule_that_makes_no_sense_is_refused_at_the_start(autojump_clock, world):
