@@ -39,7 +39,7 @@ def drained(path: Path, source: int) -> int:
     if pid == 0:
         log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
-        serve(source)
+        serve(source, None)
     return pid
 
 
