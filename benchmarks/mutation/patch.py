@@ -53,7 +53,7 @@ class Functions:
         self._found: dict[_Key, list[FunctionType]] = {}
         self._executed = executed
         for one in objects:
-            if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(folder):
+            if type(one) is FunctionType and one.__code__.co_filename.startswith(folder):
                 self._found.setdefault(_key(one.__code__), []).append(one)
 
     def change(self, file: str, number: int) -> None:

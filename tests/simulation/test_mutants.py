@@ -5,6 +5,7 @@ import gc
 import importlib.util
 import json
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,14 @@ def test_the_code_of_a_function_is_exchanged_where_it_runs(module, functions):
     assert imported.choose([2, 1]) == [1, 2]
     found(set()).change("module.py", mutant(module, "left out: jobs.sort()").number)
     assert imported.choose([2, 1]) == [2, 1]
+
+
+def test_what_is_left_of_others_does_not_matter(module):
+    class Gone:
+        pass
+
+    gone = weakref.proxy(Gone())
+    patch.Functions([gone], str(module.parent), set())
 
 
 @pytest.mark.parametrize("text", ["3 -> 4", "5 -> 6"])
