@@ -16,7 +16,7 @@ CORPUS = {
 }
 """Seed and what it showed when something was missing."""
 
-FRESH = int(os.environ.get("GREENROOM_SIMULATION_SEEDS", "60"))
+FRESH = int(os.environ.get("GREENROOM_SIMULATION_SEEDS", "20"))
 HOURS = float(os.environ.get("GREENROOM_SIMULATION_HOURS", "0.25"))
 BLOCKS = 20
 
