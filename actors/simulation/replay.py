@@ -14,6 +14,8 @@ _DECISIONS = {"approval_granted": "approved", "approval_rejected": "rejected", "
 
 Require = Callable[[object, Rule, str], None]
 
+_RAN_SINCE = "it ran again after the backup was made"
+
 
 @attrs.define
 class JobAccount:
@@ -86,7 +88,8 @@ class Replay:
         if event.type == "job_cancel_requested":
             account.cancel_requested = True
         if event.type == "job_rerun":
-            self._require(not account.cancel_requested, Rule.NO_RERUN_OF_CANCELLED, whose)
+            before = event.data.get("reason") == _RAN_SINCE  # found after a restore, whatever was asked meanwhile
+            self._require(before or not account.cancel_requested, Rule.NO_RERUN_OF_CANCELLED, whose)
 
     def _take(self, event: Event, account: JobAccount) -> None:
         before, status = account.state, event.data.get("status")

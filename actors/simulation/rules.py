@@ -124,7 +124,7 @@ IN_EVERY_WORLD = frozenset(
         Rule.LANES_HOLD, Rule.LANES_COUNT, Rule.STATUS_COUNTS,
         Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES,
         Rule.ENDS_FOLLOWED, Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
-        Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.STOPS, Rule.RESTARTS,
+        Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.RESTARTS,
     }
 )  # fmt: skip
 """Rules that each world asks, however it is drawn."""
