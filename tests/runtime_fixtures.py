@@ -13,6 +13,7 @@ from actors.jobs.records import Event, Job
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime
+from actors.store import StoreUnavailable
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 
 
@@ -61,3 +62,17 @@ def fail_reading(monkeypatch: pytest.MonkeyPatch, runtime: RunningRuntime, query
         return await real(asked, *args, **kwargs)
 
     monkeypatch.setattr(runtime.ledger, "read", read)
+
+
+def fail_writing_an_answer(monkeypatch: pytest.MonkeyPatch, runtime: RunningRuntime) -> None:
+    """The next provider's answer that is written together with a look at the queue cannot be written."""
+    store = runtime.ledger.store
+    write = store.write_together
+
+    async def unable(closures: Sequence[Any]) -> Any:
+        if len(closures) > 1:
+            monkeypatch.setattr(store, "write_together", write)
+            raise StoreUnavailable("the disk is full")
+        return await write(closures)
+
+    monkeypatch.setattr(store, "write_together", unable)

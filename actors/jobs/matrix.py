@@ -221,7 +221,7 @@ def _range(name: str, data: Mapping[Any, Any]) -> tuple[str, ...]:
 
 def _number(value: Any, *at: str | int) -> Decimal:
     text = "" if isinstance(value, bool) else _text(value, *at)
-    if len(text) > _DIGITS or not _NUMBER.fullmatch(text):
+    if not _is_number(text):
         raise SweepFault(f"must be a number, such as 0.25, of at most {_DIGITS} characters", *at)
     return Decimal(text)
 
@@ -261,11 +261,15 @@ def _check_include(matrix: Matrix) -> None:
             raise SweepFault(f"must be whole: {', '.join(missing[:5])} is missing", INCLUDE, index)
 
 
+def _is_number(text: str) -> bool:
+    return len(text) <= _DIGITS and _NUMBER.fullmatch(text) is not None
+
+
 def _same_number(value: str, values: Sequence[str]) -> str:
     """The guess that one means the same number as it was written among ``values``."""
-    if not _NUMBER.fullmatch(value):
+    if not _is_number(value):
         return ""
-    same = [one for one in values if _NUMBER.fullmatch(one) and Decimal(one) == Decimal(value)]
+    same = [one for one in values if _is_number(one) and Decimal(one) == Decimal(value)]
     return f"; did you mean {same[0]}?" if same else ""
 
 

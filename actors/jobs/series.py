@@ -65,7 +65,7 @@ class Snapshot:
     series: tuple[SeriesData, ...]
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Series:
     """One series while it grows. The newest value waits in ``_x`` and ``_y``: another one of the same x replaces it."""
 

@@ -23,7 +23,7 @@ AXES = frozenset({"step", "total"})
 """Numbers of a line that say where in the job it was written; they make no series."""
 
 
-@attrs.define
+@attrs.define(eq=False)
 class SeriesBook:
     """All series of one job while they grow.
 

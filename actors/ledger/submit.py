@@ -84,9 +84,9 @@ class _Batch:
     _most_waiting: int
     _file: FileRules | None
     _parents: Parents | None
-    _seen: dict[str, tuple[int, bool]] = attrs.field(factory=dict)
-    _fresh: dict[str, Accepted] = attrs.field(factory=dict)
-    _encoded: dict[str, bytes | None] = attrs.field(factory=dict)
+    _seen: dict[str, tuple[int, bool]] = attrs.field(factory=dict, init=False)
+    _fresh: dict[str, Accepted] = attrs.field(factory=dict, init=False)
+    _encoded: dict[str, bytes | None] = attrs.field(factory=dict, init=False)
 
     def accept(self) -> list[Accepted]:
         """Accept all of it."""

@@ -106,8 +106,6 @@ class Watch:
     ``synced``: how many jobs the last round read. ``syncing``: whether a cycle waits for this watch.
     """
 
-    synced: int
-
     def __init__(
         self,
         provider: GuardedProvider,
@@ -118,6 +116,7 @@ class Watch:
         kept_days: float,
     ) -> None:
         self.name = provider.name
+        self.synced = 0
         self.syncing = False
         self._provider = provider
         self._ledger = ledger

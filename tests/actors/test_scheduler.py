@@ -13,8 +13,8 @@ from actors.jobs.records import JobStatus, Resources
 from actors.jobs.refusal import Refused
 from actors.providers.scripted import ScriptedOptions
 from actors.providers.scripted.faults import Fault, FaultKind
-from actors.store import StoreUnavailable
 from tests.runs_at_once import most_at_once
+from tests.runtime_fixtures import fail_writing_an_answer
 
 
 async def test_a_job_is_dispatched_at_once_when_it_is_queued(autojump_clock, world):
@@ -68,16 +68,7 @@ async def test_an_answer_that_could_not_be_written_is_recorded_by_the_next_look(
     """Neither is the job submitted twice nor its provider asked about it: the scheduler still has the answer."""
     async with world.open() as runtime:
         await trio.sleep(0.5)
-        store = runtime.ledger.store
-        write = store.write_together
-
-        async def unable(closures):
-            if len(closures) > 1:  # an answer and a look
-                monkeypatch.setattr(store, "write_together", write)
-                raise StoreUnavailable("the disk is full")
-            return await write(closures)
-
-        monkeypatch.setattr(store, "write_together", unable)
+        fail_writing_an_answer(monkeypatch, runtime)
         job = await world.submit(duration=1)
         with trio.fail_after(60):
             assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED

@@ -12,8 +12,8 @@ from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus, QueueStatus
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal
-from actors.store import StoreUnavailable
 from actors.testing import request
+from tests.runtime_fixtures import fail_writing_an_answer
 
 
 def refused(refusal, **fields):
@@ -171,16 +171,7 @@ async def test_a_stop_records_the_answers_that_could_not_be_written_before(autoj
     """Else it would wait for them until its grace is over, and the next start would ask the provider."""
     async with world.open() as runtime:
         await trio.sleep(0.5)
-        store = runtime.ledger.store
-        write = store.write_together
-
-        async def unable(closures):
-            if len(closures) > 1:  # an answer and a look
-                monkeypatch.setattr(store, "write_together", write)
-                raise StoreUnavailable("the disk is full")
-            return await write(closures)
-
-        monkeypatch.setattr(store, "write_together", unable)
+        fail_writing_an_answer(monkeypatch, runtime)
         job = await world.submit(duration=100)
         await trio.sleep(1)
         assert "job_handed_over" not in [event.type for event in await world.events(job.job_id)]

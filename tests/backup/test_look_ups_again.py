@@ -16,13 +16,19 @@ from logconf.testing import capture_logs
 from tests.backup.look_ups import LONG, ONE, looked_up
 
 
-async def test_a_job_that_cannot_be_looked_up_yet_is_asked_about_again_every_five_seconds(autojump_clock, site):
+async def restored_while_it_waited(site):
+    """A job that waited behind another one when the backup was made, and is restored."""
     async with site.open(site.original, limits=ONE) as runtime:
         await runtime.submit(request(duration=LONG))
         waiting = await runtime.submit(request(duration=10))
         await trio.sleep(1)
         site.take()
     await site.restore()
+    return waiting
+
+
+async def test_a_job_that_cannot_be_looked_up_yet_is_asked_about_again_every_five_seconds(autojump_clock, site):
+    waiting = await restored_while_it_waited(site)
     site.remote.inject(Fault(FaultKind.REFUSED, ("find",), times=3))
     async with site.open(site.new) as runtime:
         await looked_up(runtime)
@@ -31,12 +37,7 @@ async def test_a_job_that_cannot_be_looked_up_yet_is_asked_about_again_every_fiv
 
 
 async def test_a_job_whose_verdict_could_not_be_written_is_looked_up_again(autojump_clock, site, monkeypatch):
-    async with site.open(site.original, limits=ONE) as runtime:
-        await runtime.submit(request(duration=LONG))
-        waiting = await runtime.submit(request(duration=10))
-        await trio.sleep(1)
-        site.take()
-    await site.restore()
+    waiting = await restored_while_it_waited(site)
     site.remote.inject(Fault(FaultKind.REFUSED, ("find",), times=2))
     async with site.open(site.new) as runtime:
         real, failed = runtime.ledger.write_each, []

@@ -144,6 +144,12 @@ def test_of_what_is_no_number_a_matrix_guesses_no_number(value: str) -> None:
     assert message.startswith(f"lr has no value {value!r}")
 
 
+@pytest.mark.parametrize(("zeros", "guess"), [(37, "; did you mean 0.5?"), (38, "; known are 0.5")])
+def test_a_number_that_is_too_long_for_one_is_no_guess(zeros: int, guess: str) -> None:
+    value = f"0.5{'0' * zeros}"
+    assert refused({"lr": ["0.5"], "exclude": [{"lr": value}]})[1] == f"lr has no value {value!r}{guess}"
+
+
 def test_a_product_of_which_exclude_may_leave_fewer_is_bounded_too() -> None:
     def left(first: int, second: int) -> dict[str, Any]:
         return {"a": list(range(first)), "b": list(range(second)), "exclude": [{"a": n} for n in range(first - 1)]}
