@@ -114,7 +114,8 @@ def _stop(draw: Random) -> Drawn:
 
 
 def _jump(draw: Random) -> Drawn:
-    yield 0.0, "jump", {"seconds": draw.choice([-3600.0, -60.0, -1.0, 1.0, 60.0, 3600.0, 7200.0])}
+    # A leap is more than an hour: a jump of just one is a leap or none, by a microsecond, and perhaps minutes later.
+    yield 0.0, "jump", {"seconds": draw.choice([-3600.0, -60.0, -1.0, 1.0, 60.0, 3601.0, 7200.0])}
 
 
 _KINDS: list[tuple[Callable[[Random], Drawn], int]] = [
