@@ -125,7 +125,7 @@ def _rate_limited(draw: Random, at: float, name: str) -> Iterator[Step]:
         asked = _request(draw, provider, 5.0, {"submit": [refused]}, priority_override=50)
         yield _submit(at + index, f"{name}-{index}", asked)
     if draw.random() < 0.4:
-        yield Step(at + 10.0, "jump", {"seconds": draw.choice([-3600.0, -120.0, 120.0, 3600.0])})
+        yield Step(at + 10.0, "jump", {"seconds": draw.choice([-3600.0, -120.0, 120.0, 3601.0])})
 
 
 def _backs_off(draw: Random, at: float, name: str) -> Iterator[Step]:
