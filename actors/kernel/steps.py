@@ -74,12 +74,12 @@ class StepWatch:
         offset = now - wall - timedelta(seconds=steady - began)
         forward = offset - self._lowest
         self._lowest = min(self._lowest, offset)
+        by = offset - self._applied
+        if abs(by) <= TOLERANCE:  # no leap either, though the noise of two clocks may carry a whole hour past its end
+            return None
         leapt = forward if forward > LEAP else None
         if leapt is not None and self._leapt is None:
             self._leapt = steady
-        by = offset - self._applied
-        if abs(by) <= TOLERANCE and leapt is None:
-            return None
         return Step(now, by, leapt, offset)
 
     def applied(self, step: Step) -> None:

@@ -65,6 +65,15 @@ async def test_a_leap_is_more_than_an_hour_ahead_of_where_the_clock_stood_lowest
     assert told == leaps
 
 
+async def test_after_a_step_of_just_an_hour_the_noise_of_two_clocks_is_no_leap(autojump_clock, clock):
+    watch = StepWatch(clock)
+    clock.move(LEAP)
+    watch.applied(watch.read()[1])
+    clock.move(TOLERANCE / 10)
+    assert watch.read()[1] is None
+    assert watch.since_leap() == float("inf")
+
+
 async def test_how_long_ago_a_leap_was_counts_from_the_first_until_it_is_forgotten(autojump_clock, clock):
     watch = StepWatch(clock)
     clock.move(2 * HOUR)

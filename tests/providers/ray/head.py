@@ -69,15 +69,21 @@ class Head:
 
     async def add_node(self, cpus: int = 1) -> RaySession:
         """Start one more node and wait until it belongs to the cluster."""
-        nodes = await self._living_nodes()
-        address = f"{self.host}:{self.ports[0]}"
-        node = self._start_ray("--address", address, "--num-cpus", str(cpus), agent_ports=free_ports(3))
-        self.nodes.append(node)
-        with trio.fail_after(_PATIENCE):
-            while not await self._living_nodes() - nodes:  # noqa: ASYNC110 - Ray tells nobody
-                await trio.sleep(0.1)
-        node.note()
-        return node
+        known = await self._living_nodes()
+        for _ in range(3):  # on a busy machine a new node may end, or hang, before it belongs to the cluster
+            node = self._start_ray(
+                "--address", f"{self.host}:{self.ports[0]}", "--num-cpus", str(cpus), agent_ports=free_ports(3)
+            )  # fmt: skip
+            self.nodes.append(node)
+            with trio.move_on_after(_PATIENCE):
+                while node.leader.poll() is None:
+                    if await self._living_nodes() - known:
+                        node.note()
+                        return node
+                    await trio.sleep(0.1)
+            node.note()
+            node.kill_all()
+        raise AssertionError(f"no node joined the head; see {self.folder}/head.log")
 
     def kill(self) -> None:
         """SIGKILL to the leader alone: what it started is left to itself."""
