@@ -67,7 +67,7 @@ class Actor:
 
     def enter(self, ref: ActorRef) -> None:
         """Become the incarnation that ``ref`` runs; called once, before ``on_start``."""
-        self.ref, self._handling = ref, Handling(ref)
+        self.ref, self._handling = ref, Handling(ref, ref.name)
         handling.set(self._handling)
         self._timers = Timers()
 
@@ -195,7 +195,7 @@ class Actor:
     def bind(self, envelope: Envelope | None) -> None:
         """From now on, what this task sends and logs is caused by ``envelope``; None: no message is being handled."""
         if self.concurrent:
-            self._handling = Handling(self.ref)
+            self._handling = Handling(self.ref, self.ref.name)
             handling.set(self._handling)
         self._handling.envelope = envelope
         correlation_id = None if envelope is None else envelope.correlation_id

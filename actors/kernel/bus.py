@@ -82,7 +82,7 @@ class Subscription:
             return
         dropped = self.mailbox.dropped
         try:
-            self.mailbox.put_nowait(envelope.addressed(self.name))
+            self.mailbox.put_nowait(envelope.copy())
         except MailboxFull:
             self.lost += 1
         self.lost += self.mailbox.dropped - dropped

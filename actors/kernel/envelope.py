@@ -20,16 +20,15 @@ if TYPE_CHECKING:
 next_envelope_id = itertools.count(1).__next__
 
 
-@attrs.define(
-    eq=False, weakref_slot=False
-)  # not frozen: one is made for every message, and a frozen class takes twice as long
+# Not frozen: one is made for every message, and a frozen class takes twice as long.
+@attrs.define(eq=False, weakref_slot=False)
 class Envelope:
     """One message on its way. Never changed once it is made; two envelopes are equal only if they are the same one.
 
-    ``correlation_id``: the request that all this belongs to (A14). ``causation_id``: the envelope whose
-    handling sent this one. ``sender``, ``to``: names of actors. ``reply``: where a call waits, None for a cast.
-    ``attempt``: from 1, one more for each
-    redelivery. ``time``: trio seconds at which it was made. ``id``: a whole number, unique in this process.
+    ``correlation_id``: the request that all this belongs to (A14). ``causation_id``, ``sender``: the envelope whose
+    handling sent this one, and the name of the actor that handled it. ``reply``: where a call waits, None for a cast.
+    ``attempt``: from 1, one more for each redelivery. ``time``: trio seconds at which it was made. ``id``: a whole
+    number, unique in this process.
     """
 
     message: Any
@@ -39,7 +38,6 @@ class Envelope:
     reply: ReplyPort | None = None
     attempt: int = 1
     time: float = attrs.field(factory=trio.current_time)
-    to: str = ""
     id: int = attrs.field(factory=next_envelope_id)
 
     @property
@@ -47,9 +45,9 @@ class Envelope:
         """The trio time after which the message is skipped and reported: a call's deadline, else infinity."""
         return math.inf if self.reply is None else self.reply.deadline
 
-    def addressed(self, to: str) -> Envelope:
-        """The same message for another receiver, in an envelope of its own without a reply."""
-        return Envelope(self.message, self.correlation_id, self.causation_id, self.sender, None, 1, self.time, to)
+    def copy(self) -> Envelope:
+        """The same message for one more receiver, under an ``id`` of its own and without a reply."""
+        return Envelope(self.message, self.correlation_id, self.causation_id, self.sender, time=self.time)
 
     def again(self) -> Envelope:
         """The next attempt under the same ``id``, without a reply and without a deadline."""
@@ -64,10 +62,11 @@ class Handling:
     tasks that it starts may outlive the handling.
     """
 
-    __slots__ = ("actor", "envelope")
+    __slots__ = ("actor", "envelope", "name")
 
-    def __init__(self, actor: object = None) -> None:
+    def __init__(self, actor: object = None, name: str | None = None) -> None:
         self.actor = actor  # whose reference, None outside actors
+        self.name = name
         self.envelope: Envelope | None = None
 
 

@@ -93,12 +93,10 @@ class ActorRef(ActorCell):
             self._deliver(self._envelope(message))
 
     def _envelope(self, message: Any, reply: ReplyPort | None = None) -> Envelope:
-        cause = handling.get().envelope
-        causation_id, sender = (None, None) if cause is None else (cause.id, cause.to)
-        return Envelope(
-            message, current_correlation_id() or get_correlation_id(), causation_id, sender, reply, 1, self._now(),
-            self.name, next_envelope_id(),
-        )  # fmt: skip
+        here = handling.get()
+        causation_id, sender = (None, None) if here.envelope is None else (here.envelope.id, here.name)
+        correlation_id = current_correlation_id() or get_correlation_id()
+        return Envelope(message, correlation_id, causation_id, sender, reply, 1, self._now(), next_envelope_id())
 
     def _deliver(self, envelope: Envelope) -> None:
         if self._end is None:

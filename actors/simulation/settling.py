@@ -53,9 +53,9 @@ _OUTCOMES = {
 
 
 _TO_LOOK_UP = "SELECT q.job_id, q.provider FROM queue_entries q WHERE q.restored = 'look_up'"
-_GOING_ON = (
-    "SELECT s.key FROM submissions s JOIN jobs j ON j.job_id = s.job_id"
-    " WHERE s.state = 'handed' AND j.uncertain_since IS NULL"
+_GOING_ON = (  # by the run that the operator named, if he did, else by the key
+    "SELECT j.provider, coalesce(json_extract(s.handle, '$.run'), s.key)"
+    " FROM submissions s JOIN jobs j ON j.job_id = s.job_id WHERE s.state = 'handed' AND j.uncertain_since IS NULL"
 )
 _WITHOUT_HANDLE = (
     "SELECT key FROM submissions WHERE error = 'it ran again after the backup was made' AND handle IS NULL"
@@ -163,10 +163,10 @@ def _ends_are_noticed(world: World, checker: Checker) -> None:
 
     Where a provider calls back, a lost call is made up for by the safety net alone, much later.
     """
-    going_on = {key for (key,) in world.database.look(_GOING_ON)}
+    going_on = set(world.database.look(_GOING_ON))
     since = world.true_now() - timedelta(seconds=NOTICED_WITHIN)
     asked = {name for name, options in PROVIDERS.items() if options.push is Push.NONE}
-    runs = [run for name, run in checker.runs if name in asked and run.key in going_on]
+    runs = [run for name, run in checker.runs if name in asked and {(name, run.run_id), (name, run.key)} & going_on]
     late = [run.key for run in runs if run.timeline.ended(since)]
     world.require(not late, Rule.ENDS_NOTICED, f"the ends of {late} are not noticed")
 
