@@ -210,7 +210,7 @@ class RunningRuntime(Runtime):
 
     def _publish(self, event: Event) -> None:
         self.tallies.note(event)
-        self.bus.publish(Envelope(event, event.correlation_id, sender="ledger"))
+        self.bus.publish(Envelope.of(event, event.correlation_id, sender="ledger"))
 
     # Life.
 

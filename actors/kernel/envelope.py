@@ -33,12 +33,17 @@ class Envelope:
 
     message: Any
     correlation_id: str
-    causation_id: int | None = None
-    sender: str | None = None
-    reply: ReplyPort | None = None
-    attempt: int = 1
-    time: float = attrs.field(factory=trio.current_time)
-    id: int = attrs.field(factory=next_envelope_id)
+    causation_id: int | None
+    sender: str | None
+    reply: ReplyPort | None
+    attempt: int
+    time: float
+    id: int
+
+    @classmethod
+    def of(cls, message: Any, correlation_id: str, sender: str | None = None) -> Envelope:
+        """One that is made now, and not by an actor that is handling a message."""
+        return cls(message, correlation_id, None, sender, None, 1, trio.current_time(), next_envelope_id())
 
     @property
     def deadline(self) -> float:
@@ -47,7 +52,8 @@ class Envelope:
 
     def copy(self) -> Envelope:
         """The same message for one more receiver, under an ``id`` of its own and without a reply."""
-        return Envelope(self.message, self.correlation_id, self.causation_id, self.sender, time=self.time)
+        cause, sender = self.causation_id, self.sender
+        return Envelope(self.message, self.correlation_id, cause, sender, None, 1, self.time, next_envelope_id())
 
     def again(self) -> Envelope:
         """The next attempt under the same ``id``, without a reply and without a deadline."""

@@ -55,7 +55,7 @@ class Registry:
         if name in self._refs:
             self._refs[name].cast(message)
         else:
-            self.dead_letters.record(Envelope(message, get_correlation_id()), name, "unknown")
+            self.dead_letters.record(Envelope.of(message, get_correlation_id()), name, "unknown")
 
     async def call(self, name: str, message: Any) -> Any:
         """``ActorRef.call`` by name; an unknown name raises UnknownActor at once."""

@@ -99,7 +99,7 @@ class TickingActor(Actor):
             self._next_beat = now + self.interval
         elif self._next_beat <= now:
             self._next_beat += self.interval * ((now - self._next_beat) // self.interval + 1)
-        envelope = Envelope(Tick(causes), new_correlation_id())
+        envelope = Envelope.of(Tick(causes), new_correlation_id())
         self.bind(envelope)
         try:
             await self.tick(causes)

@@ -23,7 +23,7 @@ class JobFinished:
 
 def publish(bus: Bus, *messages: Any) -> None:
     for message in messages:
-        bus.publish(Envelope(message, "request"))
+        bus.publish(Envelope.of(message, "request"))
 
 
 def queued(mailbox: Mailbox) -> list[Any]:

@@ -11,7 +11,7 @@ from actors.kernel import ActorRef, DeadLetters, Envelope, Mailbox, Registry
 
 def record(letters: DeadLetters, *messages: object) -> None:
     for message in messages:
-        letters.record(Envelope(message, "request"), "somebody", "stopped")
+        letters.record(Envelope.of(message, "request"), "somebody", "stopped")
 
 
 async def test_the_newest_are_kept_and_all_are_counted():

@@ -13,7 +13,7 @@ from actors.kernel import Envelope, Mailbox, MailboxFull
 
 def put(mailbox: Mailbox, *messages: Any) -> None:
     for message in messages:
-        mailbox.put_nowait(Envelope(message, "id"))
+        mailbox.put_nowait(Envelope.of(message, "id"))
 
 
 def drain(mailbox: Mailbox) -> list[Any]:
@@ -71,7 +71,7 @@ async def test_senders_that_wait_for_room_are_let_in_in_order():
     async with trio.open_nursery() as nursery:
         put(mailbox, 0)
         for message in (1, 2, 3):
-            nursery.start_soon(mailbox.put, Envelope(message, "id"))
+            nursery.start_soon(mailbox.put, Envelope.of(message, "id"))
             await trio.testing.wait_all_tasks_blocked()
         assert mailbox.statistics().waiting_senders == 3
         assert drain(mailbox) == [0, 1, 2, 3]
@@ -83,7 +83,7 @@ async def test_nobody_overtakes_a_sender_that_waits():
     mailbox = Mailbox(1)
     async with trio.open_nursery() as nursery:
         put(mailbox, "first")
-        nursery.start_soon(mailbox.put, Envelope("waiting", "id"))
+        nursery.start_soon(mailbox.put, Envelope.of("waiting", "id"))
         await trio.testing.wait_all_tasks_blocked()
         assert mailbox.take().message == "first"
         with pytest.raises(MailboxFull):
@@ -95,7 +95,7 @@ async def test_a_sender_that_gives_up_leaves_nothing_behind(autojump_clock):
     mailbox = Mailbox(1)
     put(mailbox, 1)
     with trio.move_on_after(1) as scope:
-        await mailbox.put(Envelope(2, "id"))
+        await mailbox.put(Envelope.of(2, "id"))
     assert scope.cancelled_caught
     assert drain(mailbox) == [1]
 
@@ -104,7 +104,7 @@ async def test_the_depth_is_right_after_a_sender_gave_up_while_the_mailbox_was_e
     mailbox = Mailbox(1)
     put(mailbox, 1)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(mailbox.put, Envelope(2, "id"))
+        nursery.start_soon(mailbox.put, Envelope.of(2, "id"))
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
         assert [envelope.message for envelope in mailbox.clear()] == [1]
@@ -119,7 +119,7 @@ async def test_depth_counts_notices_and_redelivered_messages_until_they_are_take
     put(mailbox, 1)
     marker = object()
     for message in (2, marker):
-        mailbox.put_unbounded(Envelope(message, "id"))
+        mailbox.put_unbounded(Envelope.of(message, "id"))
     mailbox.redeliver(mailbox.take().again())
     assert len(mailbox) == 3
     mailbox.withdraw(marker)
@@ -177,7 +177,7 @@ async def test_what_waits_for_room_is_absorbed_when_it_is_sent_or_not_at_all():
     async with trio.open_nursery() as nursery:
         put(mailbox, "other", "queued")
         for message in ("queued", "same", "same"):
-            nursery.start_soon(mailbox.put, Envelope(message, "id"))
+            nursery.start_soon(mailbox.put, Envelope.of(message, "id"))
             await trio.testing.wait_all_tasks_blocked()
         assert mailbox.statistics().waiting_senders == 2
         assert drain(mailbox) == ["other", "queued", "same", "same"]

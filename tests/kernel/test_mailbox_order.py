@@ -173,5 +173,5 @@ async def test_a_wake_leaves_nothing_in_the_queue():
         mailbox.wake()
         mailbox.wake()
     assert len(mailbox) == 0
-    mailbox.put_nowait(Envelope(1, "id"))
+    mailbox.put_nowait(Envelope.of(1, "id"))
     assert [envelope.message for envelope in mailbox.take_batch(9)] == [1]

@@ -230,7 +230,7 @@ async def test_a_scheduler_is_woken_by_the_bus_and_a_slow_dispatch_delays_nobody
     await trio.sleep(2)
     for job_id in ("slow", "quick"):
         rows.append((job_id, f"request of {job_id}"))
-        bus.publish(Envelope(JobQueued(job_id), f"request of {job_id}"))
+        bus.publish(Envelope.of(JobQueued(job_id), f"request of {job_id}"))
     assert ref.mailbox.statistics().coalesced == 1
     assert await ref.call(HowMany()) == 0  # answered in its turn: behind the wake, before the tick that it asks for
     await trio.sleep(70)
