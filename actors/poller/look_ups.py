@@ -123,12 +123,14 @@ class LookUps:
     async def _find_each(self, one: ToLookUp, keys: Sequence[str], seen: list[Seen]) -> str | Failure | None:
         """Add to ``seen`` what the provider has under ``keys``; why it may have more, None: it has not."""
         doubt, name = None, self._provider.name
+        by_key = self._provider.capabilities.submit_idempotency is Idempotency.CLIENT_ID
+        may_have_run = f"provider {name} cannot look a job up by its key, and it may have run since the backup was made"
         own = None if one.submission is None else one.submission.key
         for key in keys:
             if seen and seen[-1].goes_on:
                 break
-            if key != own and self._provider.capabilities.submit_idempotency is not Idempotency.CLIENT_ID:
-                return f"provider {name} cannot look a job up by its key, and it may have run since the backup was made"
+            if key != own and not by_key:
+                return may_have_run
             token = one.submission.token if one.submission is not None and key == own else ""
             found = await self._provider.find(key, token)
             if isinstance(found, Failure):
@@ -140,6 +142,8 @@ class LookUps:
                 seen.append(attempt)
             elif found is UNKNOWABLE:
                 doubt = f"provider {name} cannot tell whether it has run since the backup was made"
+            elif not by_key:  # submitted again under the same key, it had another token
+                return may_have_run
         return doubt
 
 

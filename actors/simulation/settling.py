@@ -93,8 +93,9 @@ class Operator:
             if not self._world.restored:  # else it may have run under a key that is not in the rows
                 runs = [run for run in runs if (run.key,) in open_ones]
             with bind_correlation_id(f"operator-{job_id}"):
-                may_run = any(server.has_late(job_id) for server in self._servers.values())
-                failed = not may_run and self._draw.random() < _SHARE_FAILED
+                if not runs and any(server.has_late(job_id) for server in self._servers.values()):
+                    continue  # it may still run: the next round shows it
+                failed = self._draw.random() < _SHARE_FAILED
                 verdict = "ran" if runs else "failed" if failed else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
                 await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")

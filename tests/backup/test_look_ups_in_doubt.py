@@ -211,6 +211,26 @@ async def test_an_attempt_that_ended_is_not_followed_by_another_where_one_may_ha
     assert runs_of(site, job) == [first, second]
 
 
+async def test_where_a_submission_is_found_by_its_token_alone_a_second_one_may_have_had_another(autojump_clock, site):
+    """The first one, of the backup, surely never arrived; the second one did, later and under the same key."""
+    site.remote.inject(
+        Fault(FaultKind.LOST_ANSWER, ("submit",), times=1, accepted=False), Fault(FaultKind.DOWN, ("find",), times=None)
+    )
+    async with site.open(site.original, options=BY_TOKEN) as runtime:
+        job = await runtime.submit(request(duration=10, max_attempts=1))
+        await trio.sleep(5)
+        site.take()
+        site.remote.heal()
+        assert (await runtime.wait(job.job_id)).status == "completed"
+    await site.restore()
+    async with site.open(site.new, options=BY_TOKEN) as runtime:
+        await looked_up(runtime)
+        await runtime.queue.resume(None, by="root")
+        await trio.sleep(600)
+        assert "since the backup was made" in (await runtime.jobs.get(job.job_id)).job.uncertain_reason
+    assert len(runs_of(site, job)) == 1
+
+
 async def test_the_request_of_a_job_that_was_cancelled_before_its_answer_came_is_closed_with_it(autojump_clock, site):
     async with site.open(site.original) as runtime:
         unwanted = await runtime.submit(request(duration=10, requires_approval="why"))
