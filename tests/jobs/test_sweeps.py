@@ -59,6 +59,7 @@ def test_a_value_that_looks_like_a_placeholder_is_text() -> None:
         ("t-{lr}", ["t-0.1", "t-0.20"]),
         ("t", ["t-1", "t-2"]),
         ("{{lr}}", ["{lr}-1", "{lr}-2"]),
+        ("}}", ["}-1", "}-2"]),
         (None, [None, None]),
     ],
 )

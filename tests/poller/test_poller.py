@@ -41,6 +41,14 @@ async def test_jobs_are_asked_about_at_0_30_60_seconds(autojump_clock, world, ca
     assert [r.levelname for r in caplog.records if r.message == "Starting job status polling"] == ["INFO"]
 
 
+async def test_new_progress_is_an_event_that_shows_it(autojump_clock, world):
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=80, progress=8)
+        await runtime.wait(job.job_id)
+        shown = [one.data for one in await world.events() if one.type == "job_progress"]
+    assert [(one["status"], one["progress"]["step"]) for one in shown] == [("running", 3), ("running", 6)]
+
+
 async def test_the_interval_is_a_setting(autojump_clock, world):
     async with world.open(options=SILENT, poller=PollerOptions(interval_seconds=7)):
         await world.submit(duration=1000)
