@@ -51,7 +51,7 @@ def find(connection: Connection, text: str, viewer: Viewer = EVERYTHING, *, newe
     raise Refused(f"there is no job {text!r:.80}{_instead(connection, text, viewer)}", RefusalKind.NOT_FOUND)
 
 
-def find_approval(connection: Connection, text: str, viewer: Viewer, *, newest: bool) -> str:
+def find_approval(connection: Connection, text: str, viewer: Viewer = EVERYTHING, *, newest: bool = False) -> str:
     """The id of the approval request that ``text`` means to ``viewer``: its own id, or a text that means its job.
 
     If there are several, one that can still be decided is meant; ``newest``: if several jobs have the name, the newest

@@ -93,8 +93,8 @@ class Operator:
             if not self._world.restored:  # else it may have run under a key that is not in the rows
                 runs = [run for run in runs if (run.key,) in open_ones]
             with bind_correlation_id(f"operator-{job_id}"):
-                if not runs and any(server.has_late(job_id) for server in self._servers.values()):
-                    continue  # it may still run: the next round shows it
+                if any(server.has_late(job_id) for server in self._servers.values()):
+                    continue  # it may still run, or run again: the next round shows it
                 failed = self._draw.random() < _SHARE_FAILED
                 verdict = "ran" if runs else "failed" if failed else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None

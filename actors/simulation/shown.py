@@ -237,9 +237,7 @@ class _Shown:
             found = queries.approval(connection, approval_id)
             self._same(approval_id, [found.approval_id, found.job_id], [approval_id, job_id])
             for text in (approval_id, job_id, job_id[-12:]):
-                self._same(
-                    f"request {text}", [naming.find_approval(connection, text, EVERYTHING, newest=False)], [approval_id]
-                )
+                self._same(f"request {text}", [naming.find_approval(connection, text)], [approval_id])
 
     # Which jobs are meant.
 
