@@ -52,6 +52,7 @@ class KeptWaits:
         self._waits: dict[str, _Wait] = {}
         self._attempts: dict[str, int] = {}
         self._first: dict[str, int] = {}
+        self._hung_until = 0.0
 
     def know(self, job_id: str, attempt: int, first: int) -> None:
         """The job has had so many attempts, the first so many of them before its present run."""
@@ -116,12 +117,16 @@ class KeptWaits:
             wait.in_this_process = False
 
     def check(self, began: float) -> None:
-        """Those that have lasted too long; the process of now ``began`` in this second of the world."""
-        now = self._world.elapsed()
-        late = []
+        """Those that have lasted too long; the process of now ``began`` in this second of the world.
+
+        A scheduler that hangs ends none; from then on it has as long as otherwise.
+        """
+        now, late = self._world.elapsed(), []
+        if self._world.scheduler_hangs:
+            self._hung_until = now
         for job_id, wait in self._waits.items():
             if wait.began is not None:
                 since = wait.began if wait.in_this_process else began
-                if now > since + wait.most + SLACK and self._world.database.look(_HELD, (job_id,)):
+                if now > max(since + wait.most, self._hung_until) + SLACK and self._world.database.look(_HELD, (job_id,)):
                     late.append(f"{job_id} has waited since {since} for {wait.most} s")
         self._world.require(not late, Rule.WAITS_END, str(late))
