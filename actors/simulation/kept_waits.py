@@ -81,6 +81,9 @@ class KeptWaits:
             case "provider_resumed":
                 self._release(str(event.data["provider"]))
             case "job_requeued":
+                before = self._waits.get(job_id)
+                if before is not None and before.began is not None:
+                    del self._waits[job_id]  # over: it was claimed meanwhile, and its provider was not called
                 self._backs_off(event)
                 wait = self._waits.get(job_id)
                 if wait is not None and wait.began is None:
