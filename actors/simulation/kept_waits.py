@@ -130,6 +130,8 @@ class KeptWaits:
         for job_id, wait in self._waits.items():
             if wait.began is not None:
                 since = wait.began if wait.in_this_process else began
-                if now > max(since + wait.most, self._hung_until) + SLACK and self._world.database.look(_HELD, (job_id,)):
+                if now > max(since + wait.most, self._hung_until) + SLACK and self._world.database.look(
+                    _HELD, (job_id,)
+                ):
                     late.append(f"{job_id} has waited since {since} for {wait.most} s")
         self._world.require(not late, Rule.WAITS_END, str(late))

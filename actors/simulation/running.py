@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -49,7 +50,8 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
     """Carry ``step`` out on the world or on the process."""
     world, args = process.world, step.args
     if "expiry" in (args.get("name"), args.get("point", "").rpartition(":")[2]) or step.kind == "disk":
-        world.expiry_disturbed_at = world.elapsed()
+        at = math.inf if args.get("do") == "hang" else world.elapsed()  # a restart by hand may come before it hangs
+        world.expiry_disturbed_at = max(world.expiry_disturbed_at, at)
     match step.kind:
         case "provider":
             fault = provider_fault(args["fault"], process.servers[args["provider"]].elapsed(), args["seconds"])

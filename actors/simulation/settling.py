@@ -127,7 +127,7 @@ async def settle(
     _judge_shown(process, context, "without faults")
     for name in ("scheduler", "poller", "expiry", "notifier"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
-    world.scheduler_hangs = False
+    world.scheduler_hangs, world.expiry_disturbed_at = False, world.elapsed()
     for turn in range(END_WITHIN):
         await operator.resume_paused(runtime)
         await operator.settle(runtime)

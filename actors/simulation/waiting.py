@@ -58,7 +58,7 @@ class Waiting:
         self._checker = checker
         self._intents: dict[str, float] = {}
         self._began = world.elapsed()
-        world.scheduler_hangs = False
+        world.scheduler_hangs, world.expiry_disturbed_at = False, -math.inf
         self._could: dict[str, float] = {}
 
     async def watch(self, runtime: RunningRuntime) -> None:
