@@ -33,6 +33,15 @@ def frail() -> Iterator[Cluster]:
         yield one
 
 
+def daemon_of(pid: int) -> int:
+    """The pid of the slurmstepd whose job this process belongs to."""
+    while True:
+        name, _, fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").partition("(")[2].rpartition(")")
+        if name == "slurmstepd":
+            return pid
+        pid = int(fields.split()[1])
+
+
 async def test_a_job_whose_node_came_back_without_it_is_interrupted_and_runs_again(
     frail: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +76,7 @@ async def test_a_job_that_a_controller_without_memory_does_not_know_is_uncertain
         lost = (await runtime.submit(job(record, "exec sleep 1000"))).job_id
         await status(runtime, lost, JobStatus.RUNNING)
         await until(lambda: len(lines(record)) == 1)
+        step = daemon_of(int(lines(record)[0][1]))
         await frail.stop("slurmctld")
         shutil.rmtree(frail.folder / "state")
         os.mkdir(frail.folder / "state")  # noqa: PTH102 - ASYNC240 forbids the other way
@@ -74,6 +84,7 @@ async def test_a_job_that_a_controller_without_memory_does_not_know_is_uncertain
         await frail.ready()
         await runtime.queue.resume("slurm", by="bo")
         await until_event(runtime, lost, "job_uncertain")
+        await until(lambda: not is_alive(step))  # the node ends what its controller does not know
         after = (await runtime.submit(job(record))).job_id  # has the other one's number now
         assert await ended(runtime, after) == (JobStatus.COMPLETED, None)
         assert (await runtime.jobs.get(lost)).job.status is JobStatus.RUNNING
