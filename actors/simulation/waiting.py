@@ -56,7 +56,7 @@ class Waiting:
     def __init__(self, world: World, checker: Checker) -> None:
         self._world = world
         self._checker = checker
-        self._intents: dict[str, float] = {}
+        self._intents: dict[tuple[str, str], float] = {}
         self._began = world.elapsed()
         world.scheduler_hangs, world.expiry_disturbed_at = False, -math.inf
         self._could: dict[str, float] = {}
@@ -91,9 +91,9 @@ class Waiting:
         now, before, self._intents = self._world.elapsed(), self._intents, {}
         if self._world.scheduler_hangs:
             return
-        for (key,) in self._world.database.look("SELECT key FROM submissions WHERE state = 'intent'"):
-            self._intents[key] = before.get(key, now)
-        late = [key for key, since in self._intents.items() if now - since >= IN_HANDS]
+        for one in self._world.database.look("SELECT key, token FROM submissions WHERE state = 'intent'"):
+            self._intents[one] = before.get(one, now)  # under the same key there may be another one by now
+        late = [key for (key, _), since in self._intents.items() if now - since >= IN_HANDS]
         self._world.require(not late, Rule.ORPHANS, f"nobody hands over and nobody asks about {late}")
 
     def _waits_end(self) -> None:
