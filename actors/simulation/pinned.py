@@ -71,17 +71,32 @@ def source(seed: int, purpose: str) -> random.Random:
 
 
 @contextlib.contextmanager
+def collected_at_the_end() -> Iterator[None]:
+    """No garbage is collected inside the block; at its end that is, which was made in it, and nothing else is looked
+    through.
+    """
+    collecting, freezing = gc.isenabled(), not gc.get_freeze_count()
+    gc.disable()
+    if freezing:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+        gc.collect()
+        if freezing:
+            gc.unfreeze()
+
+
+@contextlib.contextmanager
 def pinned(seed: int, now: Callable[[], float]) -> Iterator[None]:
     """Make runs equal inside the block; ``now`` gives the seconds that ``time.time()`` returns meanwhile."""
     noise = source(seed, "noise")
     before: Any = os.urandom, random._urandom, time.time  # type: ignore[attr-defined]
-    collecting, level = gc.isenabled(), logging.root.manager.disable
-    freezing = not gc.get_freeze_count()
+    level = logging.root.manager.disable
     os.urandom = random._urandom = noise.randbytes  # type: ignore[attr-defined]
     time.time = now
-    gc.disable()
-    if freezing:
-        gc.freeze()  # what was there before is not looked through again after each world
     logging.disable(logging.WARNING)  # errors are listened to, see `crashes`; the rest costs and decides nothing
     hooks = stamina.instrumentation.get_on_retry_hooks()
     stamina.instrumentation.set_on_retry_hooks(())  # they print, where structlog is installed
@@ -94,8 +109,3 @@ def pinned(seed: int, now: Callable[[], float]) -> Iterator[None]:
         stamina.instrumentation.set_on_retry_hooks(hooks)
         logging.disable(level)
         os.urandom, random._urandom, time.time = before  # type: ignore[attr-defined]
-        if collecting:
-            gc.enable()
-        gc.collect()
-        if freezing:
-            gc.unfreeze()

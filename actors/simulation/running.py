@@ -23,7 +23,7 @@ from actors.simulation.checker import Checker
 from actors.simulation.clients import Clients
 from actors.simulation.deliveries import Deliveries
 from actors.simulation.order import Order
-from actors.simulation.pinned import pinned, source
+from actors.simulation.pinned import collected_at_the_end, pinned, source
 from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer, provider_fault
 from actors.simulation.replay import JobAccount, Replay
@@ -120,6 +120,11 @@ class Outcome:
 
 def simulate(seed: int, hours: float, *, steps: int | None = None, without: Collection[int] = ()) -> Outcome:
     """Carry out the script of ``seed``, its first ``steps`` only, and those numbered ``without`` left out."""
+    with collected_at_the_end():
+        return _simulated(seed, hours, steps, without)
+
+
+def _simulated(seed: int, hours: float, steps: int | None, without: Collection[int]) -> Outcome:
     began = time.perf_counter()
     script = [step for step in drawn_script(seed, hours)[:steps] if step.number not in without]
     world = World(seed)
