@@ -68,6 +68,7 @@ class ProviderServer(ScriptedRemote):
         self._lags_until, self._behind, self._answers = 0.0, timedelta(), 0
         self._delays: list[float] = []
         self._late: list[tuple[float, DelayedSubmission]] = []
+        self._arrived: dict[str, float] = {}
         self.world = world
         self.checker = checker
         self.devices = Devices(name, world)
@@ -92,9 +93,10 @@ class ProviderServer(ScriptedRemote):
         """Whether a submission under ``key`` may still arrive."""
         return any(one.key == key for _, one in self._late)
 
-    def has_late(self, job_id: str) -> bool:
-        """Whether a submission of this job may still arrive."""
-        return any(one.key.startswith(job_id) for _, one in self._late)
+    def has_late(self, job_id: str, within: float = 0.0) -> bool:
+        """Whether a submission of this job may still arrive, or has arrived ``within`` these seconds."""
+        arrived = self.elapsed() - self._arrived.get(job_id, -math.inf)
+        return arrived < within or any(one.key.startswith(job_id) for _, one in self._late)
 
     def loses(self, submission: DelayedSubmission) -> bool:
         """Whether this submission is delayed: then it arrives later, even if its sender has ended."""
@@ -111,6 +113,7 @@ class ProviderServer(ScriptedRemote):
             for one in due:
                 self._late.remove(one)
                 submission = one[1]
+                self._arrived[submission.context["job_id"]] = self.elapsed()
                 if self.by_key(submission.key) is None:
                     self.accept(submission.key, submission.token, submission.asked, submission.context, endless=False)
             wait = min((at for at, _ in self._late), default=math.inf) - self.elapsed()

@@ -152,9 +152,9 @@ async def settle(
 
 
 def _all_are_looked_up(process: Process) -> None:
-    """Some minutes after a restore, unless there are many, or a submission is on its way: nobody can tell then."""
+    """Some minutes after a restore, unless there are many, or a submission is, or was, on its way: nobody can tell."""
     rows = process.world.database.look(_TO_LOOK_UP)
-    left = [job_id for job_id, provider in rows if not process.servers[provider].has_late(job_id)]
+    left = [job_id for job_id, provider in rows if not process.servers[provider].has_late(job_id, ROUND)]
     done = not left or len(left) > MANY_TO_LOOK_UP
     process.world.require(done, Rule.LOOKED_UP, f"{left} are still to be looked up after the restore")
 
