@@ -73,7 +73,7 @@ def source(seed: int, purpose: str) -> random.Random:
 @contextlib.contextmanager
 def collected_at_the_end() -> Iterator[None]:
     """No garbage is collected inside the block; at its end that is, which was made in it, and nothing else is looked
-    through.
+    through. As a decorator of a function it also finds what only that function's call held.
     """
     collecting, freezing = gc.isenabled(), not gc.get_freeze_count()
     gc.disable()

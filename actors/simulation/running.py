@@ -118,13 +118,9 @@ class Outcome:
     lines: tuple[str, ...] = attrs.field(repr=False)
 
 
+@collected_at_the_end()
 def simulate(seed: int, hours: float, *, steps: int | None = None, without: Collection[int] = ()) -> Outcome:
     """Carry out the script of ``seed``, its first ``steps`` only, and those numbered ``without`` left out."""
-    with collected_at_the_end():
-        return _simulated(seed, hours, steps, without)
-
-
-def _simulated(seed: int, hours: float, steps: int | None, without: Collection[int]) -> Outcome:
     began = time.perf_counter()
     script = [step for step in drawn_script(seed, hours)[:steps] if step.number not in without]
     world = World(seed)
