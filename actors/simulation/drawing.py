@@ -114,7 +114,7 @@ def _stop(draw: Random) -> Drawn:
 
 
 def _jump(draw: Random) -> Drawn:
-    # A leap is more than an hour: a jump of just one is a leap or none, by a microsecond, and perhaps minutes later.
+    # A leap is more than an hour: whether a jump of just one is a leap depends on a microsecond.
     yield 0.0, "jump", {"seconds": draw.choice([-3600.0, -60.0, -1.0, 1.0, 60.0, 3601.0, 7200.0])}
 
 
