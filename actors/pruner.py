@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
 
 import attrs
 import trio
@@ -16,25 +17,34 @@ from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
 from actors.ledger.prune import Ended, Removed, drop_keys, drop_notifications, merge_texts, remove, review
 from actors.providers.guard import Failure, GuardedProvider
-from actors.store import retention
+from actors.store import Transaction, retention
 from logconf import get_logger
 
 _logger = get_logger("actors.pruner")
+T = TypeVar("T")
+P = ParamSpec("P")
 
 FIRST_LOOK = 60.0
 """Seconds from the start to the first look, so that the start itself is not slowed down."""
 
-BATCH = 25
-"""How many jobs one transaction removes. With their events this takes some milliseconds of the writer's time."""
+BATCH, BATCH_FOR_OTHERS = 50, 20
+"""How many jobs one transaction removes: while nobody else writes, and while others write.
 
-MERGE_AFTER = 4
-"""After so many batches a part of the text index is merged, and the write-ahead log is moved into the database.
+Removing is not urgent, and a write that comes during a transaction waits for its end. So while others write,
+transactions are short and pauses long (``benchmarks/bench_history.py`` measures what they wait).
+"""
 
-One part is about as much as these batches leave to merge. Both are done outside the batches, because inside one they
+PAUSE, PAUSE_FOR_OTHERS = 0.002, 0.05
+"""Seconds between two transactions: while nobody else writes, and while others write."""
+
+MERGE_AFTER = 100
+"""After so many jobs a part of the text index is merged, and the write-ahead log is moved into the database.
+
+One part is about as much as these jobs leave to merge. Both are done outside the removals, because inside one they
 would make it ten times as long.
 """
 
-READ = 40 * BATCH
+READ = 20 * BATCH
 """How many jobs are read at once."""
 
 KEYS = 1_000
@@ -42,9 +52,6 @@ KEYS = 1_000
 
 HELD_AGAIN = 300.0
 """Seconds between two looks during a hold. A restart loses at most so much of the running time that ends the hold."""
-
-PAUSE = 0.002
-"""Seconds between two transactions, in which others that wait for the writer get their turn."""
 
 _ABOUT_ONE_JOB = frozenset({FailureKind.INVALID, FailureKind.OTHER})
 """Failures that concern one job only. After any other failure the provider is not asked again during this pruning."""
@@ -103,8 +110,9 @@ async def held(ledger: Ledger, before: datetime | None, ran: float = 0.0) -> Hol
 
 async def prune_keys(ledger: Ledger) -> None:
     """Remove the idempotency keys that are too old to count, one batch at a time."""
-    while await ledger.write(drop_keys, KEYS) == KEYS:  # noqa: ASYNC110 - a pause for those who wait for the writer
-        await trio.sleep(PAUSE)
+    writer = _PoliteWriter(ledger)
+    while await writer.write(drop_keys, KEYS) == KEYS:
+        await writer.pause()
 
 
 async def prune(
@@ -125,22 +133,25 @@ async def prune(
     """
     if before is None:
         return PruneResult(None)
-    while await ledger.write(drop_notifications, before, KEYS) == KEYS:  # noqa: ASYNC110 - as for keys
-        await trio.sleep(PAUSE)
+    writer = _PoliteWriter(ledger)
+    while await writer.write(drop_notifications, before, KEYS) == KEYS:
+        await writer.pause()
     result, end = PruneResult(before), trio.current_time() + seconds
-    forgetting = Forgetting(providers)
-    while result.next is None and (read := await ledger.read(retention.ended, before, after, READ)):
-        for number, batch in enumerate(read[start : start + BATCH] for start in range(0, len(read), BATCH)):
-            result = await _remove(ledger, forgetting, result, before, batch)
+    forgetting, unmerged = Forgetting(providers), 0
+    while result.next is None and (left := await ledger.read(retention.ended, before, after, READ)):
+        while left and result.next is None:
+            batch, left = left[: writer.batch], left[writer.batch :]
+            result = await _remove(writer, forgetting, result, before, batch)
             after = batch[-1].job_id
             if trio.current_time() >= end:
                 result = attrs.evolve(result, next=after)
-                break
-            await trio.sleep(PAUSE)
-            if number % MERGE_AFTER == MERGE_AFTER - 1:
-                await ledger.write(merge_texts)
+            await writer.pause()
+            unmerged += len(batch)
+            if unmerged >= MERGE_AFTER:
+                unmerged = 0
+                await writer.write(merge_texts)
                 await ledger.store.move_log()
-                await trio.sleep(PAUSE)
+                await writer.pause()
     forgetting.log_left()
     if result.jobs:
         extra = {"jobs": result.jobs, "events": result.events, "kept": result.kept}
@@ -148,12 +159,35 @@ async def prune(
     return result
 
 
+class _PoliteWriter:
+    """Writes the pruner's transactions, with a pause after each. ``batch``: how many jobs the next one may remove."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.batch = BATCH
+        self._ledger = ledger
+        self._own = 0
+        self._seen = ledger.store.closures
+
+    async def write(self, verb: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`Ledger.write`."""
+        self._own += 1
+        return await self._ledger.write(verb, *args, **kwargs)
+
+    async def pause(self) -> None:
+        """Sleep. Where somebody else has written since the last pause, for longer, and the next batch is smaller."""
+        now = self._ledger.store.closures
+        others = now > self._seen + self._own
+        self._seen, self._own = now, 0
+        self.batch = BATCH_FOR_OTHERS if others else BATCH
+        await trio.sleep(PAUSE_FOR_OTHERS if others else PAUSE)
+
+
 async def _remove(
-    ledger: Ledger, forgetting: Forgetting, result: PruneResult, before: datetime, batch: Sequence[Ended]
+    writer: _PoliteWriter, forgetting: Forgetting, result: PruneResult, before: datetime, batch: Sequence[Ended]
 ) -> PruneResult:
     """Return ``result`` with the jobs of ``batch`` added that were removed."""
     gone = await forgetting.of(batch)
-    removed = await ledger.write(remove, before, gone) if gone else Removed(0, 0)
+    removed = await writer.write(remove, before, gone) if gone else Removed(0, 0)
     oldest = min(one.completed_at for one in batch)
     return attrs.evolve(
         result,

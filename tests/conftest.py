@@ -67,6 +67,8 @@ def _no_scans() -> Iterator[None]:
     for text, plan in list(statement_plans.statements.items())[before:]:
         if found := statement_plans.scans(text, plan):
             pytest.fail(f"{text}\n{found}\nis no index used? see tests/statement_plans.py", pytrace=False)
+        if found := statement_plans.unused_lists(text, plan):
+            pytest.fail(f"{text}\n{plan}\nnot found by their list: {found}", pytrace=False)
 
 
 def _tell(session: pytest.Session, left: list[Left]) -> None:

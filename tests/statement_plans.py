@@ -99,8 +99,12 @@ def _note(connection: Connection, text: str) -> None:
     statements[text] = plan(connection.connection.driver_connection, text)
 
 
+_LISTED = re.compile(r"(?<![+.\w])(\w+)\.(job_id|key) IN \(\?(?:, \?)*\)")
+
+
 def plan(driver: Any, text: str) -> list[str]:
-    """How SQLite would find the rows of this statement."""
+    """How SQLite would find the rows of this statement, lists of ids being long: short ones hide a bad plan."""
+    text = _LISTED.sub(rf"\1.\2 IN (?{', ?' * 63})", text)
     named = dict.fromkeys(re.findall(r"(?<![:\w]):(\w+)", text))
     values: Any = named or (None,) * len(re.sub(r"'[^']*'", "", text).split("?")[1:])
     cursor = driver.cursor()
@@ -121,6 +125,19 @@ def scans(text: str, lines: list[str]) -> list[str]:
             if table not in SMALL and index not in PARTIAL:
                 found.append(line)
     return found
+
+
+def unused_lists(text: str, lines: list[str]) -> list[str]:
+    """The tables of which a list of ids says which rows are meant, but whose rows are found by something else.
+
+    Such a statement reads all rows that the other condition names, to take a few of them: with many jobs it is slow.
+    """
+    searches = [line for line in lines if line.startswith("SEARCH")]
+    return [
+        f"{table}.{column}"
+        for table, column in _LISTED.findall(text)
+        if not any(line.startswith(f"SEARCH {table} ") and f"{column}=?" in line for line in searches)
+    ]
 
 
 @contextmanager

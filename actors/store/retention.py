@@ -42,12 +42,15 @@ _DEPENDANTS = (
 )
 """Jobs that wait for another one, or that run and may read what it left."""
 _FREE = (
-    jobs.c.status.in_([constant(status) for status in sorted(TERMINAL_JOBS)])
+    unindexed(jobs.c.status).in_([constant(status) for status in sorted(TERMINAL_JOBS)])
     & jobs.c.job_id.not_in(select(submissions.c.job_id).where(OPEN))
     & ~_DEPENDANTS.where(dependencies.c.parent_id == jobs.c.job_id).exists()
     & jobs.c.job_id.not_in(select(ended_parents.c.parent_id))
 )
-"""Ended; nothing remains to be done about it at its provider, and nobody who has not ended waited for it."""
+"""Ended; nothing remains to be done about it at its provider, and nobody who has not ended waited for it.
+
+By the status SQLite would read every ended job, even where ids are listed or only the first thousand are asked for.
+"""
 _OLD = (
     (jobs.c.job_id < bindparam("made_before"))
     & _FREE

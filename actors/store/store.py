@@ -72,6 +72,7 @@ class Store:
     order. ``engine``: a database in memory that outlives this store, for simulations. ``steps`` notices steps of the
     wall clock, whose consequences are written first. ``housekeeping`` runs what is done beside the writer (by default
     ``executor`` does). ``series_bytes``: the most bytes of all series. ``troubles``: why the last transaction failed.
+    ``closures``: how many closures were run until now.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Store:
         self.series_bytes = series_bytes
         self.publish: Publish = lambda _events: None
         self.outbox: JobEventWriter | None = None
+        self.closures = 0
         self.troubles: tuple[str, ...] = ()
         self._where = str(path) if path else "the database in memory"
         self._executor = self._readers = executor
@@ -249,6 +251,7 @@ class Store:
         if mine not in group:  # it stands behind more than a full group
             self._queue.remove(mine)
             group.append(mine)
+        self.closures += len(group)
         now, step = (self.now(), None) if self._steps is None else self._steps.read()
         with trio.CancelScope(shield=True):
             events = await self._executor.run(lambda: self._transact(group, now, step))

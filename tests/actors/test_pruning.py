@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import attrs
 import pytest
@@ -235,6 +236,29 @@ async def test_many_jobs_go_in_batches_with_a_pause_after_each(autojump_clock, w
         assert times == pytest.approx([0, pruner.PAUSE, 2 * pruner.PAUSE])
 
 
+async def test_while_others_write_fewer_jobs_go_at_a_time_and_the_pauses_are_longer(autojump_clock, world, monkeypatch):
+    monkeypatch.setattr(pruner, "BATCH", 4)
+    monkeypatch.setattr(pruner, "BATCH_FOR_OTHERS", 2)
+    async with world.open() as runtime:
+        await ended(world, 12)
+        world.clock.suspend(91 * DAYS)
+        removals = []
+        real = runtime.ledger.write
+
+        async def write(verb, *args, **kwargs):
+            if verb is remove:
+                removals.append((len(args[1]), trio.current_time()))
+                if len(removals) in (1, 2):
+                    await runtime.queue.set_limit("total", 7)
+            return await real(verb, *args, **kwargs)
+
+        monkeypatch.setattr(runtime.ledger, "write", write)
+        assert (await runtime.jobs.prune()).jobs == 12
+        assert [number for number, _ in removals] == [4, 2, 2, 4]
+        pauses = [later - earlier for (_, earlier), (_, later) in pairwise(removals)]
+        assert pauses == pytest.approx([pruner.PAUSE_FOR_OTHERS, pruner.PAUSE_FOR_OTHERS, pruner.PAUSE])
+
+
 async def test_events_that_follow_removed_ones_keep_their_numbers_and_readers_resume_by_them(autojump_clock, world):
     async with world.open() as runtime:
         await ended(world)
@@ -274,6 +298,7 @@ def test_an_id_of_a_moment_is_not_less_than_the_earliest_one_and_less_than_the_n
 async def test_what_is_removed_leaves_few_parts_of_the_index_and_a_short_log(autojump_clock, world, monkeypatch):
     """However many batches there are: parts are merged, and the log is moved, between them."""
     monkeypatch.setattr(pruner, "BATCH", 1)
+    monkeypatch.setattr(pruner, "MERGE_AFTER", 4)
     moved = []
     async with world.open() as runtime:
 
