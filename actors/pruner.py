@@ -47,7 +47,7 @@ would make it ten times as long.
 READ = 20 * BATCH
 """How many jobs are read at once."""
 
-KEYS = 1_000
+KEYS = 200
 """How many idempotency keys one transaction removes."""
 
 HELD_AGAIN = 300.0
