@@ -295,5 +295,6 @@ async def open_runtime(
                     with trio.move_on_after(2 * GRACE, shield=True):
                         await runtime.quiesce()
         finally:  # after the actors, which watch jobs until they end
+            runtime.event_reader.end()
             with trio.move_on_after(GRACE, shield=True):
                 await runtime.providers.aclose()

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import Unpack
+from weakref import WeakSet
 
 import trio
 from sqlalchemy import Connection
@@ -27,6 +28,7 @@ from actors.jobs.views import EventFilters, Gap
 from actors.kernel import Bus
 from actors.ledger import Ledger
 from actors.store import events as event_rows
+from actors.store.errors import StoreClosed
 
 LARGEST_SEQ = 2**63 - 1
 _EVENT_PAGE = 500
@@ -72,6 +74,7 @@ class EventReader:
         self.counted = counted
         self.bus = bus
         self.recent = RecentEvents()
+        self.readers: WeakSet[Events] = WeakSet()
         self._ledger = ledger
         bus.subscribe(Event, where=self._keep)  # before any reader, whose wake must find the event kept
 
@@ -82,6 +85,11 @@ class EventReader:
     def events(self, *, after: int | None = None, **filters: Unpack[EventFilters]) -> Events:
         """Events after number ``after`` (None: from now on), each once, in order, until the iteration is left."""
         return Events(self, after, filters)
+
+    def end(self) -> None:
+        """No more events come: whoever waits for one gets :class:`StoreClosed`, as every later operation does."""
+        for reader in list(self.readers):
+            reader.end()
 
     async def last(self) -> int:
         """The number of the newest event in the rows."""
@@ -124,7 +132,8 @@ class Events:
     """One reader's events: ``async with reader.events() as events: async for event in events``.
 
     They begin where the block is entered and end where it is left. ``async for event in reader.events()`` does without
-    the block: then they begin with the loop, and end when nobody has this object any more.
+    the block: then they begin with the loop, and end when nobody has this object any more. If the runtime ends
+    first, the iteration raises :class:`StoreClosed`.
     """
 
     def __init__(self, reader: EventReader, after: int | None, filters: EventFilters) -> None:
@@ -132,6 +141,7 @@ class Events:
         self._reader = reader
         self._filters = filters
         self._is_read = False  # nothing more is there before the next wake
+        self._has_ended = False
         self._ready: deque[Event] = deque()
         self._is_wanted = _filter(filters)
         self._after = after
@@ -148,6 +158,11 @@ class Events:
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     def __del__(self) -> None:
+        self.close()
+
+    def end(self) -> None:
+        """The runtime has ended."""
+        self._has_ended = True
         self.close()
 
     def close(self) -> None:
@@ -169,11 +184,17 @@ class Events:
                     await self._wakes.receive()
                     self._is_read = False
                 await self._look()
-            except trio.ClosedResourceError:
+            except (trio.ClosedResourceError, trio.EndOfChannel):
+                self._check_running()
                 raise StopAsyncIteration from None
         return self._ready.popleft()
 
+    def _check_running(self) -> None:
+        if self._has_ended:
+            raise StoreClosed("no more events come: the runtime has ended")
+
     async def _begin(self) -> None:
+        self._reader.readers.add(self)
         send, wakes = trio.open_memory_channel[None](1)
         is_wanted = self._is_wanted
 
@@ -189,6 +210,7 @@ class Events:
             held.enter_context(self._reader.counted())
             held.enter_context(self._reader.bus.subscribe(Event, where=wake))
             self._seq = self._after if self._after is not None else await self._reader.last()
+            self._check_running()
             self._held, self._wakes = held.pop_all(), wakes
 
     async def _look(self) -> None:

@@ -181,7 +181,10 @@ class Jobs(Submitting):
         return await self._ledger.read(listing.jobs_page, request, before, filters, self._context.for_decision, order)
 
     async def wait(self, job_id: str) -> Job:
-        """Wait until a job has ended and return it. Raises :class:`Refused` if it is removed."""
+        """Wait until a job has ended and return it.
+
+        Raises :class:`Refused` if it is removed, :class:`StoreClosed` if the runtime ends before.
+        """
         found = (await self.named(job_id, newest=True)).job.job_id
         async with self._event_reader.events(job_id=found) as changes:
             job = await self.row(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.jobs.approval_rules import DEFAULT_RULES
+from actors.jobs.records import Event
 from actors.jobs.refusal import Refused
 from actors.jobs.selections import Selection
 from actors.kernel import ActorDown, VirtualClock
@@ -114,3 +115,35 @@ async def test_several_at_once_are_each_refused(autojump_clock: MockClock) -> No
             for _ in range(250):
                 nursery.start_soon(write)
     assert len(refused) == 250
+
+
+@pytest.mark.parametrize("in_memory", [True, False], ids=["in memory", "on disk"])
+async def test_who_waits_when_the_runtime_ends_learns_it(
+    autojump_clock: MockClock, tmp_path: Path, *, in_memory: bool
+) -> None:
+    """For a job, for an event, for one from the rows on: nobody waits for ever."""
+    clock, learned = VirtualClock(), []
+    provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(clock.now))
+    parts = Parts(
+        clock=clock, in_memory=in_memory, sources=seeded_sources(1), providers=[provider], executor=InlineExecutor()
+    )
+
+    async def wait(operation: Awaitable[object]) -> None:
+        with pytest.raises(StoreError, match="the runtime has ended"):
+            await operation
+        learned.append(operation)
+
+    async def follow(events: AsyncIterator[Event]) -> None:
+        async for _ in events:
+            pass
+
+    with trio.fail_after(600):
+        async with trio.open_nursery() as nursery:
+            settings = attrs.evolve(virtual_settings(), state_dir=tmp_path / "state")
+            async with open_runtime(settings, parts) as runtime:
+                job = await runtime.submit(request(duration=10**6))
+                for operation in (runtime.wait(job.job_id), follow(runtime.events()), follow(runtime.events(after=0))):
+                    nursery.start_soon(wait, operation)
+                await wait_all_tasks_blocked()
+    assert len(learned) == 3
+    assert not runtime.tallies.subscribers

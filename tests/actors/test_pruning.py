@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import attrs
 import pytest
@@ -18,11 +17,10 @@ from actors.jobs.refusal import Refused
 from actors.jobs.retention import kept_since
 from actors.kernel import VirtualClock
 from actors.ledger.limits import set_limit
-from actors.ledger.prune import remove
 from actors.providers.scripted import Fault, FaultKind, Refusal, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.settings import Retention
-from actors.store import InlineExecutor, text_search
+from actors.store import InlineExecutor
 from actors.store.schema import metadata
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 
@@ -216,49 +214,6 @@ async def test_jobs_of_a_provider_that_is_no_longer_configured_go_here_and_stay_
     assert "1 old jobs were removed, not at scripted: it is not configured" in caplog.messages
 
 
-async def test_many_jobs_go_in_batches_with_a_pause_after_each(autojump_clock, world, monkeypatch):
-    monkeypatch.setattr(pruner, "BATCH", 2)
-    async with world.open() as runtime:
-        await ended(world, 5)
-        world.clock.suspend(91 * DAYS)
-        removals = []
-        real = runtime.ledger.write
-
-        async def write(verb, *args, **kwargs):
-            if verb is remove:
-                removals.append((len(args[1]), trio.current_time()))
-            return await real(verb, *args, **kwargs)
-
-        monkeypatch.setattr(runtime.ledger, "write", write)
-        result = await runtime.jobs.prune()
-        assert (result.jobs, [number for number, _ in removals]) == (5, [2, 2, 1])
-        times = [at - removals[0][1] for _, at in removals]
-        assert times == pytest.approx([0, pruner.PAUSE, 2 * pruner.PAUSE])
-
-
-async def test_while_others_write_fewer_jobs_go_at_a_time_and_the_pauses_are_longer(autojump_clock, world, monkeypatch):
-    monkeypatch.setattr(pruner, "BATCH", 4)
-    monkeypatch.setattr(pruner, "BATCH_FOR_OTHERS", 2)
-    async with world.open() as runtime:
-        await ended(world, 12)
-        world.clock.suspend(91 * DAYS)
-        removals = []
-        real = runtime.ledger.write
-
-        async def write(verb, *args, **kwargs):
-            if verb is remove:
-                removals.append((len(args[1]), trio.current_time()))
-                if len(removals) in (1, 2):
-                    await runtime.queue.set_limit("total", 7)
-            return await real(verb, *args, **kwargs)
-
-        monkeypatch.setattr(runtime.ledger, "write", write)
-        assert (await runtime.jobs.prune()).jobs == 12
-        assert [number for number, _ in removals] == [4, 2, 2, 4]
-        pauses = [later - earlier for (_, earlier), (_, later) in pairwise(removals)]
-        assert pauses == pytest.approx([pruner.PAUSE_FOR_OTHERS, pruner.PAUSE_FOR_OTHERS, pruner.PAUSE])
-
-
 async def test_events_that_follow_removed_ones_keep_their_numbers_and_readers_resume_by_them(autojump_clock, world):
     async with world.open() as runtime:
         await ended(world)
@@ -293,24 +248,3 @@ def test_more_days_than_there_is_history_are_for_ever() -> None:
 def test_an_id_of_a_moment_is_not_less_than_the_earliest_one_and_less_than_the_next_millisecond() -> None:
     made = IdFactory().new(NOW)
     assert earliest(NOW) <= made < earliest(NOW + timedelta(milliseconds=1))
-
-
-async def test_what_is_removed_leaves_few_parts_of_the_index_and_a_short_log(autojump_clock, world, monkeypatch):
-    """However many batches there are: parts are merged, and the log is moved, between them."""
-    monkeypatch.setattr(pruner, "BATCH", 1)
-    monkeypatch.setattr(pruner, "MERGE_AFTER", 4)
-    moved = []
-    async with world.open() as runtime:
-
-        async def move_log():
-            moved.append(True)
-
-        monkeypatch.setattr(runtime.ledger.store, "move_log", move_log)
-        await ended(world, 60)
-        await runtime.ledger.store.write(lambda tx: text_search.fill(tx.connection, 100))
-        world.clock.suspend(91 * DAYS)
-        await an_hour()
-        assert (await rows(runtime))["jobs"] == 0
-        parts = "SELECT count(DISTINCT segid) FROM job_texts_idx"
-        assert await runtime.ledger.read(lambda connection: connection.exec_driver_sql(parts).scalar_one()) < 20
-    assert len(moved) == 60 // pruner.MERGE_AFTER

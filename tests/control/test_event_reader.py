@@ -174,3 +174,15 @@ async def test_a_wait_that_is_cancelled_loses_no_event_and_a_left_block_ends_its
             await world.submit()
         with pytest.raises(StopAsyncIteration):
             await anext(events)
+
+
+async def test_who_waits_for_an_event_waits_no_more_once_its_reader_is_closed(world, autojump_clock):
+    async with world.open() as runtime, runtime.events() as events, trio.open_nursery() as nursery:
+
+        async def read() -> None:
+            with pytest.raises(StopAsyncIteration):
+                await anext(events)
+
+        nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        events.close()
