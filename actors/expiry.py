@@ -23,10 +23,6 @@ _AGAIN = timedelta(seconds=5)
 """Seconds from a failed sweep to the next: what is due must not wait for the interval, nor be tried without a pause."""
 
 
-QUIET = 600.0
-"""Seconds without a sweep after the wall clock leapt forward, so that a wrong clock can be corrected."""
-
-
 def wakes(event: Event) -> bool:
     """Whether ``event`` may have made the next deadline earlier."""
     return event.type in _WAKES
@@ -47,8 +43,8 @@ class Expiry(TickingActor):
         self._deadline: datetime | None = None
 
     def next_tick(self) -> float:
-        """The end of the interval or the next deadline. A distant one is checked again meanwhile, because the wall
-        clock may step.
+        """The end of the interval or the next deadline; after a leap of the wall clock, when that may be believed. A
+        distant one is checked again meanwhile, because the clock may step.
         """
         beat = super().next_tick()
         due = beat if self._deadline is None else min(beat, self._clock.look_again(self._deadline))
@@ -56,7 +52,8 @@ class Expiry(TickingActor):
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One sweep: every open request whose deadline has come, each in a transaction of its own."""
-        if self._is_quiet():
+        if self._steps is not None and (quiet := self._steps.quiet_seconds()):
+            self._quiet_until, self._deadline = self._clock.monotonic() + quiet, self._clock.now()
             return
         self._deadline = self._clock.now() + _AGAIN
         due, _ = await self._ledger.read(deadlines, self._clock.now())
@@ -67,14 +64,3 @@ class Expiry(TickingActor):
         _, following = await self._ledger.read(deadlines, now)
         overdue = following is not None and following <= now  # nothing could end it: its row, or its job's, is damaged
         self._deadline = now + _AGAIN if overdue else following
-
-    def _is_quiet(self) -> bool:
-        """Whether the wall clock leapt forward a moment ago; a leap during that time does not start another wait."""
-        if self._steps is None:
-            return False
-        left = QUIET - self._steps.since_leap()
-        if left > 0:
-            self._quiet_until = self._clock.monotonic() + left
-            return True
-        self._steps.forget_leap()
-        return False

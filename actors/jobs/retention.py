@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from actors.jobs.durations import seconds_between
-
 
 @attrs.frozen
 class PruneResult:
@@ -30,8 +28,6 @@ class PruneResult:
 
 HOLD_SECONDS = 24 * 3600.0
 """Running time of the supervisor after which a hold ends by itself."""
-
-_LEAPT = "the wall clock went forward by "
 
 SILENCE = timedelta(days=7)
 """A start whose newest event is older than this may be a start with a wrong clock."""
@@ -67,14 +63,7 @@ class Hold:
 
 def leapt(forward: timedelta) -> str:
     """Why a hold begins when the wall clock was put forward."""
-    return f"{_LEAPT}{_rough(forward)}"
-
-
-def leapt_ago(hold: Hold | None, now: datetime) -> float | None:
-    """Seconds since the jump of the clock that began this hold, by that clock; None for any other hold."""
-    if hold is None or not hold.reason.startswith(_LEAPT) or hold.began_at > now:
-        return None
-    return seconds_between(hold.began_at, now)
+    return f"the wall clock went forward by {_rough(forward)}"
 
 
 def silent(newest: datetime | None, now: datetime) -> str | None:

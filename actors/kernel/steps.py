@@ -7,6 +7,7 @@ too late. This module says when, and by how much.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -23,6 +24,13 @@ _READINGS = 5
 
 LEAP = timedelta(hours=1)
 """Seconds: a step forward by more than this may be a mistake, so deletion by age waits after it (C6)."""
+
+
+QUIET = timedelta(minutes=10)
+"""How long nothing expires by the word of a clock that leapt, so that a wrong clock can be corrected (C6)."""
+
+_BETWEEN = 1.0
+"""Seconds after that time in which another leap does not begin it anew: what is due expires first."""
 
 
 @attrs.frozen
@@ -50,7 +58,7 @@ class StepWatch:
         self._clock = clock
         self._began = self._both()
         self._applied = self._lowest = timedelta()
-        self._leapt: float | None = None
+        self._quiet_until = -math.inf
 
     def read(self) -> tuple[datetime, Step | None]:
         """The wall clock's time, and its step since the last step that was applied; None if there was none.
@@ -78,8 +86,8 @@ class StepWatch:
         if abs(by) <= TOLERANCE:  # no leap either, though the noise of two clocks may carry a whole hour past its end
             return None
         leapt = forward if forward > LEAP else None
-        if leapt is not None and self._leapt is None:
-            self._leapt = steady
+        if leapt is not None and steady >= self._quiet_until + _BETWEEN:
+            self._quiet_until = steady + QUIET.total_seconds()
         return Step(now, by, leapt, offset)
 
     def applied(self, step: Step) -> None:
@@ -88,15 +96,14 @@ class StepWatch:
         if step.forward is not None:
             self._lowest = step.offset
 
-    def since_leap(self) -> float:
-        """Seconds since the last leap forward was noticed; infinite if there was none, or after :meth:`forget_leap`."""
+    def quiet_seconds(self) -> float:
+        """Seconds left of the time after a leap forward in which nothing expires, to the millisecond; 0: there is none.
+
+        A leap during that time does not begin another.
+        """
         self.read()
-        return float("inf") if self._leapt is None else self._clock.steady() - self._leapt
+        return round(max(0.0, self._quiet_until - self._clock.steady()), 3)
 
-    def remember_leap(self, ago: float) -> None:
-        """An earlier process noticed a leap forward this many seconds before this watch was made."""
-        self._leapt = self._began[1] - ago
-
-    def forget_leap(self) -> None:
-        """The wait after the leap is over."""
-        self._leapt = None
+    def remember_leap(self, ago: timedelta) -> None:
+        """An earlier process noticed a leap forward so long before this watch was made."""
+        self._quiet_until = self._began[1] + (QUIET - ago).total_seconds()

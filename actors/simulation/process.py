@@ -198,6 +198,7 @@ class Process(trio.abc.Instrument):
         lanes.forget()  # a process's memory is lost with it
         with self.crashes, self.plan, self._lines:
             world.say(f"process {self._number} starts")
+            world.quiet.started()
             world.entered()
             clock = trio.testing.MockClock(autojump_threshold=0)
             ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock))

@@ -83,6 +83,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
         case "jump":
             world.clock.offset += timedelta(seconds=args["seconds"])
             world.jumped_at = world.elapsed()
+            world.quiet.jumped(world.elapsed(), args["seconds"], world.clock.now())
         case "kill":
             process.arm(args["where"], args["count"])
     world.trace.count(f"step: {step.kind}")

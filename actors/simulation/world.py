@@ -21,6 +21,7 @@ from actors.providers.scripted import ScriptedOptions
 from actors.settings import ProviderSettings, Settings
 from actors.simulation.database import Database
 from actors.simulation.pinned import source
+from actors.simulation.quiet import Quiet
 from actors.simulation.rules import Judging, Rule
 from actors.simulation.target_options import drawn_options
 from actors.testing import virtual_settings
@@ -102,9 +103,9 @@ class Known:
 class World:
     """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses.
 
-    ``jumped_at``: when the wall clock was last moved. ``scheduler_hangs``: a fault of this process makes it
-    hang, now or later: a restart by hand may come first. ``expiry_disturbed_at``: when a fault last made
-    that actor late. ``restored``: its database was replaced by a backup.
+    ``jumped_at``: when the wall clock was last moved; ``quiet``: what follows from it. ``scheduler_hangs``: a fault
+    of this process makes it hang, now or later: a restart by hand may come first. ``expiry_disturbed_at``: when a
+    fault last made that actor late. ``restored``: its database was replaced by a backup.
     """
 
     def __init__(self, seed: int) -> None:
@@ -122,6 +123,7 @@ class World:
         self.on_violation: Any = None
         self.elapsed_at_end = 0.0
         self.jumped_at = 0.0
+        self.quiet = Quiet()
         self.scheduler_hangs = False
         self.expiry_disturbed_at = -math.inf
         self.changed_limits: dict[str, int] = {}

@@ -7,18 +7,10 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from actors.jobs.retention import HOLD_SECONDS, Hold, PruneResult, kept_since, leapt, leapt_ago, silent, too_many
+from actors.jobs.retention import HOLD_SECONDS, Hold, PruneResult, kept_since, leapt, silent, too_many
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEEK, SECOND = timedelta(days=7), timedelta(seconds=1)
-
-
-def test_only_a_hold_that_a_leap_began_says_how_long_ago_that_was() -> None:
-    assert leapt_ago(Hold(leapt(91 * WEEK), NOW - timedelta(minutes=1)), NOW) == 60
-    assert leapt_ago(Hold(leapt(WEEK), NOW), NOW) == 0
-    assert leapt_ago(Hold(leapt(WEEK), NOW + SECOND), NOW) is None  # the clock was put back
-    assert leapt_ago(Hold("101 of 200 jobs would go at once", NOW - WEEK), NOW) is None
-    assert leapt_ago(None, NOW) is None
 
 
 def test_a_start_after_more_than_a_week_of_silence_may_have_a_wrong_clock() -> None:

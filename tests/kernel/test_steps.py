@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from actors.kernel import SystemClock, VirtualClock
-from actors.kernel.steps import LEAP, TOLERANCE, StepWatch
+from actors.kernel.steps import LEAP, QUIET, TOLERANCE, StepWatch
 
 HOUR = timedelta(hours=1)
 
@@ -23,7 +23,7 @@ async def test_time_that_passes_and_time_asleep_are_no_step(autojump_clock, cloc
     await trio.sleep(10_000)
     clock.suspend(100 * HOUR)
     assert watch.read()[1] is None
-    assert watch.since_leap() == float("inf")
+    assert watch.quiet_seconds() == 0
 
 
 @pytest.mark.parametrize("by", [-3 * HOUR, timedelta(seconds=-1), timedelta(seconds=1), 3 * HOUR])
@@ -71,19 +71,28 @@ async def test_after_a_step_of_just_an_hour_the_noise_of_two_clocks_is_no_leap(a
     watch.applied(watch.read()[1])
     clock.move(TOLERANCE / 10)
     assert watch.read()[1] is None
-    assert watch.since_leap() == float("inf")
+    assert watch.quiet_seconds() == 0
 
 
-async def test_how_long_ago_a_leap_was_counts_from_the_first_until_it_is_forgotten(autojump_clock, clock):
+async def test_nothing_expires_for_ten_minutes_after_a_leap_and_another_leap_meanwhile_adds_nothing(
+    autojump_clock, clock
+):
     watch = StepWatch(clock)
+    for seconds in (60, 539.5, 2):
+        clock.move(2 * HOUR)
+        watch.applied(watch.read()[1])
+        await trio.sleep(seconds)
+    assert watch.quiet_seconds() == 0
     clock.move(2 * HOUR)
-    watch.applied(watch.read()[1])
-    await trio.sleep(60)
-    clock.move(2 * HOUR)
-    watch.applied(watch.read()[1])
-    assert watch.since_leap() == 60
-    watch.forget_leap()
-    assert watch.since_leap() == float("inf")
+    assert watch.quiet_seconds() == QUIET.total_seconds() == 600
+
+
+async def test_a_leap_that_an_earlier_process_noticed_has_the_rest_of_its_ten_minutes(autojump_clock, clock):
+    watch = StepWatch(clock)
+    watch.remember_leap(timedelta(minutes=9))
+    assert watch.quiet_seconds() == 60
+    watch.remember_leap(timedelta(days=9))
+    assert watch.quiet_seconds() == 0
 
 
 async def test_a_machine_that_slept_between_the_two_readings_is_read_again(autojump_clock, clock, monkeypatch):

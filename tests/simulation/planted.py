@@ -19,6 +19,7 @@ from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
+from actors.kernel.steps import StepWatch
 from actors.ledger import approvals as approval_verbs
 from actors.ledger import dispatch, keys, observe
 from actors.store import (
@@ -172,6 +173,16 @@ def hold_after_a_leap(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holds, "begin", lambda _connection, reason, now: Hold(reason, now))
 
 
+def quiet_after_a_leap(patch: pytest.MonkeyPatch) -> None:
+    """Whatever is due by a clock that leapt expires at once."""
+    patch.setattr(StepWatch, "quiet_seconds", lambda _watch: 0.0)
+
+
+def quiet_over_a_restart(patch: pytest.MonkeyPatch) -> None:
+    """A process does not know that the clock leapt a moment before it started."""
+    patch.setattr(StepWatch, "remember_leap", lambda _watch, _ago: None)
+
+
 def no_entry_hides_another(patch: pytest.MonkeyPatch) -> None:
     """Only the lane of the oldest entry is looked at: one user's many jobs stand before everybody's."""
     read = lanes.read
@@ -232,6 +243,8 @@ PLANTED: dict[Plant, set[str]] = {
     correlation_binding: {"one correlation ID"},
     waits_that_move_with_the_clock: {"waits end in time", "Retry-After is kept", "back-off is kept"},
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
+    quiet_after_a_leap: {"approvals expire at their deadline"},
+    quiet_over_a_restart: {"approvals expire at their deadline"},
     no_entry_hides_another: {"what can run starts", "those alike go in their order"},
     remembered_limits_that_are_stale: {
         "limits hold at every claim",
