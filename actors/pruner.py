@@ -27,24 +27,25 @@ P = ParamSpec("P")
 FIRST_LOOK = 60.0
 """Seconds from the start to the first look, so that the start itself is not slowed down."""
 
-BATCH, BATCH_FOR_OTHERS = 50, 20
+BATCH, BATCH_FOR_OTHERS = 100, 20
 """How many jobs one transaction removes: while nobody else writes, and while others write.
 
-Removing is not urgent, and a write that comes during a transaction waits for its end. So while others write,
-transactions are short and pauses long (``benchmarks/bench_history.py`` measures what they wait).
+Removing is not urgent, and a write that comes during a transaction, or while the log is moved, waits for its end. So
+while others write, transactions are short, pauses long, and the log is moved after each
+(``benchmarks/bench_history.py`` measures what others wait).
 """
 
-PAUSE, PAUSE_FOR_OTHERS = 0.002, 0.05
+PAUSE, PAUSE_FOR_OTHERS = 0.002, 0.1
 """Seconds between two transactions: while nobody else writes, and while others write."""
 
-MERGE_AFTER = 100
-"""After so many jobs a part of the text index is merged, and the write-ahead log is moved into the database.
+MERGE_AFTER, MERGED = 200, 80
+"""After so many jobs so many pages of the text index are merged, and the write-ahead log is moved into the database.
 
-One part is about as much as these jobs leave to merge. Both are done outside the removals, because inside one they
-would make it ten times as long.
+With fewer pages the index would have more parts with every batch, and FTS5 merges them all at once when there are too
+many. Both are done outside the removals, because inside one they would make it ten times as long.
 """
 
-READ = 20 * BATCH
+READ = 10 * BATCH
 """How many jobs are read at once."""
 
 KEYS = 200
@@ -140,17 +141,19 @@ async def prune(
     forgetting, unmerged = Forgetting(providers), 0
     while result.next is None and (left := await ledger.read(retention.ended, before, after, READ)):
         while left and result.next is None:
-            batch, left = left[: writer.batch], left[writer.batch :]
+            size = BATCH_FOR_OTHERS if writer.gives_way else BATCH
+            batch, left = left[:size], left[size:]
             result = await _remove(writer, forgetting, result, before, batch)
             after = batch[-1].job_id
             if trio.current_time() >= end:
                 result = attrs.evolve(result, next=after)
-            await writer.pause()
             unmerged += len(batch)
+            if writer.gives_way or unmerged >= MERGE_AFTER:
+                await ledger.store.move_log()
+            await writer.pause()
             if unmerged >= MERGE_AFTER:
                 unmerged = 0
-                await writer.write(merge_texts)
-                await ledger.store.move_log()
+                await writer.write(merge_texts, MERGED)
                 await writer.pause()
     forgetting.log_left()
     if result.jobs:
@@ -160,10 +163,10 @@ async def prune(
 
 
 class _PoliteWriter:
-    """Writes the pruner's transactions, with a pause after each. ``batch``: how many jobs the next one may remove."""
+    """Writes the pruner's transactions, with a pause after each. ``gives_way``: others have written lately."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self.batch = BATCH
+        self.gives_way = False
         self._ledger = ledger
         self._own = 0
         self._seen = ledger.store.closures
@@ -174,12 +177,11 @@ class _PoliteWriter:
         return await self._ledger.write(verb, *args, **kwargs)
 
     async def pause(self) -> None:
-        """Sleep. Where somebody else has written since the last pause, for longer, and the next batch is smaller."""
+        """Sleep, for longer where somebody else has written since the last pause."""
         now = self._ledger.store.closures
-        others = now > self._seen + self._own
+        self.gives_way = now > self._seen + self._own
         self._seen, self._own = now, 0
-        self.batch = BATCH_FOR_OTHERS if others else BATCH
-        await trio.sleep(PAUSE_FOR_OTHERS if others else PAUSE)
+        await trio.sleep(PAUSE_FOR_OTHERS if self.gives_way else PAUSE)
 
 
 async def _remove(

@@ -133,6 +133,8 @@ def _fill_text_index(database: Path) -> None:
             connection.exec_driver_sql("BEGIN")
             more = bool(text_search.fill(connection, 20_000))
             connection.exec_driver_sql("COMMIT")
+        while text_search.merge(connection, 4_000):  # as the runtime does after each batch
+            pass
     engine.dispose()
 
 

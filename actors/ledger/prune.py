@@ -75,9 +75,9 @@ def remove(tx: Transaction, before: datetime, job_ids: Sequence[str]) -> Removed
     return retention.remove(tx.connection, before, job_ids)
 
 
-def merge_texts(tx: Transaction) -> None:
-    """Merge a piece of what removals leave in the index of texts."""
-    text_search.merge(tx.connection)
+def merge_texts(tx: Transaction, pages: int) -> None:
+    """Merge a piece of what removals leave in the index of texts: so many pages."""
+    text_search.merge(tx.connection, pages)
 
 
 def remove_one(tx: Transaction, job_id: str) -> Removed:

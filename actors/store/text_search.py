@@ -154,13 +154,13 @@ _MERGED = 16
 _MERGE = text("INSERT INTO job_texts(job_texts, rank) VALUES ('merge', :pages)")
 
 
-def merge(connection: Connection) -> bool:
+def merge(connection: Connection, pages: int = _MERGED) -> bool:
     """Merge some of the parts that changes have left in the index. False: there was nothing to merge.
 
-    Each transaction that changes the index adds a part, and a search reads all of them.
+    Each transaction that changes the index adds a part, and a search reads all of them. ``pages``: how many to write.
     """
     before = _CHANGES.one(connection)
-    connection.execute(_MERGE, {"pages": _MERGED})
+    connection.execute(_MERGE, {"pages": pages})
     after = _CHANGES.one(connection)
     assert before is not None
     assert after is not None
