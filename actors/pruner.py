@@ -111,7 +111,7 @@ async def held(ledger: Ledger, before: datetime | None, ran: float = 0.0) -> Hol
 
 async def prune_keys(ledger: Ledger) -> None:
     """Remove the idempotency keys that are too old to count, one batch at a time."""
-    writer = _PoliteWriter(ledger)
+    writer = _PacedWriter(ledger)
     while await writer.write(drop_keys, KEYS) == KEYS:
         await writer.pause()
 
@@ -134,21 +134,21 @@ async def prune(
     """
     if before is None:
         return PruneResult(None)
-    writer = _PoliteWriter(ledger)
+    writer = _PacedWriter(ledger)
     while await writer.write(drop_notifications, before, KEYS) == KEYS:
         await writer.pause()
     result, end = PruneResult(before), trio.current_time() + seconds
     forgetting, unmerged = Forgetting(providers), 0
     while result.next is None and (left := await ledger.read(retention.ended, before, after, READ)):
         while left and result.next is None:
-            size = BATCH_FOR_OTHERS if writer.gives_way else BATCH
+            size = BATCH_FOR_OTHERS if writer.others_write else BATCH
             batch, left = left[:size], left[size:]
             result = await _remove(writer, forgetting, result, before, batch)
             after = batch[-1].job_id
             if trio.current_time() >= end:
                 result = attrs.evolve(result, next=after)
             unmerged += len(batch)
-            if writer.gives_way or unmerged >= MERGE_AFTER:
+            if writer.others_write or unmerged >= MERGE_AFTER:
                 await ledger.store.move_log()
             await writer.pause()
             if unmerged >= MERGE_AFTER:
@@ -162,11 +162,11 @@ async def prune(
     return result
 
 
-class _PoliteWriter:
-    """Writes the pruner's transactions, with a pause after each. ``gives_way``: others have written lately."""
+class _PacedWriter:
+    """Writes the pruner's transactions, with a pause after each. ``others_write``: others do, too."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self.gives_way = False
+        self.others_write = False
         self._ledger = ledger
         self._own = 0
         self._seen = ledger.store.closures
@@ -179,13 +179,13 @@ class _PoliteWriter:
     async def pause(self) -> None:
         """Sleep, for longer where somebody else has written since the last pause."""
         now = self._ledger.store.closures
-        self.gives_way = now > self._seen + self._own
+        self.others_write = now > self._seen + self._own
         self._seen, self._own = now, 0
-        await trio.sleep(PAUSE_FOR_OTHERS if self.gives_way else PAUSE)
+        await trio.sleep(PAUSE_FOR_OTHERS if self.others_write else PAUSE)
 
 
 async def _remove(
-    writer: _PoliteWriter, forgetting: Forgetting, result: PruneResult, before: datetime, batch: Sequence[Ended]
+    writer: _PacedWriter, forgetting: Forgetting, result: PruneResult, before: datetime, batch: Sequence[Ended]
 ) -> PruneResult:
     """Return ``result`` with the jobs of ``batch`` added that were removed."""
     gone = await forgetting.of(batch)
