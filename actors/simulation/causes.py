@@ -37,7 +37,6 @@ class Causes:
         self._asked: set[tuple[str, str]] = set()
         self._levels: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._requested: dict[str, Event] = {}
-        self._requested_at: dict[str, float] = {}
         self._asked_at: dict[str, float] = {}
 
     def asked(self, kind: str, subject: str, level: str = "admin") -> None:
@@ -55,7 +54,7 @@ class Causes:
         job_id = event.job_id or ""
         self._world.quiet.wrote(self._world.elapsed(), event.time)
         if event.type == "approval_requested":
-            self._requested[job_id], self._requested_at[job_id] = event, self._world.elapsed()
+            self._requested[job_id] = event
         if event.type == "approval_expired":
             self._is_due(job_id)
         is_first = event.type in ("approval_requested", "job_queued")
@@ -83,10 +82,10 @@ class Causes:
 
     def _is_due(self, job_id: str) -> None:
         """A request that expires soon after a leap does so because its time has passed, not by the leap."""
-        elapsed = self._world.elapsed()
-        waited = timedelta(seconds=elapsed - self._requested_at[job_id])
-        by_leap = waited < self._timeout and self._world.quiet.holds(elapsed) and not self._world.restored
-        self._world.require(not by_leap, Rule.DEADLINE, f"{job_id} expires by the word of a clock that leapt")
+        due = self._requested[job_id].time + self._timeout
+        by_leap = self._world.quiet.forbids(self._world.elapsed(), self._world.clock.now(), due)
+        text = f"{job_id} expires by the word of a clock that leapt"
+        self._world.require(not by_leap or self._world.restored, Rule.DEADLINE, text)
 
     @property
     def _timeout(self) -> timedelta:

@@ -14,12 +14,16 @@ from datetime import datetime, timedelta
 LEAP, QUIET, NOTICED = 3600.0, 600.0, 120.0
 """Seconds: a jump forward by more is a leap; what follows it; within which a running process notices a jump."""
 
+_ROUNDED = 0.01
+"""Seconds by which the runtime may end them sooner."""
+
 
 class Quiet:
     """What the judge knows of jumps. ``elapsed``: simulated seconds since the beginning of the world."""
 
     def __init__(self) -> None:
         self._until = self._forward_at = -math.inf
+        self._leap = timedelta()
         self._jumped_at = -math.inf
         self._noticed = True
         self._from: datetime | None = None
@@ -31,6 +35,7 @@ class Quiet:
             return
         if elapsed - self._forward_at >= QUIET + NOTICED:
             self._until = elapsed + QUIET if seconds > LEAP + 1 else -math.inf
+            self._leap = timedelta(seconds=seconds)
         self._forward_at = elapsed
 
     def wrote(self, elapsed: float, time: datetime) -> None:
@@ -43,6 +48,6 @@ class Quiet:
         if not self._noticed:
             self._until = -math.inf
 
-    def holds(self, elapsed: float) -> bool:
-        """Whether nothing may expire now that is due by the wall clock alone."""
-        return elapsed < self._until
+    def forbids(self, elapsed: float, now: datetime, due: datetime) -> bool:
+        """Whether what is ``due`` by the wall clock, now at ``now``, is so by the leap alone: it may not expire yet."""
+        return elapsed < self._until - _ROUNDED and now - self._leap < due
