@@ -163,7 +163,10 @@ async def prune(
 
 
 class _PacedWriter:
-    """Writes the pruner's transactions, with a pause after each. ``others_write``: others do, too."""
+    """Writes the pruner's transactions, with a pause after each.
+
+    ``others_write``: whether somebody else wrote before the last pause, after the one before it.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self.others_write = False
