@@ -1,7 +1,7 @@
 """The notifier: delivers the notifications that wait in the outbox and records the outcome of each try.
 
 It serves all targets at the same time. What to send and when is decided in :mod:`actors.jobs.notifications`; the rows
-are read and written by :mod:`actors.ledger.notifications`. If it is stopped or killed after a delivery and before its
+are read and written by :mod:`actors.ledger.notifications`. If it is stopped or killed after a message and before its
 record, it sends the same notification again, under the same id.
 """
 
@@ -130,9 +130,9 @@ class Notifier(TickingActor):
             self._in_flight[one.notification_id] = one.target
             if one.notification_id in fresh:
                 self._sent[one.target].append(trio.current_time())
-            self.nursery.start_soon(self._deliver, one, disabled.get(one.target), name=f"notify {one.target}")
+            self.nursery.start_soon(self._send_one, one, disabled.get(one.target), name=f"notify {one.target}")
 
-    async def _deliver(self, one: Notification, disabled: str | None) -> None:
+    async def _send_one(self, one: Notification, disabled: str | None) -> None:
         """Make one try; the next cycle records its outcome."""
         if faults.active is not None:
             await faults.async_point(NOTIFY_BEFORE, one.target)
@@ -150,8 +150,8 @@ class Notifier(TickingActor):
             return Outcome(f"the target is disabled: {disabled}")
         try:
             return await self._send(one, target)
-        except Exception as error:  # the border of a delivery: a fault of one must not end the others
-            _logger.exception("Error in a delivery", extra={"target": one.target})
+        except Exception as error:  # the border of a message: a fault of one must not end the others
+            _logger.exception("Error while sending a notification", extra={"target": one.target})
             return Outcome(f"{type(error).__name__}: {error}")
 
     async def _record(self) -> None:

@@ -1,4 +1,4 @@
-"""The supervision tree on one screen, and the only place where the parts are put together.
+"""The supervision tree on one screen, and the place where its parts are put together; servers come from the caller.
 
     async with open_runtime(Settings.default(state_dir=path)) as runtime:
         job = await runtime.submit(JobRequest(provider="local", command=["python", "train.py"], user_id="ana"))
@@ -25,7 +25,7 @@ from actors.control.context import Context
 from actors.control.entry_points import EntryPoints
 from actors.control.loop_stalls import LoopStalls
 from actors.control.runtime import Runtime
-from actors.control.tree import EDGES
+from actors.control.tree import SERVERS
 from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
 from actors.jobs.approval_rules import DEFAULT_RULES
@@ -89,7 +89,7 @@ class Parts:
     sources: Sources = attrs.field(factory=Sources)
     providers: Sequence[Provider] | None = None
     sender: OpenSender | None = None
-    edges: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
+    servers: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
 
 
 class RunningRuntime(Runtime):
@@ -149,10 +149,10 @@ class RunningRuntime(Runtime):
         if self._watchdog is not None:
             watch = (self._watchdog, None, self.loop_stalls.note)
             housekeeping.append(ChildSpec("watchdog", watchdog.run, args=watch, on_give_up="park"))
-        edges = [attrs.evolve(one, on_give_up="park", shutdown=SHUTDOWN) for one in self._parts.edges(self)]
+        servers = [attrs.evolve(one, on_give_up="park", shutdown=SHUTDOWN) for one in self._parts.servers(self)]
         groups = [self._group("actors", actors), self._group("housekeeping", housekeeping)]
-        if edges:
-            groups.append(self._group(EDGES, edges, stop="together"))
+        if servers:
+            groups.append(self._group(SERVERS, servers, stop="together"))
         self.tree.groups = groups
         return [ChildSpec("store", self._run_store), *(ChildSpec(group.name, group.run) for group in groups)]
 

@@ -32,12 +32,14 @@ from actors.providers.scripted.script import Script
 from actors.providers.slurm.preparing import SlurmSpec
 from actors.settings.providers import CommonSettings, ProviderSettings, kind_shape
 from actors.settings.sections import NAMES, Sections, converter
-from actors.validation import StrictConverter
+from actors.validation import Shape, StrictConverter
 
 PAGES = Path(__file__).parent
 BEGIN, END = "<!-- made by docs/write_reference.py: {} -->", "<!-- end of what is made -->"
 SPECS = {"slurm": SlurmSpec, "ray": RaySpec, "replicate": ReplicateSpec, "scripted": Script}
 """By kind of provider, the class of a job's spec; other kinds of ours take none."""
+SPEC_CONVERTER = StrictConverter({Script: Shape(types={"faults": dict[str, tuple[Any, ...]]})})
+"""Reads the specs. A scripted job's faults are written by call; the keys of a fault have a table of their own."""
 BESIDE_FIELDS = {
     MATRIX: "Parameters, each with a list of values or a range: one job for each combination ([sweeps](sweeps.md)).",
 }
@@ -111,7 +113,7 @@ def specs(writer: Writer) -> Iterator[str]:
     """The keys of a job's spec, for each kind of provider that takes some."""
     for kind, spec in SPECS.items():
         yield f"#### `spec` for kind `{kind}`\n\n{explained(spec)[0]}\n"
-        rows = Reference(StrictConverter(), (Fault,)).rows(spec, "jobs[].spec")
+        rows = Reference(SPEC_CONVERTER, (Fault,)).rows(spec, "jobs[].spec")
         yield writer.rows(rows, writer.jobs).replace("`jobs[].", "`")
 
 

@@ -29,7 +29,7 @@ def nearest(word: object, known: Iterable[str]) -> str | None:
     return near[0] if near else None
 
 
-def guess(word: object, known: Iterable[str]) -> str:
+def suggestion(word: object, known: Iterable[str]) -> str:
     """`"; did you mean 'x'?"` with the known word most similar to `word`; "" if none is similar enough."""
     near = nearest(word, known)
     return "" if near is None else f"; did you mean {near!r}?"
@@ -45,7 +45,7 @@ class Choice(enum.StrEnum):
     def _missing_(cls, value: object) -> Choice:
         known = [member.value for member in cls]
         option = getattr(cls, "__field__", re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower())
-        raise SpecError(option, f"unknown value {value!r}, known are {', '.join(known)}{guess(value, known)}")
+        raise SpecError(option, f"unknown value {value!r}, known are {', '.join(known)}{suggestion(value, known)}")
 
 
 def must(rule: str, holds: Callable[[Any], bool]) -> Validator:
@@ -102,7 +102,7 @@ def checked_arguments(cls: type[T]) -> type[T]:
         except TypeError as mismatch:
             for name in options:
                 if name not in known:
-                    raise SpecError(name, f"{cls.__name__} has no such field{guess(name, known)}") from mismatch
+                    raise SpecError(name, f"{cls.__name__} has no such field{suggestion(name, known)}") from mismatch
             for name in known[len(args) :]:
                 if signature.parameters[name].default is inspect.Parameter.empty and name not in options:
                     raise SpecError(name, f"missing: {cls.__name__} needs it") from mismatch

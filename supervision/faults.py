@@ -27,7 +27,7 @@ import trio
 from attrs.validators import optional
 
 from supervision import checks
-from supervision.checks import guess
+from supervision.checks import suggestion
 from supervision.child import current_child
 from supervision.errors import SpecError
 
@@ -174,7 +174,7 @@ class FaultPlan:
         """
         words = []
         for point in dict.fromkeys(rule.point for rule in self.rules if not rule.seen):
-            near = guess(point, self._passed)
+            near = suggestion(point, self._passed)
             others = f"; passed were {', '.join(sorted(self._passed)[:12])}" if self._passed else "; none was passed"
             words.append(f"nothing passed {point!r}{near or others}")
         return "; ".join(words) or None
@@ -200,7 +200,7 @@ class FaultPlan:
         if error is not None:
             error.add_note(f"under a fault plan with seed {self.seed}; run it again: {self.command()}")
             if missed is not None:
-                error.add_note(f"the plan did nothing there: {missed}")
+                error.add_note(f"these rules of the plan never applied: {missed}")
         elif missed is not None:
             raise SpecError("point", missed)
 

@@ -16,7 +16,7 @@ from actors.api.app import create_app
 from actors.api.guard import asked_by
 from actors.api.options import HttpOptions
 from actors.api.socket_file import announced
-from actors.api.unix import socket_edge
+from actors.api.unix import socket_server
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import ApprovalRule
 from actors.kernel import SystemClock
@@ -74,7 +74,7 @@ async def socket(
 ) -> AsyncIterator[Path]:  # fmt: skip
     """The path of a Unix socket on which the runtime is served, and which is not waited for long when the test ends."""
     monkeypatch.setattr("actors.net.connections.GRACE", 0.1)
-    async with open_supervisor([socket_edge(runtime, tmp_path)]):
+    async with open_supervisor([socket_server(runtime, tmp_path)]):
         yield announced(tmp_path)
 
 

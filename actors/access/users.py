@@ -66,7 +66,7 @@ class SocketUsers:
             message = f"uid {uid} stands for every user that this machine does not know: use an account of your own"
             raise Refused(message, RefusalKind.FORBIDDEN)
         if (name := await self._name(uid)) is None:
-            message = f"uid {uid} has no name on this machine, under which its jobs could be kept: it needs an account"
+            message = f"uid {uid} has no name on this machine, and jobs are kept under a name: create an account"
             raise Refused(message, RefusalKind.FORBIDDEN)
         rights = self._users.get(name, _USUAL)
         return Peer(

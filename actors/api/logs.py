@@ -85,7 +85,7 @@ async def _beginning(call: Call[Nothing, LogsQuery], job_id: str) -> Beginning:
     if asked.tail is None and asked.since is None:
         return Beginning(cursor=asked.cursor)
     if asked.cursor is not None:
-        raise invalid("cursor", "goes on from its own place; leave out tail and since")
+        raise invalid("cursor", "already says where to begin; leave out tail and since")
     return await call.reading.log_reader.beginning(job_id, asked.tail, asked.since, attempt=asked.attempt)
 
 
@@ -99,7 +99,7 @@ async def _check(call: Call[Any, Any], job_id: str, cursor: str | None, attempt:
     if plain and attempt is None:
         return
     if cursor is not None and (len(cursor) > maxima.CURSOR or not cursor.isprintable()):
-        raise invalid("cursor", "is none that was given here")
+        raise invalid("cursor", "is not a cursor of this output")
     async with aclosing(call.reading.log_reader.read(job_id, cursor, attempt=attempt)) as pieces:  # type: ignore[type-var]
         await anext(pieces, None)
 

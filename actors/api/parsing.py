@@ -59,8 +59,8 @@ def query_as(request: Request, kind: Any) -> Any:
     given: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
         if name not in hints:
-            guess = did_you_mean(name[:80], hints)
-            raise Refused(f"unknown parameter {name!r:.80}{guess}", RefusalKind.INVALID, name[:80])
+            suggested = did_you_mean(name[:80], hints)
+            raise Refused(f"unknown parameter {name!r:.80}{suggested}", RefusalKind.INVALID, name[:80])
         given.setdefault(name, []).append(value)
     return CONVERTER.read({name: _value(name, texts, hints[name]) for name, texts in given.items()}, kind)
 

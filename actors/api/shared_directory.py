@@ -96,7 +96,7 @@ class SharedDirectory:
             os.close(descriptor)
         return None
 
-    def cautions(self) -> Iterator[str]:
+    def warnings(self) -> Iterator[str]:
         """What is unsafe about the directories above it."""
         parent = self.path.parent.resolve()
         for one in (parent, *parent.parents):
@@ -194,6 +194,6 @@ def usable_directory(options: SocketOptions, state_dir: Path) -> SharedDirectory
     """
     directory = shared_directory(options, state_dir)
     with directory.held():
-        for caution in directory.cautions():
-            _logger.warning("The shared socket in %s: %s", directory.path, caution)
+        for warning in directory.warnings():
+            _logger.warning("The shared socket in %s: %s", directory.path, warning)
     return directory

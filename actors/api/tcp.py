@@ -27,10 +27,10 @@ TOKEN = "token"  # noqa: S105 - the name of a file
 _logger = get_logger("actors.api.tcp")
 
 
-def http_edge(
+def http_server(
     runtime: Runtime, state_dir: Path, options: HttpOptions, *, feed_port: int | None = None
 ) -> ChildSpec:  # fmt: skip
-    """The child that serves ``runtime`` on TCP, for ``Parts.edges``.
+    """The child that serves ``runtime`` on TCP, for ``Parts.servers``.
 
     If the port is taken, or a certificate cannot be read, there is a WARNING and the child is finished: it can be
     started by hand, and another supervisor on this machine is no reason for this one to fail.

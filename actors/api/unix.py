@@ -29,8 +29,8 @@ LOOK_SECONDS = 30.0
 _logger = get_logger("actors.api.unix")
 
 
-def socket_edge(runtime: Runtime, state_dir: Path, options: HttpOptions | None = None) -> ChildSpec:
-    """The child that serves ``runtime`` on the socket of ``state_dir``, for ``Parts.edges``."""
+def socket_server(runtime: Runtime, state_dir: Path, options: HttpOptions | None = None) -> ChildSpec:
+    """The child that serves ``runtime`` on the socket of ``state_dir``, for ``Parts.servers``."""
     return ChildSpec("socket", partial(serve_socket, runtime, state_dir, options))
 
 
@@ -52,10 +52,10 @@ async def serve_socket(  # noqa: ASYNC128 - HttpServer.serve calls started()
         await http.serve([listener], task_status=task_status)
 
 
-def shared_socket_edge(
+def shared_socket_server(
     runtime: Runtime, directory: SharedDirectory, users: SocketUsers, options: HttpOptions
 ) -> ChildSpec:
-    """The child that serves ``runtime`` to ``users``, for ``Parts.edges``."""
+    """The child that serves ``runtime`` to ``users``, for ``Parts.servers``."""
     return ChildSpec("shared_socket", partial(_serve_shared, runtime, directory, users, options))
 
 

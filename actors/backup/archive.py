@@ -149,7 +149,7 @@ class Archive:
         try:
             return cast("Manifest", INPUT.read(found, Manifest))
         except CheckedError as error:
-            raise BackupError(f"{self._name} is damaged: its manifest says nonsense ({error})") from None
+            raise BackupError(f"{self._name} is damaged: its manifest has an invalid value ({error})") from None
 
     def copy(self, name: str, into: IO[bytes]) -> None:
         """Copy one member into an open file.
@@ -174,7 +174,7 @@ def _check_format(name: str, found: Any) -> None:
         raise BackupError(f"{name} is no backup of Greenroom's")
     version = found.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise BackupError(f"{name} is damaged: its manifest says nonsense (version: {version!r:.80})")
+        raise BackupError(f"{name} is damaged: its manifest has an invalid value (version: {version!r:.80})")
     if version > VERSION:
         made_by = f"{found.get('greenroom')!s:.40}"
         message = f"{name} was made by a newer Greenroom ({made_by}) in a format that this one does not know"

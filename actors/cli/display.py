@@ -16,7 +16,7 @@ from rich.text import Text
 
 from actors.cli.board import Board, Plan
 from actors.cli.event_text import describe
-from actors.cli.job_text import duration, how_many, jobs_text, metrics, name_and_user, name_of, note, standing
+from actors.cli.job_text import accuracy_and_loss, duration, how_many, jobs_text, name_and_user, name_of, note, standing
 from actors.cli.queue_text import all_counts_text, headline
 from actors.cli.summary import print_summary
 from actors.cli.tables import colour_of, plain, short
@@ -145,13 +145,13 @@ def _urgency(job: dict[str, Any]) -> tuple[int, str]:
 
 
 def jobs_table(jobs: list[dict[str, Any]], width: int) -> Table:
-    """One line per job: name, status, progress, metrics, reason; fewer columns on a narrow screen."""
+    """One line per job: name, status, progress, accuracy and loss, reason; fewer columns on a narrow screen."""
     if width < _WIDE:
-        rows = [(name_of(job), standing(job), duration(job), _why(job) or _metrics(job)) for job in jobs]
+        rows = [(name_of(job), standing(job), duration(job), _why(job) or _numbers(job)) for job in jobs]
         return _table(("NAME", "STATUS", "RAN", "WHY"), rows)
     columns = ("JOB", "NAME", "USER", "STATUS", "", "METRICS", "RAN", "WHY")
     wide = [
-        (short(job["job_id"]), name_of(job), job["user_id"], standing(job), _bar(job), _metrics(job), duration(job),
+        (short(job["job_id"]), name_of(job), job["user_id"], standing(job), _bar(job), _numbers(job), duration(job),
          _why(job))
         for job in jobs
     ]  # fmt: skip
@@ -168,8 +168,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     return made
 
 
-def _metrics(job: dict[str, Any]) -> str:
-    return metrics(job["result"] or job["progress"])
+def _numbers(job: dict[str, Any]) -> str:
+    return accuracy_and_loss(job["result"] or job["progress"])
 
 
 def _why(job: dict[str, Any]) -> str:

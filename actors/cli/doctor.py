@@ -206,7 +206,8 @@ def restore_findings(restore: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("original", False, f"{running} runs in {restore['original']}", "stop it: both run the same jobs")
     for one in restore["unknown_jobs"]:
         what = f"runs {one['key']} ({one['name']}), which the backup does not know"
-        yield Finding(f"provider {one['provider']}", False, what, "it is left alone; end it there if nobody needs it")
+        advice = "Greenroom does not touch it; end it there if nobody needs it"
+        yield Finding(f"provider {one['provider']}", False, what, advice)
     if (more := restore["unknown_number"] - len(restore["unknown_jobs"])) > 0:
         yield Finding("providers", False, f"run {more} more jobs which the backup does not know")
     for name, why in restore["not_listed"].items():

@@ -41,8 +41,8 @@ def _socket(settings: Settings) -> Iterator[tuple[str, bool, str, str]]:
         return
     members = ", ".join(sorted(grp.getgrgid(directory.gid).gr_mem)) or "no members beside users whose own group it is"
     yield _SOCKET, True, f"{directory.path}, for group {directory.group} ({members})", ""
-    for caution in directory.cautions():
-        yield _SOCKET, False, caution, "set socket.directory to another place, such as /run/greenroom"
+    for warning in directory.warnings():
+        yield _SOCKET, False, warning, "set socket.directory to another place, such as /run/greenroom"
 
 
 def _commands(group: str) -> tuple[str, bool, str, str]:

@@ -129,7 +129,7 @@ def measure(values: Document | None, name: str) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
-def metrics(values: Document | None) -> str:
+def accuracy_and_loss(values: Document | None) -> str:
     """Accuracy and loss, of progress or result."""
     return "  ".join(f"{name} {found}" for name in ("accuracy", "loss") if (found := measure(values, name)))
 
@@ -138,7 +138,7 @@ def progress_text(progress: Document | None) -> str:
     """Steps, accuracy and loss of a progress; where it has none of them, its first numbers; "" where it has none."""
     done = progress or {}
     steps = f"{done['step']}/{done['total']}" if "step" in done and "total" in done else ""
-    if found := "  ".join(filter(None, (steps, metrics(done)))):
+    if found := "  ".join(filter(None, (steps, accuracy_and_loss(done)))):
         return found
     numbers = ((name, measure(done, name)) for name in done)
     shown = (f"{name[:_LONGEST_NAME]} {number}" for name, number in numbers if number)
@@ -173,7 +173,7 @@ def note(job: Document) -> str:
         return str(job["error_message"])
     if job["status"] == "running" and job.get("progress"):
         return "  ".join(part for part in (progress_text(job["progress"]), estimate_text(job)) if part)
-    return metrics(job.get("result"))
+    return accuracy_and_loss(job.get("result"))
 
 
 def how_many(jobs: Sequence[Document]) -> str:

@@ -18,8 +18,8 @@ from actors.access.hosts import AllowedHosts
 from actors.access.peer import Peer
 from actors.access.users import SocketUsers
 from actors.api.shared_directory import SharedDirectoryError, usable_directory
-from actors.api.tcp import http_edge
-from actors.api.unix import shared_socket_edge, socket_edge
+from actors.api.tcp import http_server
+from actors.api.unix import shared_socket_server, socket_server
 from actors.api.unix_peer import known_name, user_name
 from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
@@ -89,7 +89,7 @@ class Session:
 
     async def _run_runtime(self) -> None:
         settings, notifier = self._plan.settings, Notifier(os.environ)
-        parts = Parts(edges=lambda runtime: _servers_of(runtime, settings))
+        parts = Parts(servers=lambda runtime: _servers_of(runtime, settings))
         running = open_runtime(settings, parts, watchdog=STALL_SECONDS)
         async with running as runtime, notify_systemd(runtime, notifier):
             _logger.info("Supervisor is ready", extra={"state_dir": str(settings.state_dir), "pid": os.getpid()})
@@ -231,21 +231,21 @@ def _servers_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
     If the certificate of the feed cannot be read, that is a WARNING, and the feed is not served.
     """
     http, feed = settings.http, settings.feed
-    servers = [socket_edge(runtime, settings.state_dir, http)]
+    servers = [socket_server(runtime, settings.state_dir, http)]
     if settings.socket is not None:
         directory = usable_directory(settings.socket, settings.state_dir)
         users = SocketUsers(settings.users, known_name, commands=settings.socket.commands)
-        servers.append(shared_socket_edge(runtime, directory, users, http))
+        servers.append(shared_socket_server(runtime, directory, users, http))
     if http.enabled:
-        servers.append(http_edge(runtime, settings.state_dir, http, feed_port=feed.port if feed.enabled else None))
+        servers.append(http_server(runtime, settings.state_dir, http, feed_port=feed.port if feed.enabled else None))
     if feed.enabled:
-        from actors.feed.server import FeedServer, feed_edge
+        from actors.feed.server import FeedServer, feed_server
 
         hosts = AllowedHosts((feed.host, *http.allowed_hosts))
         try:
             tls = tls_context(http.tls_certificate, http.tls_key)
             server = FeedServer(runtime, feed, runtime.access.token_peer, hosts, tls, behind_proxy=http.behind_proxy)
-            servers.append(feed_edge(server))
+            servers.append(feed_server(server))
         except OSError as error:
             _logger.warning("The event feed is not served: cannot read the certificate or its key: %s", error.strerror)
     return servers

@@ -12,7 +12,7 @@ import click
 from actors.cli.address import program
 from actors.cli.client import MANY_SECONDS, WAIT_SECONDS, Client
 from actors.cli.context import Failed, os_user
-from actors.cli.job_text import clock, duration, how_many, metrics, name_of, note, standing
+from actors.cli.job_text import accuracy_and_loss, clock, duration, how_many, name_of, note, standing
 from actors.cli.options import DURATION, FINITE, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 
@@ -170,7 +170,7 @@ def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
         return
     print_rows(jobs[:_MOST_ROWS], False, "There are no jobs.", {
         "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "STATUS": standing, "RAN": duration,
-        "": (lambda job: metrics(job["result"]) or note(job)) if waited else _whether_new,
+        "": (lambda job: accuracy_and_loss(job["result"]) or note(job)) if waited else _whether_new,
     })  # fmt: skip
     shown = f" (the first {_MOST_ROWS} are shown)" if len(jobs) > _MOST_ROWS else ""
     click.echo(f"{how_many(jobs)}{shown}")

@@ -29,7 +29,8 @@ def socket_of(state_dir: Path) -> Path:
         return announced(state_dir)
     alone = found.st_uid == directory.st_uid and not others_may_write(directory)
     if not (is_ours(found) or alone):
-        raise Failed(f"{pointer} is {user_name(found.st_uid)}'s, who may not say where the supervisor listens")
+        owner = user_name(found.st_uid)
+        raise Failed(f"{pointer} belongs to {owner}, who is not allowed to name the supervisor's socket")
     return announced(state_dir)
 
 
@@ -41,8 +42,8 @@ def check_server(uid: int, path: Path) -> None:
     if uid == directory.st_uid and not others_may_write(directory):
         return
     raise Failed(
-        f"nothing was sent: who listens on {path} is {user_name(uid)}, not you nor root, and not the only one who may "
-        f"write to {path.parent}"
+        f"nothing was sent: the server on {path} runs as {user_name(uid)}; it must run as you, as root, or as the only "
+        f"user who may write to {path.parent}"
     )
 
 

@@ -8,7 +8,7 @@ import attrs
 
 from actors.jobs.records import Capacity
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.jobs.suggestions import guess_of_configured
+from actors.jobs.suggestions import suggestion_of_configured
 from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.queries import DecisionContext
@@ -39,8 +39,8 @@ class Context:
         """The provider of this name. Raises :class:`Refused` if it is not configured."""
         found = self.providers.get(name)
         if found is None:
-            guess = guess_of_configured(name[:80], self.providers, "providers")
-            raise Refused(f"there is no provider {name!r:.80}{guess}", RefusalKind.NOT_FOUND, "provider")
+            suggested = suggestion_of_configured(name[:80], self.providers, "providers")
+            raise Refused(f"there is no provider {name!r:.80}{suggested}", RefusalKind.NOT_FOUND, "provider")
         return found
 
 

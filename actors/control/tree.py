@@ -9,11 +9,11 @@ from typing import Any
 import trio
 
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.jobs.suggestions import guess
+from actors.jobs.suggestions import suggestion
 from actors.kernel import ActorRef, Registry
 from supervision import ChildInfo, ChildStartError, SupervisionError, Supervisor
 
-EDGES = "edges"
+SERVERS = "servers"
 """The group of the servers below the root."""
 
 
@@ -42,9 +42,9 @@ class Tree:
 
     async def stop_servers(self) -> None:
         """Stop the servers, if there are any: they accept nothing more, and requests in progress have their grace."""
-        if self.supervisor is not None and any(child.id == EDGES for child in self.children()):
+        if self.supervisor is not None and any(child.id == SERVERS for child in self.children()):
             with suppress(SupervisionError):  # it is stopping everything already
-                await self.supervisor.stop_child(EDGES)
+                await self.supervisor.stop_child(SERVERS)
 
     async def restart(self, name: str) -> None:
         """Stop an actor or a server and start it again, also a parked one. This does not count in its restart limits.
@@ -62,7 +62,7 @@ class Tree:
         """
         below = {child.id: child for group in self.groups for child in group.children()}
         if name not in below:
-            message = f"there is no actor or server {name!r:.80}{guess(name, sorted(below))}"
+            message = f"there is no actor or server {name!r:.80}{suggestion(name, sorted(below))}"
             raise Refused(message, RefusalKind.NOT_FOUND)
         if (state := below[name].state) != "parked":
             raise Refused(f"{name} is {state}; only what is parked can be started")

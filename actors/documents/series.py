@@ -34,7 +34,7 @@ class JobSeriesDocument(TypedDict):
     series: dict[str, SeriesDocument]
 
 
-class MetricDocument(TypedDict):
+class SeriesValuesDocument(TypedDict):
     """The last and the best value of a series; null: none, or the last one was not finite."""
 
     last: float | None
@@ -48,7 +48,7 @@ class ComparedDocument(TypedDict):
     name: str | None
     status: str
     parameters: dict[str, Any]
-    metrics: dict[str, MetricDocument]
+    metrics: dict[str, SeriesValuesDocument]
 
 
 class ComparisonDocument(TypedDict):
@@ -89,5 +89,5 @@ def compared_document(one: Compared) -> ComparedDocument:
     """One job of a comparison."""
     return {
         "job_id": one.job_id, "name": one.name, "status": one.status, "parameters": dict(one.parameters),
-        "metrics": {name: {"last": last, "best": best} for name, (last, best) in one.metrics.items()},
+        "metrics": {name: {"last": last, "best": best} for name, (last, best) in one.values.items()},
     }  # fmt: skip

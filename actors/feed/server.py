@@ -47,8 +47,8 @@ AuthenticateToken = Callable[[str], Awaitable[Peer | None]]
 """Finds the caller with a token; None if the token is not valid."""
 
 
-def feed_edge(server: FeedServer) -> ChildSpec:
-    """The child that serves the feed, for ``Parts.edges``.
+def feed_server(server: FeedServer) -> ChildSpec:
+    """The child that serves the feed, for ``Parts.servers``.
 
     If the port is taken, there is a WARNING and the child is finished: it can be started by hand.
     """
@@ -181,7 +181,7 @@ class FeedServer:
             except Malformed as error:
                 raise CloseConnection(Close.MALFORMED, str(error)) from None
         if not isinstance(message, Authenticate):
-            raise CloseConnection(Close.POLICY, f"say who you are first, within {CONNECT_SECONDS:g} s")
+            raise CloseConnection(Close.POLICY, f"authenticate first, within {CONNECT_SECONDS:g} s")
         if (peer := await self._authenticate(message.token)) is None:
             raise CloseConnection(Close.POLICY, "this token is not known, or has ended")
         return message.token, peer

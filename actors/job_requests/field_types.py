@@ -105,7 +105,7 @@ def _texts_by_name(path: str, value: Any) -> Fault | None:
 
 
 def _goals(path: str, value: Any) -> Fault | None:
-    """Whether the least or the greatest value is the best, by the name of a metric."""
+    """Whether the least or the greatest value is the best, by the name of a series."""
     if (fault := _texts_by_name(path, value)) is not None:
         return fault
     wrong = next(((name, one) for name, one in value.items() if one not in get_args(Goal)), None)

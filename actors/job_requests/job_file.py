@@ -63,7 +63,7 @@ class FileContent:
     """The content of a job file. The problems of ``defaults`` are reported at their own path, before those of the jobs.
 
     ``name``: the name of the file; without it, its absolute path. Its jobs are recognised by it, among other things.
-    ``best``: for the name of a metric, whether its least (min) or its greatest (max) value is the best. ``defaults``:
+    ``best``: for the name of a series, whether its least (min) or its greatest (max) value is the best. ``defaults``:
     keys that every job gets. A job's own keys replace them, and ``env`` and ``resources`` are merged key by key.
     ``jobs``: the jobs, in the order in which they are submitted.
     """

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import attrs
 
-from actors.jobs.capacity import Room, can_ever_fit
+from actors.jobs.capacity import FreeResources, can_ever_fit
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
 from actors.jobs.reservations import Holder, Holders, Reservation, ReservePolicy, gives_back_in_time, starts_by
@@ -87,10 +87,10 @@ class ProviderPass:
         self._bound = limits.of_provider(name, separate=self.separate)
         self.users = Quota("user", limits.per_provider_per_user, name)
         self._short: dict[tuple[int, int, int | None], WaitReason] = {}
-        self.room = Room.of(self._capacity)
+        self.free = FreeResources.of(self._capacity)
         self.reservation: Reservation | None = None
         self._begun: list[Holder] = []
-        self._before: tuple[Room, list[Holder]] | None = None
+        self._before: tuple[FreeResources, list[Holder]] | None = None
         self._starts_by: datetime | None = None
         self.closed: WaitReason | None = None
         if state is None:
@@ -101,7 +101,7 @@ class ProviderPass:
     def count(self, resources: Resources, number: int) -> None:
         """``number`` more jobs of these needs run here."""
         self._running += number
-        self.room.take(resources, number)
+        self.free.take(resources, number)
         self._short.clear()
 
     def begins(self, holder: Holder) -> None:
@@ -112,15 +112,15 @@ class ProviderPass:
         """Keep what this job needs from later ones, as far as it is free; only for the first such job."""
         if self.reservation is not None:
             return
-        short = tuple(name for name, need, free in self.room.compared(resources) if need > free)
-        self._before = attrs.evolve(self.room), list(self._begun)
-        kept = self.room.keep(resources)
+        short = tuple(name for name, need, free in self.free.compared(resources) if need > free)
+        self._before = attrs.evolve(self.free), list(self._begun)
+        kept = self.free.keep(resources)
         self.reservation = Reservation(self._name, job_id, resources, kept, short, self._capacity)
         self._short.clear()
 
     def may_borrow(self, lane_needs: Resources, max_runtime: float | None, now: datetime, rules: Borrowing) -> bool:
         """Whether a job may use some of what is kept, because it certainly gives that back in time."""
-        if self.reservation is None or max_runtime is None or not self.room.fits_with_kept(lane_needs):
+        if self.reservation is None or max_runtime is None or not self.free.fits_with_kept(lane_needs):
             return False
         if self._before is not None:
             free, begun = self._before
@@ -141,7 +141,7 @@ class ProviderPass:
         wait = self._short.get(shape)
         if wait is None:
             never = can_ever_fit(resources, self._capacity)
-            reason, resource = self.room.shortage(resources)
+            reason, resource = self.free.shortage(resources)
             setting = f"providers.{self._name}.{resource}"
             if never is None:
                 wait = WaitReason("resources", reason, setting)

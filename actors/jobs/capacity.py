@@ -13,7 +13,7 @@ _SIZES = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 def can_ever_fit(resources: Resources, capacity: Capacity) -> str | None:
     """Why a job with these needs can never run there ("has 2 GPUs in all, the job needs 4"); None if it can."""
-    whole = Room.of(capacity)
+    whole = FreeResources.of(capacity)
     short = [
         f"has {amount(name, there)} in all, the job needs {amount(name, need)}"
         for name, need, there in whole.compared(resources)
@@ -23,7 +23,7 @@ def can_ever_fit(resources: Resources, capacity: Capacity) -> str | None:
 
 
 @attrs.define
-class Room:
+class FreeResources:
     """What is free at one provider, counted down; infinite for a resource that is not counted there.
 
     ``kept``: in addition, what is free but kept for one job (:mod:`actors.jobs.reservations`); None: nothing is.
@@ -32,10 +32,10 @@ class Room:
     cpus: float
     gpus: float
     memory: float
-    kept: Room | None = None
+    kept: FreeResources | None = None
 
     @classmethod
-    def of(cls, capacity: Capacity) -> Room:
+    def of(cls, capacity: Capacity) -> FreeResources:
         """The whole capacity of a provider."""
         return cls(_counted(capacity.cpus), _counted(capacity.gpus), _counted(capacity.memory))
 
@@ -68,7 +68,7 @@ class Room:
         """Keep as much as is free of what one job needs, which is returned."""
         kept = Resources(**{name: int(min(need, free)) for name, need, free in self.compared(resources)})
         self.take(kept)
-        self.kept = Room(kept.cpus, kept.gpus, kept.memory or 0)
+        self.kept = FreeResources(kept.cpus, kept.gpus, kept.memory or 0)
         return kept
 
     def fits(self, resources: Resources) -> bool:

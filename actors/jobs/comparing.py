@@ -15,7 +15,7 @@ Goal = Literal["min", "max"]
 
 @attrs.frozen
 class Compared:
-    """One job of a comparison. ``metrics``: by the name of the series, its last and its best value.
+    """One job of a comparison. ``values``: by the name of the series, its last and its best value.
 
     None: there is none, or the last one was not finite. ``goals``: for series that have a best value, which one it is.
     """
@@ -24,7 +24,7 @@ class Compared:
     name: str | None
     status: str
     parameters: Mapping[str, Any]
-    metrics: Mapping[str, tuple[float | None, float | None]]
+    values: Mapping[str, tuple[float | None, float | None]]
     goals: Mapping[str, Goal] = attrs.field(factory=dict)
 
 

@@ -7,5 +7,5 @@ from actors.jobs.suggestions import did_you_mean
 
 
 def level_fault(level: str) -> str | None:
-    """Why ``level`` is none, with a guess; None: it is one."""
+    """Why ``level`` is none, with a suggestion; None: it is one."""
     return None if normalised(level) in LEVELS else f"{level!r:.80} is no level{did_you_mean(level, LEVELS)}"

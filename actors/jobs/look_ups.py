@@ -73,7 +73,7 @@ class Adopt:
 
 
 @attrs.frozen
-class Doubt:
+class Uncertain:
     """Nobody can tell whether it ran; a person must."""
 
     reason: str
@@ -84,28 +84,30 @@ class AsItWas:
     """It surely has not run since."""
 
 
-Verdict = Adopt | Doubt | AsItWas
+LookUpVerdict = Adopt | Uncertain | AsItWas
 
 
-def conclude(one: ToLookUp, seen: Sequence[Seen], doubt: str | None, now: datetime, lost: str | None = None) -> Verdict:
+def conclude(
+    one: ToLookUp, seen: Sequence[Seen], unsure: str | None, now: datetime, lost: str | None = None
+) -> LookUpVerdict:
     """What follows from the answers.
 
-    ``seen``: the attempts that the provider has, the oldest first. ``doubt``: why it is not sure that it had no others;
-    None: it is. ``lost``: why the attempt that it had is not there any more.
+    ``seen``: the attempts that the provider has, the oldest first. ``unsure``: why it is not sure that there were no
+    others; None: it is. ``lost``: why the attempt that it had is not there any more.
     """
     if seen:
         newest = seen[-1].observation
         entry = attrs.evolve(one.entry, reruns=one.entry.reruns + len(seen) - 1)
         ran_again = newest is not None and run_again(one.job, entry, newest, newest.error, now) is not None
-        if doubt is not None and ran_again:
-            return Doubt(f"its attempt ended, and whether it ran again is not known: {doubt}")
+        if unsure is not None and ran_again:
+            return Uncertain(f"its attempt ended, and whether it ran again is not known: {unsure}")
         return Adopt(tuple(seen))
     if one.was_handed:
-        return Doubt(lost or "its provider no longer has it")
-    return AsItWas() if doubt is None else Doubt(doubt)
+        return Uncertain(lost or "its provider no longer has it")
+    return AsItWas() if unsure is None else Uncertain(unsure)
 
 
-def doubt_about_records(
+def why_records_are_incomplete(
     provider: str, since: datetime | None, began_at: datetime, now: datetime, kept_days: float
 ) -> str | None:
     """Why it proves nothing that a provider does not have a job; None: it would have it.

@@ -93,7 +93,7 @@ def combinations(matrix: Matrix) -> list[dict[str, str]]:
         raise _too_many(product)
     patterns = _patterns(matrix)
     if product * len(patterns) > _MOST_LOOKS:
-        raise SweepFault(f"has too many kinds of combinations for {product} combinations; use fewer", EXCLUDE)
+        raise SweepFault(f"has too many patterns for {product} combinations; use fewer patterns", EXCLUDE)
     found = [dict(zip(matrix.values, chosen, strict=True)) for chosen in _product(matrix, patterns)]
     if len(found) + len(matrix.include) > maxima.BATCH_JOBS:
         raise _too_many(len(found) + len(matrix.include))
@@ -248,8 +248,8 @@ def _check_exclude(matrix: Matrix) -> None:
             if name not in matrix.values:
                 raise SweepFault(f"is no parameter{did_you_mean(name, matrix.values)}", EXCLUDE, index, name)
             if value not in matrix.values[name]:
-                guess = _same_number(value, matrix.values[name]) or did_you_mean(value, matrix.values[name])
-                raise SweepFault(f"{name} has no value {value!r:.80}{guess}", EXCLUDE, index, name)
+                suggested = _same_number(value, matrix.values[name]) or did_you_mean(value, matrix.values[name])
+                raise SweepFault(f"{name} has no value {value!r:.80}{suggested}", EXCLUDE, index, name)
 
 
 def _check_include(matrix: Matrix) -> None:
@@ -266,7 +266,7 @@ def _is_number(text: str) -> bool:
 
 
 def _same_number(value: str, values: Sequence[str]) -> str:
-    """The guess that one means the same number as it was written among ``values``."""
+    """The suggestion that one means the same number as it was written among ``values``."""
     if not _is_number(value):
         return ""
     same = [one for one in values if _is_number(one) and Decimal(one) == Decimal(value)]

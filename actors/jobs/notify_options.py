@@ -18,7 +18,7 @@ from actors.jobs.maximum import Items, Text
 from actors.jobs.suggestions import did_you_mean
 
 MOST_TARGETS = 100
-"""Targets of a configuration: each may have deliveries of its own under way."""
+"""Targets of a configuration: each may have messages of its own under way."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)

@@ -81,4 +81,4 @@ def _fits(place: object, kinds: Sequence[type]) -> bool:
 
 
 def _bad() -> Refused:
-    return invalid("cursor", "is none that this list gave to you with these filters; begin without it")
+    return invalid("cursor", "is not a cursor of this list with these filters; start without a cursor")

@@ -38,8 +38,8 @@ class Filler:
             for at, text in texts:
                 for name in _names(text):
                     if name not in known:
-                        guess = did_you_mean(name[:80], known)
-                        raise SweepFault(f"has {{{name}}}, and the matrix has no {name}{guess}", *at)
+                        suggested = did_you_mean(name[:80], known)
+                        raise SweepFault(f"has {{{name}}}, and the matrix has no {name}{suggested}", *at)
             if any(_has_braces(text) for _, text in texts):
                 self._changing.append(field)
         self._name_differs = has_placeholder(request.config_name or "")

@@ -72,25 +72,25 @@ class Rerun:
 class JobRequest:
     """What somebody asks for.
 
-    ``provider``: which one runs the job, by its name. ``command``: an argv, never a shell line. ``entry_point``: a
-    program of the configuration, instead of a command. ``params``: its parameters, by name. ``cwd``: where the command
-    runs; None: in a fresh directory of the job, or in the directory of the job file. ``env``: variables of the job's
-    environment. ``env_from``: what the job inherits of the submitter's own environment: names, patterns such as
+    ``provider``: the name of the provider that runs the job. ``command``: an argv, never a shell line. ``entry_point``:
+    a program of the configuration, instead of a command. ``params``: its parameters, by name. ``cwd``: where the
+    command runs; None: in a fresh directory of the job, or in the directory of the job file. ``env``: variables of the
+    job's environment. ``env_from``: what the job inherits of the submitter's own environment: names, patterns such as
     ``WANDB_*``, or ``all``. ``inherited_env``: what was found of it. ``spec``: an object that the provider checks.
     ``resources``: what it needs.
 
-    ``user_id``: whose job it is; the submitter's where it is not given. ``org_id``: the user's organisation, for its
-    limit. ``team_id``: the user's team, for its limit. ``user_levels``: the user's levels; the highest gives the
+    ``user_id``: the user to whom the job belongs; by default the submitter. ``org_id``: the user's organisation, for
+    its limit. ``team_id``: the user's team, for its limit. ``user_levels``: the user's levels; the highest gives the
     priority. ``config_name``: the job's name. ``hardware_type``: a word that approval rules look at.
     ``estimated_cost``: the estimated cost in USD, for approval rules. ``priority_override``: a priority in place of the
-    level's. ``max_attempts``: how often handing it to the provider may fail. ``idempotency_key``: a second request of
-    the same user with the same key is the same job. ``max_runtime``: how long the job may run before it is ended.
-    ``requires_approval``: a reason for which this job must be approved, whatever the rules say. ``group``: the name of
-    the jobs that it belongs to, among the user's. ``after``: the jobs and groups that must have ended first: a name, an
-    id, or ``{group: NAME}``. ``after_mode``: ``ok``: they must be completed, ``ended``: they must have ended.
+    level's. ``max_attempts``: how often Greenroom tries to submit it to its provider. ``idempotency_key``: a second
+    request of the same user with the same key is the same job. ``max_runtime``: how long the job may run before it is
+    ended. ``requires_approval``: a reason for which this job must be approved, whatever the rules say. ``group``: the
+    name of the user's group to which the job belongs. ``after``: the jobs and groups that must have ended first: a
+    name, an id, or ``{group: NAME}``. ``after_mode``: ``ok``: they must be completed, ``ended``: they must have ended.
     ``start_after``: not before this instant, time of day or wait. ``notify``: names of targets of the configuration.
     ``rerun``: when it runs again by itself. ``parameters``: the values of a matrix, as written, which the server fills
-    in. ``best``: for which metrics the least or the greatest value is the best.
+    in. ``best``: for which series the least or the greatest value is the best.
 
     Which fields a request may set depends on where it comes from; a new one must be listed in
     :mod:`actors.job_requests.sources`.

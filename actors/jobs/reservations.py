@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from actors.jobs.capacity import Room, amount
+from actors.jobs.capacity import FreeResources, amount
 from actors.jobs.records import Capacity, Resources
 
 AT_ONCE = 30
@@ -80,7 +80,7 @@ def _of(resource: str, kept: int, there: int | None) -> str:
     return f"{kept} of {amount(resource, there)}"
 
 
-def starts_by(needs: Resources, free: Room, holders: Iterable[Holder], now: datetime) -> datetime | None:
+def starts_by(needs: Resources, free: FreeResources, holders: Iterable[Holder], now: datetime) -> datetime | None:
     """When a job of these needs can start at the latest, by the certain ends of what runs; None: not known.
 
     ``free``: what is free now. A job that runs longer than it may is not counted on.

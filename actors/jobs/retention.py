@@ -77,7 +77,7 @@ def too_many(old: int, kept: int) -> str | None:
     """Why a hold begins where ``old`` of ``kept`` jobs would go in one pass; None where none does."""
     if old <= _NUMBER or old * _SHARE <= kept:
         return None
-    return f"{old} of {kept} jobs would go at once"
+    return f"{old} of {kept} jobs would be removed in one pass"
 
 
 def _rough(length: timedelta) -> str:

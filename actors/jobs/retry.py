@@ -18,14 +18,14 @@ from actors.jobs.records import QueueEntry
 
 PROVIDER_DELAY = 1.0
 PROVIDER_DELAY_CAP = 60.0
-"""Seconds for which a provider that could not be reached is left alone: the first time, and at the most."""
+"""Seconds for which a provider that could not be reached is not called: the first time, and at the most."""
 
 ENTRY_DELAY = 10.0
 ENTRY_DELAY_CAP = 600.0
 """Seconds before a failed entry's second attempt, and at the most before a later one."""
 
 LONGEST_RETRY_AFTER = 86_400.0
-"""Seconds that a provider may ask for; more than a day is taken for a mistake, not for a wish."""
+"""Seconds that a provider may ask for; more than a day is taken for a mistake, not for a request."""
 
 Jitter = Callable[[], float]
 """Gives a number from 0 to 1, so that those who failed together do not come back together."""

@@ -241,7 +241,7 @@ class _Pass:
         wait = there.closed or (self._common_limit(lane) if counted else None) or there.limit()
         if wait is None and there.separate:
             wait = there.users.wait(lane.user_id)
-        if wait is None and not there.room.fits(lane.resources):
+        if wait is None and not there.free.fits(lane.resources):
             if there.may_borrow(lane.resources, lane.head.max_runtime, self._now, self._borrowing):
                 return None
             wait = there.shortage(lane.resources)
@@ -269,7 +269,7 @@ class _Pass:
             if waited or (lane.override is not None and lane.override >= AT_ONCE):
                 self._at(lane.provider).keep(lane.head.job_id, lane.resources)
             return True
-        return wait.kind == "never" or (since is not None and not self._at(lane.provider).room.fits(lane.resources))
+        return wait.kind == "never" or (since is not None and not self._at(lane.provider).free.fits(lane.resources))
 
 
 _BLOCKED_BY = {

@@ -10,23 +10,25 @@ import difflib
 from collections.abc import Iterable
 
 
-def guess(wrong: str, known: Iterable[str]) -> str:
+def suggestion(wrong: str, known: Iterable[str]) -> str:
     """``"; did you mean X?"`` where one of ``known`` is near, else nothing."""
     near = difflib.get_close_matches(wrong[:80], list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """:func:`guess`, or else the list of what is known where it is short."""
+    """:func:`suggestion`, or else the list of what is known where it is short."""
     names = list(known)
-    return guess(wrong, names) or (f"; known are {', '.join(names)}" if 0 < len(names) <= 12 else "")
+    return suggestion(wrong, names) or (f"; known are {', '.join(names)}" if 0 < len(names) <= 12 else "")
 
 
-def guess_of_configured(wrong: str, known: Iterable[str], section: str) -> str:
-    """:func:`guess`, or else where more may be added: in ``section`` of the configuration."""
+def suggestion_of_configured(wrong: str, known: Iterable[str], section: str) -> str:
+    """:func:`suggestion`, or else where more may be added: in ``section`` of the configuration."""
     names = list(known)
     listed = f"known are {', '.join(names)}; " if 0 < len(names) <= 12 else ""
-    return guess(wrong, names) or f"; {listed}others are added in section {section} of the supervisor's configuration"
+    return (
+        suggestion(wrong, names) or f"; {listed}others are added in section {section} of the supervisor's configuration"
+    )
 
 
 def one_letter_apart(one: str, other: str) -> bool:

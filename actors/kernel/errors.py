@@ -41,11 +41,11 @@ class ActorDown(ActorError):
 class UnknownActor(ActorDown):
     """No actor has this name."""
 
-    def __init__(self, actor: str, guess: str | None = None) -> None:
+    def __init__(self, actor: str, suggestion: str | None = None) -> None:
         super().__init__(actor, "unknown")
-        self.guess = guess
-        if guess:
-            self.add_note(f"did you mean {guess!r}?")
+        self.suggestion = suggestion
+        if suggestion:
+            self.add_note(f"did you mean {suggestion!r}?")
 
 
 class CallTimeout(ActorError, trio.TooSlowError):

@@ -44,7 +44,7 @@ class Registry:
         return ref
 
     def whereis(self, name: str) -> ActorRef:
-        """The reference of that name. Raises UnknownActor, with a guess."""
+        """The reference of that name. Raises UnknownActor, with a suggestion."""
         try:
             return self._refs[name]
         except KeyError:

@@ -15,7 +15,7 @@ from actors.jobs.dependencies import Parent, bad_end, breaks
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import WAITING_ENTRIES, QueueStatus
 from actors.ledger.base import Pair, advance, load_many
-from actors.ledger.doubts import close_request
+from actors.ledger.uncertain import close_request
 from actors.store import Transaction, dependencies, eligible
 
 BATCH = 250

@@ -71,8 +71,8 @@ def check_known(name: str, providers: Iterable[str]) -> None:
     provider = name.removeprefix(_PER_PROVIDER)
     known = list(providers)
     if name.startswith(_PER_PROVIDER) and provider not in known:
-        guess = did_you_mean(provider[:80], known)
-        message = f"limit {name!r:.80}: there is no provider {provider!r:.80}{guess}"
+        suggested = did_you_mean(provider[:80], known)
+        message = f"limit {name!r:.80}: there is no provider {provider!r:.80}{suggested}"
         raise Refused(message, RefusalKind.INVALID, field="name")
 
 

@@ -14,14 +14,14 @@ from sqlalchemy import Connection
 from actors.jobs.events import EventType
 from actors.jobs.ids import attempt_of
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.look_ups import Adopt, AsItWas, Doubt, Seen, ToLookUp, Verdict
+from actors.jobs.look_ups import Adopt, AsItWas, LookUpVerdict, Seen, ToLookUp, Uncertain
 from actors.jobs.records import QueueStatus, Restored, Submission, SubmissionState
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load_readable
 from actors.ledger.dispatch import hand_over
-from actors.ledger.doubts import Token, close_request, make_uncertain, put_unknown
 from actors.ledger.observe import apply_observation
 from actors.ledger.rerun import OF_AN_ATTEMPT
 from actors.ledger.settle import settle_absent
+from actors.ledger.uncertain import Token, close_request, make_uncertain, put_unknown
 from actors.store import Transaction, jobs, queue, restored, submissions
 
 Jitter = Callable[[], float]
@@ -47,7 +47,7 @@ def _open(submission: Submission | None) -> Submission | None:
     return None if submission is None or submission.state is SubmissionState.CLOSED else submission
 
 
-def record_look_up(tx: Transaction, job_id: str, verdict: Verdict, *, token: Token, jitter: Jitter) -> None:
+def record_look_up(tx: Transaction, job_id: str, verdict: LookUpVerdict, *, token: Token, jitter: Jitter) -> None:
     """Record the result for one job. ``token``: makes the token of a submission of which only the key is known."""
     pair = load_readable(tx, job_id)
     if pair is None or pair.job.is_terminal or pair.entry.restored is not Restored.LOOK_UP:
@@ -55,7 +55,7 @@ def record_look_up(tx: Transaction, job_id: str, verdict: Verdict, *, token: Tok
     match verdict:
         case Adopt(seen):
             _adopt(tx, pair, seen, token)
-        case Doubt(reason):
+        case Uncertain(reason):
             make_uncertain(tx, pair, reason, token)
         case AsItWas():
             _go_on(tx, pair, jitter)

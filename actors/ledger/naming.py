@@ -13,14 +13,14 @@ from sqlalchemy import Connection
 from actors.jobs import maxima
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.jobs.suggestions import guess
+from actors.jobs.suggestions import suggestion
 from actors.jobs.views import EVERYTHING, Viewer
 from actors.store import approvals, names
 from actors.store.dialect import LEAST_OF_ID
 from actors.store.names import Called
 
 _LISTED, _COUNTED, _RECENT = 10, 1_000, 300
-"""Jobs of one name that a refusal lists, up to how many are counted; how many of the newest a guess is made from."""
+"""Jobs of one name that a refusal lists, up to how many are counted; the newest from which a suggestion is made."""
 
 
 @attrs.frozen
@@ -127,7 +127,7 @@ def _several(name: str, found: Sequence[Called]) -> Refused:
 def _instead(connection: Connection, text: str, viewer: Viewer) -> str:
     """A suggestion from the names of the newest jobs that ``viewer`` sees."""
     known = names.recent_names(connection, viewer.user_id if viewer.only_own else None, _RECENT)
-    if near := guess(text, sorted(known)):
+    if near := suggestion(text, sorted(known)):
         return near
     if len(text) >= LEAST_OF_ID or viewer.only_own:
         return ""

@@ -18,7 +18,7 @@ from actors.jobs.dependencies import Parent, breaks, refusal_of
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import Refused, invalid
 from actors.jobs.start_times import AT_ONCE, Start, start_of
-from actors.jobs.suggestions import guess
+from actors.jobs.suggestions import suggestion
 from actors.jobs.views import Viewer
 from actors.ledger import naming
 from actors.ledger.new_job import NewJob
@@ -126,7 +126,7 @@ class Parents:
         """What is wrong with a name that only a later job of the same submission has."""
         if any(reference in (one.request.config_name, one.written_name) for one in self._new):
             return f"{reference!r:.80} is a later job of this submission; put it before those that wait for it"
-        near = guess(reference, list(self._earlier))
+        near = suggestion(reference, list(self._earlier))
         return f"there is no job {reference!r:.80}{near}" if near else None
 
 

@@ -113,7 +113,7 @@ def _usage(connection: Connection) -> dict[str, Usage]:
 def unhealthy(providers: Mapping[str, GuardedProvider]) -> list[str]:
     """A reason for each provider whose breaker is open."""
     return [
-        f"provider {name} is left alone for {breaker.retry_after:.0f} s: {breaker.why}"
+        f"provider {name} is not called for {breaker.retry_after:.0f} s: {breaker.why}"
         for name, provider in providers.items()
         if (breaker := provider.breaker).state is BreakerState.OPEN
     ]

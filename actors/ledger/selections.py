@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.selections import MOST, Action, Selection
-from actors.jobs.suggestions import guess
+from actors.jobs.suggestions import suggestion
 from actors.jobs.views import Viewer
 from actors.ledger import naming
 from actors.store import jobs, names, restored
@@ -82,9 +82,11 @@ def _named(connection: Connection, texts: tuple[str, ...], viewer: Viewer) -> li
 
 
 def _instead(connection: Connection, selection: Selection, user_id: str | None) -> str:
-    """A guess at the name or the group that was meant, from the newest jobs."""
+    """A suggestion of the name or the group that was meant, from the newest jobs."""
     if selection.group is not None:
-        return guess(selection.group, sorted(names.recent_groups(connection, user_id, _RECENT) - {selection.group}))
+        return suggestion(
+            selection.group, sorted(names.recent_groups(connection, user_id, _RECENT) - {selection.group})
+        )
     if selection.name is not None:
-        return guess(selection.name, sorted(names.recent_names(connection, user_id, _RECENT) - {selection.name}))
+        return suggestion(selection.name, sorted(names.recent_names(connection, user_id, _RECENT) - {selection.name}))
     return ""

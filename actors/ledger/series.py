@@ -43,12 +43,12 @@ def _compared(found: list[GroupedJob], best: Mapping[str, Goal]) -> list[Compare
     rows = []
     for job in found:
         own = _mapping(job.best)
-        metrics = {
+        values = {
             name: (last, low if (goal := goal_of(name, own, best)) == "min" else high if goal == "max" else None)
             for name, (last, low, high) in job.ends.items()
         }
         goals = {name: goal for name in job.ends if (goal := goal_of(name, own, best)) is not None}
-        rows.append(Compared(job.job_id, job.name, job.status, _mapping(job.parameters), metrics, goals))
+        rows.append(Compared(job.job_id, job.name, job.status, _mapping(job.parameters), values, goals))
     return rows
 
 

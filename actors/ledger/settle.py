@@ -11,8 +11,8 @@ from actors.jobs.records import JobStatus, Restored, Submission, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import DispatchVerdict, FailureKind, after_failed_dispatch
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load, load_readable
-from actors.ledger.doubts import Token, close_request, make_uncertain
 from actors.ledger.requeue import requeue_or_fail
+from actors.ledger.uncertain import Token, close_request, make_uncertain
 from actors.store import Transaction, deaths, submissions
 
 

@@ -169,9 +169,9 @@ class _Batch:
         return one
 
     def _question(self, request: JobRequest) -> Question | None:
-        """The approval that is needed. A submitter's own wish never replaces a rule that needs a higher level."""
-        wish = request.requires_approval
-        asked = None if wish is None else Question(wish, _REQUESTED_BY_SUBMITTER)
+        """The approval that is needed. A submitter's own request never replaces a rule that needs a higher level."""
+        requested = request.requires_approval
+        asked = None if requested is None else Question(requested, _REQUESTED_BY_SUBMITTER)
         if not self._rules:
             return asked
         facts = self._facts(request)

@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from actors.jobs.look_ups import MOST_KEYS, Seen, ToLookUp, Verdict, conclude, doubt_about_records
+from actors.jobs.look_ups import MOST_KEYS, LookUpVerdict, Seen, ToLookUp, conclude, why_records_are_incomplete
 from actors.jobs.records import Observation, Phase
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock
@@ -56,21 +56,23 @@ class LookUps:
                 "Restored jobs cannot be looked up yet: %s", since.message, extra={"provider": self._provider.name}
             )
             return
-        doubt = doubt_about_records(self._provider.name, since, restore.began_at, self._clock.now(), self._kept_days)
+        unsure = why_records_are_incomplete(
+            self._provider.name, since, restore.began_at, self._clock.now(), self._kept_days
+        )
         left: set[str] = set()
         for start in range(0, len(found), _TOGETHER):
-            left |= await self._look_up_all(found[start : start + _TOGETHER], doubt)
+            left |= await self._look_up_all(found[start : start + _TOGETHER], unsure)
         self.left = frozenset(left)
 
-    async def _look_up_all(self, some: Sequence[ToLookUp], doubt: str | None) -> set[str]:
+    async def _look_up_all(self, some: Sequence[ToLookUp], unsure: str | None) -> set[str]:
         """Look these up, a few at once, and record what follows, together; the ids of those that are left."""
-        verdicts: dict[str, Verdict] = {}
+        verdicts: dict[str, LookUpVerdict] = {}
         waiting = iter(some)
 
         async def work() -> None:
             for one in waiting:
                 with bind_correlation_id(one.job.correlation_id):
-                    verdict = await self._look_up(one, doubt)
+                    verdict = await self._look_up(one, unsure)
                     if isinstance(verdict, Failure):
                         extra = {"job_id": one.job.job_id, "provider": self._provider.name}
                         _logger.debug("Restored job cannot be looked up yet: %s", verdict.message, extra=extra)
@@ -87,11 +89,11 @@ class LookUps:
             outcome.unwrap()
         return {one.job.job_id for one in some} - verdicts.keys()
 
-    async def _look_up(self, one: ToLookUp, doubt: str | None) -> Verdict | Failure:
+    async def _look_up(self, one: ToLookUp, unsure: str | None) -> LookUpVerdict | Failure:
         """Ask about every key that the job may have had: what follows, or the failure of a call."""
         keys, seen, lost = one.keys(), list[Seen](), None
         if len(keys) > MOST_KEYS:
-            doubt = f"it may have had more than {MOST_KEYS} attempts"
+            unsure = f"it may have had more than {MOST_KEYS} attempts"
         if one.was_handed:
             held = await self._observe(one)
             if isinstance(held, Failure):
@@ -102,7 +104,7 @@ class LookUps:
         answer = await self._find_each(one, keys[:MOST_KEYS], seen)
         if isinstance(answer, Failure):
             return answer
-        return conclude(one, seen, answer or doubt, self._clock.now(), lost)
+        return conclude(one, seen, answer or unsure, self._clock.now(), lost)
 
     async def _observe(self, one: ToLookUp) -> Seen | str | Failure:
         """The attempt that the provider had accepted when the backup was made, or why it is not known any more."""
@@ -115,14 +117,15 @@ class LookUps:
             return Failure(FailureKind.OTHER, reason)
         observation = view.observations.get(key)
         if observation is None:
-            return f"provider {self._provider.name} no longer has it, since the backup or for want of its directory"
+            name = self._provider.name
+            return f"provider {name} no longer has it: it was removed after the backup, or its directory is missing"
         if observation.phase is Phase.LOST and not observation.proven_dead:
             return observation.error or f"provider {self._provider.name} has lost it"
         return _seen(key, handle, observation)
 
     async def _find_each(self, one: ToLookUp, keys: Sequence[str], seen: list[Seen]) -> str | Failure | None:
         """Add to ``seen`` what the provider has under ``keys``; why it may have more, None: it has not."""
-        doubt, name = None, self._provider.name
+        unsure, name = None, self._provider.name
         by_key = self._provider.capabilities.submit_idempotency is Idempotency.CLIENT_ID
         may_have_run = f"provider {name} cannot look a job up by its key, and it may have run since the backup was made"
         own = None if one.submission is None else one.submission.key
@@ -141,10 +144,10 @@ class LookUps:
                     return attempt
                 seen.append(attempt)
             elif found is UNKNOWABLE:
-                doubt = f"provider {name} cannot tell whether it has run since the backup was made"
+                unsure = f"provider {name} cannot tell whether it has run since the backup was made"
             elif not by_key:  # submitted again under the same key, it had another token
                 return may_have_run
-        return doubt
+        return unsure
 
 
 def _seen(key: str, handle: Mapping[str, Any], observation: Observation | None) -> Seen | Failure:

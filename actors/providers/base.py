@@ -45,7 +45,6 @@ class Push(StrEnum):
 
     NONE = "none"
     WEBHOOK = "webhook"
-    WATCH = "watch"
     LOCAL_EVENT = "local_event"
 
 

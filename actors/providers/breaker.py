@@ -42,8 +42,8 @@ class BreakerOptions:
     """When calls to a provider that fails are stopped.
 
     ``failures``: the number of failures in a row after which the breaker opens. ``open_seconds``: how long it stays
-    open; no calls are made in this time. ``half_open_calls``: how many calls at a time may then try the provider.
-    ``successes``: how many of these probes must succeed in a row before the breaker closes.
+    open; no calls are made in this time. ``half_open_calls``: how many probes, calls that test the provider,
+    may then be made at a time. ``successes``: how many probes must succeed in a row before the breaker closes.
     """
 
     failures: int = attrs.field(default=5, validator=ge(1))
@@ -119,7 +119,7 @@ class Breaker:
         Raises :class:`BreakerOpen` if it must not be made now.
         """
         if seconds := self.retry_after:
-            raise BreakerOpen(f"provider {self.name} is left alone for {seconds:.0f} s: {self.why}", seconds)
+            raise BreakerOpen(f"provider {self.name} is not called for {seconds:.0f} s: {self.why}", seconds)
         if self._stored is BreakerState.OPEN:
             self._change(BreakerState.HALF_OPEN, logging.DEBUG, "is tried again")
         if self._stored is BreakerState.HALF_OPEN:
@@ -156,14 +156,14 @@ class Breaker:
             return
         self.why = why
         if self._stored is BreakerState.HALF_OPEN:
-            self._open(logging.INFO, f"still fails and is left alone for {self.options.open_seconds:g} s: {why}")
+            self._open(logging.INFO, f"still fails and is not called for {self.options.open_seconds:g} s: {why}")
             return
         # However often it failed, the job that was suspected until now counts once.
         self._in_a_row += 1 if self._suspect is None else 2
         self._suspect = None
         if self._in_a_row >= self.options.failures:
             said = (
-                f"failed {self._in_a_row} times in a row and is left alone for {self.options.open_seconds:g} s: {why}"
+                f"failed {self._in_a_row} times in a row and is not called for {self.options.open_seconds:g} s: {why}"
             )
             self._open(logging.WARNING, said)
 

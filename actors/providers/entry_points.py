@@ -18,7 +18,7 @@ import attrs
 from actors.jobs import maxima
 from actors.jobs.approval_rules import compiled
 from actors.jobs.records import JobRequest
-from actors.jobs.suggestions import did_you_mean, guess_of_configured
+from actors.jobs.suggestions import did_you_mean, suggestion_of_configured
 from actors.providers.errors import FieldFault, Invalid, wrong
 from actors.validation import Wrong, plain_value, values
 
@@ -162,7 +162,7 @@ class EntryPoint:
 def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:
     """The entry point of this name. Raises :class:`Invalid`, with a suggestion if the name is nearly right."""
     if name not in entry_points:
-        near = guess_of_configured(name[:80], entry_points, "entry_points")
+        near = suggestion_of_configured(name[:80], entry_points, "entry_points")
         raise Invalid(wrong("entry_point", f"{name!r:.80} is not configured{near}"))
     return entry_points[name]
 

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from actors.jobs.options import LOOK_SECONDS
-from actors.jobs.suggestions import guess, one_letter_apart
+from actors.jobs.suggestions import one_letter_apart, suggestion
 from actors.providers.entry_points import EntryPoint
 from actors.settings import variables
 from actors.settings.locating import Located, locate
@@ -103,8 +103,9 @@ def _read(located: Located, notes: list[Note]) -> tuple[Sections, dict[str, str]
             if (near := next((one for one in NAMES if one_letter_apart(key, one)), None)) is not None:
                 problems.add(root.places[key], key, f"unknown section; did you mean {near}?")
     if foreign:
-        near = guess(foreign[0], NAMES) if len(foreign) == 1 else ""
-        message = f"{located.name}: not ours and left alone: {', '.join(f'{key!r:.80}' for key in foreign[:20])}{near}"
+        near = suggestion(foreign[0], NAMES) if len(foreign) == 1 else ""
+        shown = ", ".join(f"{key!r:.80}" for key in foreign[:20])
+        message = f"{located.name}: not sections of Greenroom, ignored: {shown}{near}"
         notes.append(Note(logging.INFO, message, {"file": located.name, "sections": foreign[:20]}))
     ours = MappingNode({key: value for key, value in root.items() if key in NAMES}, root.places)
     ours.place = root.place
@@ -119,7 +120,7 @@ def _put_together(
     home: Path,
     notes: list[Note],
 ) -> Settings:
-    _note_what_changes_nothing(found, notes)
+    _note_what_has_no_effect(found, notes)
     variables.transport(environ, notes)
     config_file = None if located is None else located.path
     own = {
@@ -143,17 +144,17 @@ def _background(
     return found
 
 
-def _note_what_changes_nothing(found: Sections, notes: list[Note]) -> None:
+def _note_what_has_no_effect(found: Sections, notes: list[Note]) -> None:
     if found.users and found.socket is None:
-        message = "users changes nothing without a socket for them: give socket.group"
+        message = "users has no effect without a socket for other users: set socket.group"
         notes.append(Note(logging.WARNING, message))
     queue = found.background.queue_processing
     if not queue.enabled:
-        message = "background.queue_processing.enabled: false changes nothing: the queue is always processed"
+        message = "background.queue_processing.enabled: false has no effect: the queue is always processed"
         notes.append(Note(logging.WARNING, message))
     if queue.interval_seconds != LOOK_SECONDS:
         message = (
-            f"background.queue_processing.interval_seconds: {queue.interval_seconds:g} changes nothing: the queue is "
+            f"background.queue_processing.interval_seconds: {queue.interval_seconds:g} has no effect: the queue is "
             f"looked at every {LOOK_SECONDS:g} s and whenever something happens"
         )
         notes.append(Note(logging.WARNING, message))

@@ -117,7 +117,9 @@ VARIABLES = (
         "...",
         "The token of a Ray cluster, unless `token_env` of the provider names another variable.",
     ),
-    Variable("XDG_STATE_HOME", "~/.local/state", "/data/state", "The directory of the default state directory."),
+    Variable(
+        "XDG_STATE_HOME", "~/.local/state", "/data/state", "The directory that contains the default state directory."
+    ),
     Variable(
         "XDG_CACHE_HOME",
         "~/.cache",

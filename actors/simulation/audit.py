@@ -121,7 +121,7 @@ _WRONG_ROWS = {
 
 
 def _wrong_rows(world: World, replay: Replay) -> None:
-    """A bad end is not judged for what ran after a backup: its parents have ended once more since the restore."""
+    """A bad end is not checked for what ran after a backup: its parents have ended once more since the restore."""
     for rule, query in _WRONG_ROWS.items():
         wrong = [job_id for (job_id,) in world.database.look(query)]
         if world.restored and rule is Rule.BAD_ENDS:

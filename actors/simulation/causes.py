@@ -1,4 +1,4 @@
-"""Who caused each change: the judge remembers what was asked for, and what really ran, and asks it of every event."""
+"""Who caused each change: the checker remembers what was asked for, and what really ran, and asks it of every event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.simulation.checker import Checker
 from actors.simulation.replay import JobAccount
 from actors.simulation.rules import Rule
 from actors.simulation.states import ENDED, By, Follows
-from actors.simulation.world import DEAR, World
+from actors.simulation.world import EXPENSIVE, World
 
 _LEVELS = ("viewer", "researcher", "lead", "admin")
 """Lowest first."""
@@ -71,7 +71,7 @@ class Causes:
     def came_too_late(self, job_id: str, refusal: str) -> None:
         """A decision was refused because the request has expired: then its deadline has come.
 
-        Not judged where the clock was moved since it was asked for: nobody knows by which time it was refused.
+        Not checked where the clock was moved since it was asked for: nobody knows by which time it was refused.
         """
         if self._world.jumped_at >= self._asked_at.get(job_id, 0.0) > 0.0:
             return
@@ -130,7 +130,7 @@ class Causes:
         kind, job_id = _KINDS[event.type], event.job_id or ""
         query = "SELECT coalesce(json_extract(request, '$.estimated_cost'), 0) FROM jobs WHERE job_id = ?"
         for (cost,) in self._world.database.look(query, (job_id,)):
-            needed = "admin" if self._world.dear_jobs_need_admins and cost > DEAR else "lead"
+            needed = "admin" if self._world.dear_jobs_need_admins and cost > EXPENSIVE else "lead"
             levels = self._levels[kind, job_id]
             high = any(_LEVELS.index(level) >= _LEVELS.index(needed) for level in levels)
             text = f"{event.type} of {job_id} needs {needed}, it was asked for by {sorted(levels)}"

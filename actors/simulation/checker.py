@@ -18,7 +18,7 @@ from actors.simulation.rules import Rule
 from actors.simulation.slots import Slots
 from actors.simulation.suspects import Suspects
 from actors.simulation.wide import WideJobs
-from actors.simulation.world import DEAR, PROVIDERS, Limited, World, limit_of, limited
+from actors.simulation.world import EXPENSIVE, PROVIDERS, Limited, World, limit_of, limited
 
 _START = "SELECT json_extract(request, '$.start_after') FROM jobs WHERE job_id = ?"
 
@@ -170,7 +170,7 @@ class Checker:
         world.require(state != "closed" and token == run.token, Rule.INTENT, f"{run.key}: {state}, {token}")
         world.require(entry == "running", Rule.SLOT, f"{run.key} is accepted, its entry is {entry}")
         world.require(sent == correlation_id, Rule.CORRELATION, f"{run.key} was sent {sent}, not {correlation_id}")
-        needed = asked_for is not None or (cost > DEAR and world.dear_jobs_need_admins)
+        needed = asked_for is not None or (cost > EXPENSIVE and world.dear_jobs_need_admins)
         granted = approvals == "approved" or (approvals is None and not needed)
         granted |= world.restored and len(self.runs_of(job_id)) > 1  # approved after the backup: it has run since
         world.require(granted, Rule.BEFORE_APPROVAL, f"{run.key}: its approval is {approvals}")

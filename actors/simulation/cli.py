@@ -70,7 +70,7 @@ class Shrinker:
     def shrink(self) -> Shrunk:
         """The shortest prefix first, then steps left out of it, in ever smaller pieces."""
         low, high = 0, self._steps
-        if self._best.rule == Rule.JUDGED_NOTHING:  # is asked of whole scripts only
+        if self._best.rule == Rule.NOTHING_CHECKED:  # is asked of whole scripts only
             return Shrunk(self._best, self._steps, (), 1)
         while low < high and self._left:
             middle = (low + high) // 2
@@ -154,7 +154,7 @@ class Summary:
 
         yield "rules asked: " + _listed({rule: self._asked[rule] for rule in Rule if rule not in NOT_ASKED})
         if self.never_asked:
-            yield f"{Rule.JUDGED_NOTHING}: never asked: {', '.join(self.never_asked)}"
+            yield f"{Rule.NOTHING_CHECKED}: never asked: {', '.join(self.never_asked)}"
 
     def _group(self, title: str, prefix: str) -> Iterator[str]:
         found = {name.removeprefix(prefix): n for name, n in self._reached.items() if name.startswith(prefix)}

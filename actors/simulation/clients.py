@@ -60,7 +60,7 @@ class Clients:
         return self._do.keys() | self._do_to_job.keys()
 
     async def act(self, process: Process, runtime: RunningRuntime, step: Step) -> None:
-        """Do ``step``; any error of it is judged here."""
+        """Do ``step``; any error of it is checked here."""
         answered = False
         try:
             with bind_correlation_id(f"client-{step.number}"):
@@ -74,7 +74,7 @@ class Clients:
             self._world.say(f"{step.kind} #{step.number} is refused: {refusal.kind}")
             self._world.trace.count(f"{step.kind} refused")
             self._world.note(self._refusal, step, refusal)
-        except Exception as error:  # noqa: BLE001 - a client goes on after any error; `unplanned` judges it
+        except Exception as error:  # noqa: BLE001 - a client goes on after any error; `unplanned` decides
             self._world.say(f"{step.kind} #{step.number} fails: {type(error).__name__}")
             if not process.dead:
                 self._world.note(require_planned, self._world, error, Rule.CLIENTS, str(step))

@@ -101,7 +101,7 @@ class Deliveries:
         try:
             with bind_correlation_id(f"delivery-{number}"):
                 outcome = await runtime.deliveries.take(self._server.name, {}, b"%d" % number, token=run.token)
-        except Exception as error:  # noqa: BLE001 - the sender goes on after any error; `unplanned` judges it
+        except Exception as error:  # noqa: BLE001 - the sender goes on after any error; `unplanned` decides
             if not process.dead and not isinstance(error, Refused):  # it cannot be verified now: come again
                 self._world.note(require_planned, self._world, error, Rule.CLIENTS, f"a delivery of {run.key}")
             heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, number, run))

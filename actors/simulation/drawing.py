@@ -50,10 +50,10 @@ def _provider_fault(draw: Random) -> Drawn:
         yield draw.uniform(1, 600), "resume", {"provider": provider}
 
 
-def _stragglers(draw: Random) -> Drawn:
+def _delayed_submissions(draw: Random) -> Drawn:
     provider = draw.choice(("exact", "search", "hooked"))
     args = {"provider": provider, "times": draw.choice([1, 2, 4]), "seconds": draw.choice([5.0, 70.0, 600.0])}
-    yield 0.0, "stragglers", args
+    yield 0.0, "delay", args
 
 
 def _deliveries(draw: Random) -> Drawn:
@@ -120,7 +120,7 @@ def _jump(draw: Random) -> Drawn:
 
 _KINDS: list[tuple[Callable[[Random], Drawn], int]] = [
     (_provider_fault, 10),
-    (_stragglers, 2),
+    (_delayed_submissions, 2),
     (_deliveries, 3),
     (_crash, 5),
     (_hang, 1),

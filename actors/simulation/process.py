@@ -73,7 +73,7 @@ def require_planned(world: World, error: BaseException, rule: Rule, whose: str) 
     world.require(not found, rule, f"{whose}: {found}")
 
 
-def judge_end(world: World, error: BaseException, killed: bool) -> None:
+def check_end(world: World, error: BaseException, killed: bool) -> None:
     """A process that was not killed ends in order, or because its injected faults spent a budget."""
     if killed:
         return
@@ -202,17 +202,17 @@ class Process(trio.abc.Instrument):
             world.entered()
             clock = trio.testing.MockClock(autojump_threshold=0)
             ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock))
-            world.judging.judge_noted()
+            world.checks.check_noted()
         world.left(self._died_at or world.elapsed_at_end)
         if isinstance(ended, outcome.Error):
             if isinstance(ended.error, KeyboardInterrupt):
                 raise ended.error
-            world.judging.ask(judge_end, world, ended.error, self.dead)
+            world.checks.ask(check_end, world, ended.error, self.dead)
         world.database.power_cycle()
-        world.judging.ask(self.checker.process_ended)
+        world.checks.ask(self.checker.process_ended)
         self.read_unpublished()
-        world.judging.ask(self.checker.process_ended)
-        world.judging.ask(self.checker.suspects.process_ended)
+        world.checks.ask(self.checker.process_ended)
+        world.checks.ask(self.checker.suspects.process_ended)
 
     async def _live(self, work: Work) -> None:
         self.world.on_violation = self._end.set
@@ -256,7 +256,7 @@ class Process(trio.abc.Instrument):
                 for name, server in self.servers.items()
             ],
             sender=self.targets.sender(self.check),
-            edges=self._listen,
+            servers=self._listen,
         )
 
     def _listen(self, runtime: RunningRuntime) -> tuple[()]:
@@ -286,4 +286,4 @@ class Process(trio.abc.Instrument):
         with self.world.database.disk.silent(), engine().connect() as connection:
             for event in event_rows.after(connection, self.replay.last, limit=10_000):
                 self._take(event)
-        self.world.judging.judge_noted()
+        self.world.checks.check_noted()

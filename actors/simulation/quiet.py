@@ -1,8 +1,8 @@
-"""The ten minutes after a leap of the wall clock in which nothing expires by its word (C6), as far as the judge is sure
-of them.
+"""The ten minutes after a leap of the wall clock, in which nothing expires because of the leap alone (C6), as far as
+the checker is sure of them.
 
 A leap counts from the moment at which the runtime notices it, which is after the jump: what expires sooner than ten
-minutes after the jump expires too soon. The judge is sure where no other jump forward came shortly before, whose ten
+minutes after the jump expires too soon. The checker is sure where no other jump forward came shortly before, whose ten
 minutes would go on instead; over a restart, only if the process before had noticed each jump: it wrote an event since.
 """
 
@@ -19,7 +19,7 @@ _ROUNDED = 0.01
 
 
 class Quiet:
-    """What the judge knows of jumps. ``elapsed``: simulated seconds since the beginning of the world."""
+    """What the checker knows of jumps. ``elapsed``: simulated seconds since the beginning of the world."""
 
     def __init__(self) -> None:
         self._until = self._forward_at = -math.inf

@@ -1,4 +1,4 @@
-"""The state of every job as its events alone describe it, by the judge's own table, to be compared with the rows."""
+"""The state of every job as its events alone describe it, by the checker's own table, to be compared with the rows."""
 
 from __future__ import annotations
 

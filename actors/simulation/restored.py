@@ -1,4 +1,4 @@
-"""A restore from a backup (F3) at the end of some worlds: what the machine, its clients and the judge go back to.
+"""A restore from a backup (F3) at the end of some worlds: what the machine, its clients and the checker go back to.
 
 The backup is older than the world. The providers' servers have runs that no row knows of, jobs that were acknowledged
 later are lost with their rows, and everything that had not ended may have gone on since. What must hold afterwards is
@@ -25,7 +25,7 @@ from actors.store.restored import Restore
 
 @attrs.frozen
 class Backup:
-    """A copy of the database, and what the judge knew when it was made.
+    """A copy of the database, and what the checker knew when it was made.
 
     ``accounts``: what the events up to ``last`` say of each job. ``known``: the jobs that clients knew of.
     """

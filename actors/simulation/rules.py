@@ -1,13 +1,13 @@
-"""The rules that a world is judged by, and how they are asked: outside the call stack of what is judged.
+"""The rules that a world is checked by, and how they are asked: outside the call stack of what is checked.
 
 A check that raised inside a provider's call would be taken for a failure of that provider, and the runtime would cope
 with it as it copes with any other: the world would be green and nothing would have been checked. So whatever sees
-something (a server, a target, a subscriber) only **notes** it. What was noted is judged after the step of the task that
+something (a server, a target, a subscriber) only **notes** it. What was noted is checked after the task step that
 noted it, from trio's loop: at the same moment, on the same rows, for every access to the store begins with a
-checkpoint. An error of a check is a violation of its own, :data:`Rule.JUDGE`, wherever it happens.
+checkpoint. An error of a check is a violation of its own, :data:`Rule.CHECKER`, wherever it happens.
 
 A rule that is never asked holds in every world. So each question is counted; a world in which nothing ran, or which
-never asked a rule of :data:`IN_EVERY_WORLD`, has judged nothing and fails; so does a run of :data:`MANY` worlds
+never asked a rule of :data:`IN_EVERY_WORLD`, has checked nothing and fails; so does a run of :data:`MANY` worlds
 that never asked one of the others, whose situations are drawn in some worlds only.
 """
 
@@ -25,8 +25,8 @@ import trio
 class Rule(StrEnum):
     """What must hold. The value is the name that a violation shows."""
 
-    JUDGE = "the judge itself has no error"
-    JUDGED_NOTHING = "judged nothing"
+    CHECKER = "the checker itself has no error"
+    NOTHING_CHECKED = "nothing was checked"
     # Events and rows.
     NO_GAP = "events without a gap"
     PUBLISHED = "events are published"
@@ -107,7 +107,7 @@ class Rule(StrEnum):
     NOTIFICATION_ORDER = "notifications in order"
     NOTIFICATION_WAIT = "a notification waits after a try that failed"
     NOTIFICATION_ID = "one id, one notification"
-    FEW_AT_ONCE = "few deliveries at once"
+    FEW_AT_ONCE = "few messages at once"
     # The process.
     BUFFERS = "buffers are bounded"
     TASKS = "tasks are bounded"
@@ -129,8 +129,8 @@ IN_EVERY_WORLD = frozenset(
 )  # fmt: skip
 """Rules that each world asks, however it is drawn."""
 
-NOT_ASKED = frozenset({Rule.JUDGE, Rule.JUDGED_NOTHING})
-"""What is said of the judge, and is no question to the runtime."""
+NOT_ASKED = frozenset({Rule.CHECKER, Rule.NOTHING_CHECKED})
+"""What is said of the checker, and is no question to the runtime."""
 
 MANY = 50
 """Worlds that together ask every rule."""
@@ -163,40 +163,40 @@ class _AfterStep(trio.abc.Instrument):
         self._act()
 
 
-class Judging:
-    """What was noted and is still to be judged, and how often each rule was ``asked``.
+class Checks:
+    """What was noted and is still to be checked, and how often each rule was ``asked``.
 
-    ``broken`` is called with each rule that does not hold and with the reason. It judges after the step of a task that
-    noted something; outside of trio :meth:`judge_noted` is to be called.
+    ``broken`` is called with each rule that does not hold and with the reason. It checks after the step of a task that
+    noted something; outside of trio :meth:`check_noted` is to be called.
     """
 
     def __init__(self, broken: Broken) -> None:
         self.asked: Counter[Rule] = Counter()
         self._broken = broken
         self._noted: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
-        self._after_step = _AfterStep(self.judge_noted)
+        self._after_step = _AfterStep(self.check_noted)
 
     def note(self, check: Callable[..., object], *seen: Any) -> None:
-        """Something was seen: ``check`` judges it soon, whatever becomes of the task that saw it."""
+        """Something was seen: ``check`` is called for it soon, whatever becomes of the task that saw it."""
         if not self._noted and trio.lowlevel.in_trio_run():
             trio.lowlevel.add_instrument(self._after_step)  # for this step alone: to be called after each costs more
         self._noted.append((check, seen))
 
-    def judge_noted(self) -> None:
-        """Judge what was noted, in its order."""
+    def check_noted(self) -> None:
+        """Check what was noted, in its order."""
         while self._noted:
             noted, self._noted = self._noted, []
             for check, seen in noted:
                 self.ask(check, *seen)
 
     def ask(self, check: Callable[..., object], *seen: Any) -> None:
-        """Judge now, in a place that is not the runtime's; an error of the check is a violation."""
+        """Check now, in a place that is not the runtime's; an error of the check is a violation."""
         try:
             check(*seen)
         except Exception as error:  # noqa: BLE001 - a rule that cannot be asked has not held
             frame = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-            self._broken(Rule.JUDGE, f"{type(error).__name__}: {error} at {place}")
+            self._broken(Rule.CHECKER, f"{type(error).__name__}: {error} at {place}")
 
     def require(self, holds: object, rule: Rule, message: str) -> None:
         """One more question: ``rule`` is broken unless it ``holds``."""

@@ -30,7 +30,7 @@ from actors.simulation.replay import JobAccount, Replay
 from actors.simulation.restored import Backup, restore, take_backup
 from actors.simulation.rules import IN_EVERY_WORLD, Rule, never_asked
 from actors.simulation.script import Step, drawn_script
-from actors.simulation.settling import Operator, judge_all, settle
+from actors.simulation.settling import Operator, check_all, settle
 from actors.simulation.states import Follows
 from actors.simulation.targets import Targets
 from actors.simulation.waiting import Waiting
@@ -61,7 +61,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             process.servers[args["provider"]].lose_nodes(args["share"])
         case "lag":
             process.servers[args["provider"]].lag(args["behind"], args["seconds"])
-        case "stragglers":
+        case "delay":
             process.servers[args["provider"]].delay(args["times"], args["seconds"])
         case "point":
             world.trace.count("fault point")
@@ -140,7 +140,7 @@ def simulate(seed: int, hours: float, *, steps: int | None = None, without: Coll
         violation=None if violation is None else str(violation),
         rule=None if violation is None else violation.rule,
         jobs=jobs, events=simulation.replay.last, processes=simulation.processes, simulated=world.elapsed(),
-        took=time.perf_counter() - began, reached=world.trace.reached, asked=world.judging.asked,
+        took=time.perf_counter() - began, reached=world.trace.reached, asked=world.checks.asked,
         transitions=frozenset(simulation.replay.transitions), lines=tuple(world.trace.lines),
     )  # fmt: skip
 
@@ -188,7 +188,7 @@ class Simulation:
         while not self._over and not world.violations:
             self.processes += 1
             few = self.processes <= _PROCESSES_AT_MOST
-            world.judging.ask(world.require, few, Rule.RESTARTS, f"{_PROCESSES_AT_MOST} processes came and went")
+            world.checks.ask(world.require, few, Rule.RESTARTS, f"{_PROCESSES_AT_MOST} processes came and went")
             if not few:
                 return
             self._downtime = _START_AGAIN
@@ -199,14 +199,14 @@ class Simulation:
             process.run(self._work)
             if world.violations:
                 return
-            world.judging.ask(audit, world, self.replay)
+            world.checks.ask(audit, world, self.replay)
             world.wait(self._downtime)
             if self._is_to_restore:
                 self._restore(process)
         if not world.violations:
-            world.judging.ask(judge_all, process)
+            world.checks.ask(check_all, process)
         if not world.violations and self._is_whole:
-            self._has_judged()
+            self._has_checked()
 
     @property
     def _is_to_restore(self) -> bool:
@@ -215,19 +215,19 @@ class Simulation:
     def _restore(self, process: Process) -> None:
         """Go back to the backup. The next process may die while it looks the jobs up; a person comes soon or late."""
         assert self._backup is not None
-        self.world.judging.ask(restore, self._backup, process)
+        self.world.checks.ask(restore, self._backup, process)
         self._clients.unanswered.clear()
         self._deliveries.restored()
         draw = source(self.world.seed, "restore")
         self._again = draw.choice([0, draw.randint(1, 400)])
         self._unattended_seconds = draw.choice([1.0, 45.0])
 
-    def _has_judged(self) -> None:
-        """A judge who was asked nothing has found nothing."""
-        missing = never_asked(self.world.judging.asked, IN_EVERY_WORLD)
+    def _has_checked(self) -> None:
+        """A checker that was asked nothing has found nothing."""
+        missing = never_asked(self.world.checks.asked, IN_EVERY_WORLD)
         if not self.checker.runs or missing:
             text = f"{len(self.checker.runs)} runs; never asked: {', '.join(missing) or 'none'}"
-            self.world.broken(Rule.JUDGED_NOTHING, text)
+            self.world.broken(Rule.NOTHING_CHECKED, text)
 
     async def _work(self, process: Process, runtime: RunningRuntime) -> None:
         """The script from the next step on, until a stop or the end."""
@@ -294,6 +294,6 @@ class Simulation:
     async def _audits(self, runtime: RunningRuntime) -> None:
         while True:
             await trio.sleep(AUDIT_EVERY)
-            self.world.judging.ask(audit, self.world, self.replay)
+            self.world.checks.ask(audit, self.world, self.replay)
             living = trio.lowlevel.current_statistics().tasks_living
-            self.world.judging.ask(bounded, self.world, runtime.registry, living)
+            self.world.checks.ask(bounded, self.world, runtime.registry, living)

@@ -21,9 +21,9 @@ from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
 from actors.simulation.rule_changes import change_rules
 from actors.simulation.rules import Rule
-from actors.simulation.shown import judge_shown
+from actors.simulation.shown import check_shown
 from actors.simulation.target_options import TARGETS
-from actors.simulation.targets import judge, unsent
+from actors.simulation.targets import check_targets, unsent
 from actors.simulation.waiting import Waiting
 from actors.simulation.world import PROVIDERS, World
 from actors.store import StoreError, jobs
@@ -124,7 +124,7 @@ async def settle(
     world.say("no faults from now on")
     await trio.sleep(1)
     context = Context(runtime.ledger, runtime.providers.guarded, world.clock)
-    _judge_shown(process, context, "without faults")
+    _check_shown(process, context, "without faults")
     for name in ("scheduler", "poller", "expiry", "notifier"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
     world.scheduler_hangs, world.expiry_disturbed_at = False, world.elapsed()
@@ -135,17 +135,17 @@ async def settle(
         await enable_targets(process, runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
-        world.judging.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
+        world.checks.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
         if turn == CANCEL_AFTER:
-            world.judging.ask(_all_are_looked_up, process)
-            world.judging.ask(_ends_are_noticed, world, process.checker)
+            world.checks.ask(_all_are_looked_up, process)
+            world.checks.ask(_ends_are_noticed, world, process.checker)
         if turn >= CANCEL_AFTER:
             await _cancel_all(world, runtime, causes)
         await trio.sleep(ROUND)
         if not _unsettled(world) and not unsent(world):
             break
     await change_rules(world, runtime)
-    _judge_shown(process, context, "after the end")
+    _check_shown(process, context, "after the end")
     left, waiting_for = _unsettled(world)[:5], unsent(world)[:5]
     world.note(world.require, not left, Rule.SETTLES, f"jobs, their entries and submissions: {left}")
     world.note(world.require, not waiting_for, Rule.SETTLES, f"notifications, their targets and states: {waiting_for}")
@@ -172,12 +172,12 @@ def _ends_are_noticed(world: World, checker: Checker) -> None:
     world.require(not late, Rule.ENDS_NOTICED, f"the ends of {late} are not noticed")
 
 
-def _judge_shown(process: Process, context: Context, moment: str) -> None:
+def _check_shown(process: Process, context: Context, moment: str) -> None:
     """First the rows: what is shown of wrong ones says less."""
     world = process.world
-    world.judging.ask(audit, world, process.replay)
+    world.checks.ask(audit, world, process.replay)
     if not world.violations:
-        world.judging.ask(judge_shown, world, context.for_decision, moment)
+        world.checks.ask(check_shown, world, context.for_decision, moment)
 
 
 async def enable_targets(process: Process, runtime: RunningRuntime) -> None:
@@ -216,15 +216,15 @@ def _unsettled(world: World) -> list[tuple[str, str, str, str | None]]:
     )
 
 
-def judge_all(process: Process) -> None:
+def check_all(process: Process) -> None:
     """After the end: rows against events, and every job against what really ran."""
     world, checker = process.world, process.checker
     audit(world, process.replay)
-    judge(world, process.targets)
+    check_targets(world, process.targets)
     unnamed = [key for (key,) in world.database.look(_WITHOUT_HANDLE)]
     world.require(not unnamed, Rule.SHOWN, f"their provider has {unnamed}, their rows do not say under which name")
     found = world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id")
-    if world.restored and not found:  # from a backup of no jobs: there is nothing to judge
+    if world.restored and not found:  # from a backup of no jobs: there is nothing to check
         world.require(True, Rule.AS_THEY_RAN, "")
     for job_id, status in found:
         for run in checker.runs_of(job_id):

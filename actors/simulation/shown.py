@@ -27,7 +27,7 @@ from actors.ledger.queries import DecisionContext
 from actors.simulation.database import engine
 from actors.simulation.pinned import source
 from actors.simulation.rules import Rule
-from actors.simulation.shown_job import judge_job
+from actors.simulation.shown_job import check_job
 from actors.simulation.shown_rows import JOBS, Row
 from actors.simulation.states import ENDED
 from actors.simulation.world import World
@@ -59,12 +59,12 @@ _AMONG: dict[Action, frozenset[str]] = {
 }
 
 
-def judge_shown(world: World, context: DecisionContext, moment: str) -> None:
+def check_shown(world: World, context: DecisionContext, moment: str) -> None:
     """Ask some of it, past all that may happen to statements."""
     rows = [Row(*one) for one in world.database.look(JOBS)]
     with world.database.disk.silent(), engine().connect() as connection:
         shown = _Shown(world, connection, context, rows, source(world.seed, f"shown {moment}"))
-        shown.judge()
+        shown.check()
 
 
 @attrs.frozen
@@ -75,7 +75,7 @@ class _Shown:
     _rows: list[Row]
     _draw: Random
 
-    def judge(self) -> None:
+    def check(self) -> None:
         """Everything once, of what has many forms a few."""
         for filters, fits in self._drawn(list(self._filters()), 2):
             self._list(NEWEST_FIRST, filters, fits)
@@ -113,7 +113,7 @@ class _Shown:
         """All of a list, page by page."""
         rows, cursor = len(self._rows) // _PAGES + 1, None
         while True:
-            found = page(PageRequest(rows, cursor, "judge"))
+            found = page(PageRequest(rows, cursor, "checker"))
             self._world.require(len(found) <= rows, Rule.SHOWN, f"{len(found)} in a page of {rows}")
             yield from found
             cursor = found.next
@@ -141,8 +141,8 @@ class _Shown:
             return listing.jobs_page(self._connection, asked, None, filters, context, order)
 
         views = list(self._walked(page))
-        if filters and (cursor := page(PageRequest(1, None, "judge")).next) is not None:
-            asked = PageRequest(1, cursor, "judge")
+        if filters and (cursor := page(PageRequest(1, None, "checker")).next) is not None:
+            asked = PageRequest(1, cursor, "checker")
             self._refuses("the place in another list", listing.jobs_page, asked, None, {}, context, order)
         ids, there = [one.job.job_id for one in views], [row.job_id for row in self._rows if fits(row)]
         if not order.is_newest_first:
@@ -169,7 +169,7 @@ class _Shown:
         self._same(f"before {row.job_id}", [one.job.job_id for one in older], following)
         shown = queries.view(self._connection, row.job_id, self._context)
         self._same(row.job_id, [shown.job.job_id, shown.job.status], [row.job_id, row.status])
-        judge_job(self._world, self._connection, shown)
+        check_job(self._world, self._connection, shown)
 
     def _queue(self) -> None:
         connection, context = self._connection, self._context

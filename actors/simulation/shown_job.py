@@ -27,7 +27,7 @@ _IN_LINE = (
 _HAS_PACE = "SELECT status = 'running' AND pace IS NOT NULL FROM jobs WHERE job_id = ?"
 
 
-def judge_job(world: World, connection: Connection, shown: JobView) -> None:
+def check_job(world: World, connection: Connection, shown: JobView) -> None:
     """``shown``: the job with all that its page has, read on ``connection``."""
     job_id, look = shown.job.job_id, world.database.look
     _same(world, f"attempts of {job_id}", _shown_attempts(shown), _attempts(look(_ATTEMPTS, (job_id,))))

@@ -180,7 +180,7 @@ def unsent(world: World) -> list[tuple[int, str, str]]:
     )
 
 
-def judge(world: World, targets: Targets) -> None:
+def check_targets(world: World, targets: Targets) -> None:
     """At the end: exactly one row for each event and target that asks for it, each delivered, or refused for good."""
     expected, groups = _expected(world)
     rows = world.database.look("SELECT notification_id, job_id, target, type, state, merged_into FROM notifications")

@@ -65,7 +65,7 @@ class Waiting:
         """Check again and again, until cancelled."""
         while True:
             await trio.sleep(EVERY)
-            self._world.judging.ask(self.look, runtime)
+            self._world.checks.ask(self.look, runtime)
 
     def look(self, runtime: RunningRuntime) -> None:
         """What must hold now."""

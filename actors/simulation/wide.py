@@ -83,7 +83,7 @@ class WideJobs:
         self._last: dict[str, int] = {}  # the number of each job's last event
 
     def saw(self, event: Event) -> None:
-        """An event was published; each claim is judged."""
+        """An event was published; each claim is checked."""
         if event.job_id is not None:
             self._last[event.job_id] = event.seq
         if event.type == EventType.JOB_DISPATCHED and event.data["provider"] == PROVIDER:

@@ -22,7 +22,7 @@ from actors.settings import ProviderSettings, Settings
 from actors.simulation.database import Database
 from actors.simulation.pinned import source
 from actors.simulation.quiet import Quiet
-from actors.simulation.rules import Judging, Rule
+from actors.simulation.rules import Checks, Rule
 from actors.simulation.target_options import drawn_options
 from actors.testing import virtual_settings
 
@@ -119,7 +119,7 @@ class World:
         self.by_marker: dict[str, str] = {}
         self.refused: set[str] = set()
         self.violations: list[Violation] = []
-        self.judging = Judging(self.broken)
+        self.checks = Checks(self.broken)
         self.on_violation: Any = None
         self.elapsed_at_end = 0.0
         self.jumped_at = 0.0
@@ -169,18 +169,18 @@ class World:
 
     def require(self, holds: object, rule: Rule, message: str) -> None:
         """Ask a rule: a violation unless it ``holds``."""
-        self.judging.require(holds, rule, message)
+        self.checks.require(holds, rule, message)
 
     def note(self, check: Callable[..., object], *seen: Any) -> None:
-        """Something was seen inside the runtime's own calls: ``check`` judges it outside of them, right after."""
-        self.judging.note(check, *seen)
+        """Something was seen inside the runtime's own calls: ``check`` is called outside of them, right after."""
+        self.checks.note(check, *seen)
 
     # What is known.
 
     @property
     def dear_jobs_need_admins(self) -> bool:
-        """Whether this world has the rule about :data:`DEAR` jobs."""
-        return any(rule.value == DEAR for rule in self.settings.approvals.rules)
+        """Whether this world has the rule about :data:`EXPENSIVE` jobs."""
+        return any(rule.value == EXPENSIVE for rule in self.settings.approvals.rules)
 
     def acknowledge(self, known: Known) -> None:
         """A job was acknowledged to a client."""
@@ -232,7 +232,7 @@ def limit_of(one: Limited, limits: Limits) -> float:
     return bounds[kind]
 
 
-DEAR = 60.0
+EXPENSIVE = 60.0
 """What a job must cost more than to need an admin's approval, in worlds that have this rule."""
 
 
@@ -247,7 +247,9 @@ def drawn_settings(seed: int) -> Settings:
         fair_share=draw.random() < 0.5,
         per_provider={"blind": draw.randint(1, 3)} if draw.random() < 0.7 else {},
     )
-    admins_decide = ApprovalRule("Dear jobs", "cost_exceeds", DEAR, priority=50, required_approver_level="admin")
+    admins_decide = ApprovalRule(
+        "Expensive jobs", "cost_exceeds", EXPENSIVE, priority=50, required_approver_level="admin"
+    )
     rules = (admins_decide,) if source(seed, "rules").random() < 0.5 else ()
     settings = virtual_settings(
         limits=limits,

@@ -147,8 +147,8 @@ def _report(log: Path) -> None:
             f"to go on without them: truncate --size={found.offset} {log}"
         )
     _logger.warning(
-        "The last transaction of the write-ahead log is incomplete and is left out: nobody was told that it was kept, "
-        "unless the file was damaged since",
+        "The last transaction of the write-ahead log is incomplete and is left out. No client got the answer that it "
+        "was stored, unless the file was damaged afterwards",
         extra={"file": str(log), "offset": found.offset},
     )
 

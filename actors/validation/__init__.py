@@ -5,12 +5,12 @@
                                                     # app.yaml:2:3: http.port: must be a whole number, not '80a'
     server = INPUT.read(json.loads(body), Server)   # the same from JSON: no place, only the key's path
 
-Nothing is coerced: ``"12"`` is no number, 1.9 no whole number, True neither; unknown keys are refused with a guess.
-Ranges and formats of one field are its attrs validators (a ``ValueError`` says what is wrong), which run as soon as
-that field has its type, whatever is wrong with others. Rules over several fields stand in ``__attrs_post_init__``,
-which runs only where every field is good. A type that is written in another way than JSON has it is
-``Annotated[int, Format(...)]``: ``Format.read`` is how it is read, ``Format.schema`` what OpenAPI says of it. Durations
-and sizes have the types of :mod:`actors.jobs.quantities`; a duration's key may be written without its unit
+Nothing is coerced: ``"12"`` is no number, 1.9 no whole number, True neither. Unknown keys are refused
+with a suggestion. Ranges and formats of one field are its attrs validators (a ``ValueError`` says what is wrong), which
+run as soon as that field has its type, whatever is wrong with others. Rules over several fields stand in
+``__attrs_post_init__``, which runs only where every field is good. A type that is written in another way than JSON has
+it is ``Annotated[int, Format(...)]``: ``Format.read`` is how it is read, ``Format.schema`` what OpenAPI says of it.
+Durations and sizes have the types of :mod:`actors.jobs.quantities`; a duration's key may be written without its unit
 (``timeout: 2h`` for the field ``timeout_hours``), and a bare number is then seconds.
 
     converter = StrictConverter({Server: Shape(names={"listen": "port"}, hidden={"secret"}, types={"port": Port})})

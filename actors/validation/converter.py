@@ -22,7 +22,7 @@ from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
 from actors.jobs import maxima
-from actors.jobs.suggestions import guess
+from actors.jobs.suggestions import suggestion
 from actors.validation import values
 from actors.validation.explaining import explain, message_of
 from actors.validation.marked import MAX_DEPTH, shown
@@ -101,7 +101,7 @@ class StrictConverter(cattrs.Converter):
             data = _mapping(value)
             name = data.get("type")
             if not isinstance(name, str) or name not in kinds:
-                near = guess(name, kinds) if isinstance(name, str) else ""
+                near = suggestion(name, kinds) if isinstance(name, str) else ""
                 raise Wrong(f"must be one of {', '.join(kinds)}{near}", "type")
             return self.structure({key: one for key, one in data.items() if key != "type"}, kinds[name])
 
@@ -243,7 +243,7 @@ def _choice(known: Mapping[str, Any]) -> _Hook:
             raise expected(f"one of {', '.join(known)}", value)
         if value in known:
             return known[value]
-        if near := guess(value, known):
+        if near := suggestion(value, known):
             raise Wrong(f"cannot be {shown(value)}{near}")
         raise expected(f"one of {', '.join(known)}", value)
 

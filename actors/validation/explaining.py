@@ -19,7 +19,7 @@ from cattrs.errors import (
     IterableValidationNote,
 )
 
-from actors.jobs.suggestions import did_you_mean, guess
+from actors.jobs.suggestions import did_you_mean, suggestion
 from actors.validation.marked import UNREAD, child, join
 from actors.validation.problems import Place, Problems
 from actors.validation.values import Wrong
@@ -27,7 +27,7 @@ from actors.validation.values import Wrong
 Keys = Callable[[type[Any], Any], tuple[dict[str, str], AbstractSet[str]]]
 """Of a class and data: its fields, each with the key that it has there; and further keys that may stand there."""
 
-_MOST_GUESSES = 100
+_MOST_SUGGESTIONS = 100
 """The most suggestions for one document: a suggestion costs more than the rest of its problem, and nobody reads so
 many.
 """
@@ -71,8 +71,10 @@ def _part(
         written, also = keys(error.cl, data)
         for key in [key for key in data if key in error.extra_fields]:
             known = [*written.values(), *also]
-            guessed = _guess(str(key)[:80], known, error.cl, written, keys) if len(problems) < _MOST_GUESSES else ""
-            problems.add(child(data, key, place)[1], join(path, str(key)), f"unknown key{guessed}")
+            suggested = (
+                _suggestion(str(key)[:80], known, error.cl, written, keys) if len(problems) < _MOST_SUGGESTIONS else ""
+            )
+            problems.add(child(data, key, place)[1], join(path, str(key)), f"unknown key{suggested}")
     elif kind is not None and isinstance(error, ValueError) and not isinstance(error, Wrong | ExceptionGroup):
         name, message = _of_class(kind, error)
         there = child(data, name, place)[1] if name else place
@@ -81,9 +83,9 @@ def _part(
         explain(error, data, place, path, problems, keys)
 
 
-def _guess(wrong: str, known: list[str], kind: Any, written: Mapping[str, str], keys: Keys) -> str:
-    """The guess about an unknown key of ``kind``: a key of its own that is near, or one of a mapping in it."""
-    if near := guess(wrong, known):
+def _suggestion(wrong: str, known: list[str], kind: Any, written: Mapping[str, str], keys: Keys) -> str:
+    """The suggestion about an unknown key of ``kind``: a key of its own that is near, or one of a mapping in it."""
+    if near := suggestion(wrong, known):
         return near
     for name, of in get_type_hints(kind).items():
         if name in written and attrs.has(of):

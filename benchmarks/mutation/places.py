@@ -23,7 +23,7 @@ OPTIONS = (
 """Of pytest, so that a trial is the same each time."""
 _RESTORED = (
     "tests/backup/test_look_ups.py",
-    "tests/backup/test_look_ups_in_doubt.py",
+    "tests/backup/test_look_ups_uncertain.py",
     "tests/backup/test_restoring.py",
     "tests/backup/test_settled_in_doubt.py",
 )
@@ -47,13 +47,13 @@ TESTS = {
     "actors/jobs/notification_texts.py": ("tests/jobs/test_notifications.py",),
     "actors/jobs/reservations.py": _SCHEDULED,
     "actors/jobs/selections.py": _SELECTED,
-    "actors/ledger/approvals.py": ("tests/backup/test_settled_in_doubt.py", "tests/backup/test_look_ups_in_doubt.py"),
+    "actors/ledger/approvals.py": ("tests/backup/test_settled_in_doubt.py", "tests/backup/test_look_ups_uncertain.py"),
     "actors/ledger/attempts.py": ("tests/ledger/test_views.py", "tests/ledger/test_rerun.py"),
     "actors/ledger/base.py": (
         "tests/ledger",
         "tests/ledger/test_views.py",
         "tests/actors/test_notifier.py",
-        "tests/backup/test_dependants_in_doubt.py",
+        "tests/backup/test_dependants_uncertain.py",
         *_DAMAGED,
         *_RESTORED,
     ),
@@ -61,7 +61,7 @@ TESTS = {
     "actors/jobs/series_book.py": ("tests/jobs/test_series.py",),
     "actors/ledger/deliveries.py": _DELIVERED,
     "actors/ledger/dispatch.py": ("tests/ledger/test_ledger.py",),
-    "actors/ledger/doubts.py": _RESTORED,
+    "actors/ledger/uncertain.py": _RESTORED,
     "actors/ledger/keys.py": ("tests/ledger/test_submit.py", "tests/ledger/test_sweeps.py"),
     "actors/ledger/listing.py": ("tests/api/test_lists.py",),
     "actors/ledger/look_ups.py": _RESTORED,
@@ -96,7 +96,7 @@ TESTS = {
         "tests/poller/test_first_look.py",
         "tests/poller/test_poll_requests.py",
         "tests/poller/test_breaker.py",
-        "tests/backup/test_look_ups_in_doubt.py",
+        "tests/backup/test_look_ups_uncertain.py",
     ),
 }
 """Unit tests of other names."""

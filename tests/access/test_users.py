@@ -138,4 +138,4 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, text: str, message: 
 
 def test_rights_without_a_socket_are_noted(tmp_path: Path) -> None:
     notes = [note.message for note in loaded(tmp_path, "users: {ana: {}}\n").notes]
-    assert notes == ["users changes nothing without a socket for them: give socket.group"]
+    assert notes == ["users has no effect without a socket for other users: set socket.group"]

@@ -1,4 +1,4 @@
-"""What the runtime outlives: a store that cannot be read for half a minute, an edge or a pruner that always fails.
+"""What the runtime outlives: a store that cannot be read for half a minute, a server or a pruner that always fails.
 
 And what it does not: then the reason of the end is what failed, not that it failed too often.
 """
@@ -44,12 +44,12 @@ def test_a_store_that_cannot_be_read_for_half_a_minute_is_outlived_whatever_is_d
     assert min(ends_at(seed) for seed in range(1000)) > OUTLIVED
 
 
-def opened(seed=0, edges=()):
+def opened(seed=0, servers=()):
     clock = VirtualClock()
     provider = ScriptedProvider(remote=ScriptedRemote(clock.now))
     parts = Parts(
         clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider], backoff_seed=seed,
-        edges=lambda _runtime: edges,
+        servers=lambda _runtime: servers,
     )  # fmt: skip
     return open_runtime(virtual_settings(), parts)
 
@@ -97,7 +97,7 @@ async def test_a_runtime_that_ends_for_its_store_names_the_stores_error(autojump
 async def failing(*, task_status):
     task_status.started()
     await trio.lowlevel.checkpoint()
-    raise OSError("this edge cannot work")
+    raise OSError("this server cannot work")
 
 
 def node(runtime, name):
@@ -108,10 +108,10 @@ def node(runtime, name):
     raise LookupError(name)
 
 
-async def test_an_edge_that_fails_a_hundred_times_restarts_no_actor_and_can_be_started_by_hand(autojump_clock):
+async def test_a_server_that_fails_a_hundred_times_restarts_no_actor_and_can_be_started_by_hand(autojump_clock):
     failures = 0
 
-    async def edge(*, task_status):
+    async def serve(*, task_status):
         nonlocal failures
         failures += 1
         if failures <= 100:
@@ -119,7 +119,7 @@ async def test_an_edge_that_fails_a_hundred_times_restarts_no_actor_and_can_be_s
         task_status.started()
         await trio.sleep_forever()
 
-    async with opened(edges=[ChildSpec("http", edge)]) as runtime:
+    async with opened(servers=[ChildSpec("http", serve)]) as runtime:
         while failures <= 100:
             await trio.sleep(PERIOD)
             if failures <= 100:

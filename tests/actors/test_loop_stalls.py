@@ -43,7 +43,7 @@ async def test_a_child_that_blocks_the_loop_is_named(tmp_path: Path, caplog: Any
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
-        parts = Parts(edges=lambda _: [ChildSpec("blocker", run)])
+        parts = Parts(servers=lambda _: [ChildSpec("blocker", run)])
         running = open_runtime(Settings.default(state_dir=tmp_path / "state"), parts, watchdog=LIMIT)
         async with running as runtime, notify_systemd(runtime, notifier):
             runtime.loop_stalls.listeners.append(note)

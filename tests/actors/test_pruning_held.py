@@ -165,8 +165,8 @@ async def test_a_pass_that_would_remove_much_is_held_and_goes_after_a_day_whatev
         assert await number(runtime) == 110
         assert warnings(caplog) == [
             (
-                "Nothing is removed by its age: 110 of 110 jobs would go at once; ends after 1.0 h more of running, "
-                "or at once with: greenroom prune --yes"
+                "Nothing is removed by its age: 110 of 110 jobs would be removed in one pass; ends after 1.0 h more of "
+                "running, or at once with: greenroom prune --yes"
             )
         ]
         await trio.sleep(4000)
@@ -197,7 +197,7 @@ async def test_a_dry_run_says_that_the_pass_would_be_held(autojump_clock, machin
             await ended(runtime, 10)
         machine.clock.suspend(2 * DAY)
         told = await runtime.jobs.prune(dry_run=True)
-        assert (told.jobs, told.held.split(";")[0]) == (110, "110 of 110 jobs would go at once")
+        assert (told.jobs, told.held.split(";")[0]) == (110, "110 of 110 jobs would be removed in one pass")
         assert (await runtime.jobs.prune(yes=True)).jobs == 110
 
 

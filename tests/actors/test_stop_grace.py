@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.api.socket_file import announced
-from actors.api.unix import socket_edge
+from actors.api.unix import socket_server
 from actors.kernel import VirtualClock
 from actors.net.connections import GRACE
 from actors.providers.scripted import Fault, FaultKind, ScriptedOptions, ScriptedProvider, ScriptedRemote
@@ -56,7 +56,7 @@ async def stopping(tmp_path: Path, remote: ScriptedRemote, clock: VirtualClock) 
     parts = Parts(
         clock=clock, in_memory=True, sources=seeded_sources(1),
         providers=[ScriptedProvider(ScriptedOptions(duration=3600), remote)],
-        edges=lambda runtime: [attrs.evolve(socket_edge(runtime, place), id=place.name) for place in places],
+        servers=lambda runtime: [attrs.evolve(socket_server(runtime, place), id=place.name) for place in places],
     )  # fmt: skip
 
     async def run(*, task_status: trio.TaskStatus[Stopping]) -> None:

@@ -17,7 +17,7 @@ import trio.testing
 
 from actors.api import server
 from actors.api.options import HttpOptions
-from actors.api.tcp import http_edge
+from actors.api.tcp import http_server
 from actors.net import connections
 from actors.net.client_faults import ClientFaults
 from actors.runtime import RunningRuntime
@@ -70,7 +70,7 @@ async def served(
     runtime: RunningRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: HttpOptions
 ) -> AsyncIterator[Served]:
     monkeypatch.setattr(connections, "GRACE", 0.1)
-    child = http_edge(runtime, tmp_path, options)
+    child = http_server(runtime, tmp_path, options)
     async with open_supervisor([child]) as supervisor:
         assert runtime.access.address is not None
         _token, secret = await runtime.access.create_token(user_id="ana", level="admin")

@@ -14,7 +14,7 @@ import trio
 
 from actors.api.app import create_app
 from actors.api.socket_file import announced
-from actors.api.unix import socket_edge
+from actors.api.unix import socket_server
 from actors.jobs import maxima
 from actors.jobs.events import EventType
 from actors.ledger.prune import remove
@@ -82,7 +82,7 @@ async def test_a_quiet_stream_gives_signs_of_life(socket: Path, monkeypatch: pyt
 
 async def test_when_the_server_stops_a_stream_says_goodbye(runtime: Any, tmp_path: Path) -> None:
     """The stream is ended in order, within the grace, and the server's child ends with it."""
-    async with open_supervisor([socket_edge(runtime, tmp_path)]) as supervisor:
+    async with open_supervisor([socket_server(runtime, tmp_path)]) as supervisor:
         frames = await Frames.open(announced(tmp_path))
         async with frames.stream:
             await frames.next()
@@ -95,7 +95,7 @@ async def test_when_the_server_stops_a_stream_says_goodbye(runtime: Any, tmp_pat
 async def test_over_http_1_1_a_stream_is_made_of_whole_chunks(runtime: Any, tmp_path: Path) -> None:
     """What is written to the connection directly has the framing of RFC 9112, 7.1, from the head to the last chunk."""
     async with (
-        open_supervisor([socket_edge(runtime, tmp_path)]) as supervisor,
+        open_supervisor([socket_server(runtime, tmp_path)]) as supervisor,
         await trio.open_unix_socket(announced(tmp_path)) as stream,
         trio.open_nursery() as nursery,
     ):

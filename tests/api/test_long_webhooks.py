@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.tcp import http_edge
+from actors.api.tcp import http_server
 from actors.control.deliveries import MOST_KEPT
 from actors.jobs.records import JobStatus
 from actors.testing.fake_replicate import Fault, FaultKind, RemoteJob, signed
@@ -135,7 +135,7 @@ async def test_long_bodies_over_a_real_connection(stage: Stage, tmp_path: Path) 
     await stage.submit(seconds=3000)
     (remote,) = stage.fake.jobs()
     body = long(stage, remote, 10 << 20)
-    child = http_edge(stage.runtime, tmp_path, HttpOptions(port=0))
+    child = http_server(stage.runtime, tmp_path, HttpOptions(port=0))
     async with open_supervisor([child]):
         assert stage.runtime.access.address is not None
         url = f"{stage.runtime.access.address}api/webhooks/replicate"

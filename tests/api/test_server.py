@@ -21,7 +21,7 @@ from hypercorn.trio import tcp_server, worker_context
 
 from actors.api import body, unix
 from actors.api.socket_file import LONGEST, POINTER, announced, socket_path
-from actors.api.unix import socket_edge
+from actors.api.unix import socket_server
 from actors.api.unix_peer import peer_of_socket, user_name
 from actors.jobs import maxima
 from actors.net import connections, streams
@@ -144,7 +144,7 @@ async def test_a_failing_connection_is_counted(
 
 
 async def test_the_socket_is_private_and_goes_with_the_server(runtime: Any, tmp_path: Path) -> None:
-    async with open_supervisor([socket_edge(runtime, tmp_path)]):
+    async with open_supervisor([socket_server(runtime, tmp_path)]):
         path = announced(tmp_path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not path.exists()
@@ -153,7 +153,7 @@ async def test_the_socket_is_private_and_goes_with_the_server(runtime: Any, tmp_
 async def test_a_socket_left_by_a_killed_supervisor_is_replaced(runtime: Any, tmp_path: Path) -> None:
     with plain_socket.socket(plain_socket.AF_UNIX) as stale:
         stale.bind(str(socket_path(tmp_path)))
-    serving = [socket_edge(runtime, tmp_path)]
+    serving = [socket_server(runtime, tmp_path)]
     async with open_supervisor(serving), await client_of(announced(tmp_path)) as http:
         assert (await http.get("/health")).status_code == 200
 
@@ -176,7 +176,7 @@ async def test_a_path_that_is_too_long_lies_elsewhere_and_the_state_directory_sa
     deep.mkdir()
     other.mkdir()
     assert socket_path(deep) != socket_path(other)
-    async with open_supervisor([socket_edge(runtime, deep)]):
+    async with open_supervisor([socket_server(runtime, deep)]):
         assert Path((deep / POINTER).read_text().strip()).parent == short
         async with await client_of(announced(deep)) as http:
             assert (await http.get("/health")).status_code == 200
@@ -226,7 +226,7 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
     monkeypatch.setattr(streams, "WRITE_SECONDS", 2 * PATIENCE)
     monkeypatch.setattr(connections, "GRACE", 0.05)
     monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.0)
-    serving = [socket_edge(runtime, tmp_path)]
+    serving = [socket_server(runtime, tmp_path)]
     with trio.fail_after(PATIENCE):
         async with open_supervisor(serving) as supervisor:
             stream = await trio.open_unix_socket(announced(tmp_path))

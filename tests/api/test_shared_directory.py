@@ -19,7 +19,7 @@ from actors.access.users import SocketUsers
 from actors.api.options import HttpOptions, SocketOptions
 from actors.api.shared_directory import SharedDirectoryError, shared_directory, usable_directory
 from actors.api.socket_file import SOCKET
-from actors.api.unix import LOOK_SECONDS, shared_socket_edge
+from actors.api.unix import LOOK_SECONDS, shared_socket_server
 from actors.runtime import RunningRuntime
 from actors.store.state_directory import LOCK
 from supervision import Backoff, open_supervisor
@@ -179,25 +179,25 @@ def test_a_group_that_its_user_is_no_member_of_cannot_have_it(place: Path, monke
     assert "usermod -aG" in message
 
 
-def cautions(path: Path) -> list[str]:
-    return [one for one in shared_directory(options(path), Path("/nowhere")).cautions() if "/tmp " not in one]
+def warnings_of(path: Path) -> list[str]:
+    return [one for one in shared_directory(options(path), Path("/nowhere")).warnings() if "/tmp " not in one]
 
 
 def test_directories_above_it_that_others_may_change_or_cannot_pass_are_told(place: Path) -> None:
     """Others could put a directory of theirs in its place, whose server commands would trust (D7)."""
-    assert cautions(place / "run") == []
+    assert warnings_of(place / "run") == []
     place.chmod(0o777)
-    assert cautions(place / "run") == [f"others may write to {place} (mode 0777), and put a directory in its place"]
+    assert warnings_of(place / "run") == [f"others may write to {place} (mode 0777), and put a directory in its place"]
     place.chmod(0o1777)
-    assert cautions(place / "run")[0].endswith("(mode 1777), and put a directory in its place while it is not there")
+    assert warnings_of(place / "run")[0].endswith("(mode 1777), and put a directory in its place while it is not there")
     place.chmod(0o700)
-    assert cautions(place / "run") == [f"group {OWN_GROUP.gr_name} cannot pass through {place} (mode 0700)"]
+    assert warnings_of(place / "run") == [f"group {OWN_GROUP.gr_name} cannot pass through {place} (mode 0700)"]
 
 
 @needs_root
 def test_a_directory_above_it_of_somebody_else_is_told(place: Path) -> None:
     os.chown(place, OTHER, OTHER)
-    assert cautions(place / "run") == [f"{place} belongs to uid-{OTHER}, who can put another directory in its place"]
+    assert warnings_of(place / "run") == [f"{place} belongs to uid-{OTHER}, who can put another directory in its place"]
 
 
 def test_doctor_finds_the_same_and_changes_nothing(place: Path) -> None:
@@ -217,7 +217,7 @@ async def test_a_socket_that_was_removed_is_made_anew(
 ) -> None:
     """With its directory, too; what somebody else has put there meanwhile is left to them."""
     directory = usable_directory(options(place / "run"), place / "state")
-    edge = shared_socket_edge(runtime, directory, SocketUsers({}, str), HttpOptions())
+    edge = shared_socket_server(runtime, directory, SocketUsers({}, str), HttpOptions())
     async with open_supervisor([edge], backoff=Backoff(initial=1)) as supervisor:
         shutil.rmtree(directory.path)
         await trio.sleep(3 * LOOK_SECONDS)

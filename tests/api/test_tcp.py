@@ -16,7 +16,7 @@ import trio.testing
 
 from actors.api import server
 from actors.api.options import HttpOptions
-from actors.api.tcp import TOKEN, address, http_edge
+from actors.api.tcp import TOKEN, address, http_server
 from actors.net import connections
 from actors.runtime import RunningRuntime
 from supervision import ChildSpec, open_supervisor
@@ -32,7 +32,7 @@ def port_of(runtime: RunningRuntime) -> int:
 
 
 def serving(runtime: RunningRuntime, state_dir: Path, options: HttpOptions = ANY) -> list[ChildSpec]:
-    return [http_edge(runtime, state_dir, options)]
+    return [http_server(runtime, state_dir, options)]
 
 
 async def test_the_first_start_leaves_an_admins_token_that_only_its_owner_can_read(

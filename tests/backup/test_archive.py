@@ -126,7 +126,7 @@ def directory(site):
         (newer_database, "newer than this Greenroom knows; install Greenroom 9.1"),
         (foreign, "it has no manifest"),
         (foreign_manifest, "is no backup of Greenroom's"),
-        (nonsense, "its manifest says nonsense"),
+        (nonsense, "its manifest has an invalid value"),
         (not_json, "its manifest cannot be read"),
         (no_archive, "is no backup of Greenroom's"),
         (nothing, "is no backup of Greenroom's"),

@@ -62,8 +62,8 @@ def test_what_is_chosen_stands_in_the_address(group: Page, browser: Browser, sta
     group.get_by_role("columnheader", name="lr").get_by_role("button").click()
     group.get_by_label("Filter").fill("of-rate")
     group.get_by_role("checkbox", name="Draw of-rate-0.05").uncheck()
-    group.get_by_label("Metric", exact=True).first.select_option("accuracy")
-    group.get_by_label("Metric", exact=True).last.select_option("accuracy")
+    group.get_by_label("Series", exact=True).first.select_option("accuracy")
+    group.get_by_label("Series", exact=True).last.select_option("accuracy")
     group.get_by_label("Logarithmic parameter").check()
     address = group.url
     assert "user=ana" in address
@@ -87,7 +87,7 @@ def test_curves_of_chosen_jobs_are_in_one_plot_and_a_parameter_is_drawn_against_
     inked(curves)
     group.get_by_role("checkbox", name="Draw of-rate-0.05").uncheck()
     expect(curves.get_by_role("listitem")).to_have_count(1)
-    group.get_by_label("Metric", exact=True).first.select_option("accuracy")
+    group.get_by_label("Series", exact=True).first.select_option("accuracy")
     expect(group.get_by_role("figure", name="accuracy of the chosen jobs")).to_be_visible()
     scatter = group.get_by_role("figure", name=re.compile("by lr"))
     inked(scatter)

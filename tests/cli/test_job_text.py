@@ -9,7 +9,7 @@ import pytest
 
 from actors.cli.board import Board
 from actors.cli.display import actors_line, console, jobs_table, queue_line
-from actors.cli.job_text import duration, lasted, metrics, name_of, note, standing
+from actors.cli.job_text import accuracy_and_loss, duration, lasted, name_of, note, standing
 from actors.cli.tables import plain
 from actors.cli.waiting import exit_status
 
@@ -42,7 +42,7 @@ def test_what_else_there_is_to_say_of_a_job() -> None:
     assert "greenroom settle" in note(job(uncertain={"since": ago(1), "reason": "answer lost"}))
     assert note(job(status="running", progress={"step": 2, "total": 9, "loss": 0.51234})) == "2/9  loss 0.5123"
     assert note(job(status="failed", error_message="exit status 1")) == "exit status 1"
-    assert metrics({"loss": "nan", "accuracy": 0.5}) == "accuracy 0.5"
+    assert accuracy_and_loss({"loss": "nan", "accuracy": 0.5}) == "accuracy 0.5"
 
 
 def test_a_job_is_called_by_its_name_or_its_program() -> None:

@@ -219,7 +219,7 @@ def test_a_socket_of_somebody_else_is_not_trusted(here: Machine) -> None:
             listener.listen()
         finally:
             os.seteuid(0)
-        assert f"who listens on {shared}/greenroom.sock is {EVE.pw_name}" in here.person(
+        assert f"the server on {shared}/greenroom.sock runs as {EVE.pw_name}" in here.person(
             BO, GREENROOM_SOCKET=str(shared)
         ).refused("jobs")
 

@@ -94,7 +94,7 @@ def test_whose_server_is_trusted(
     if trusted:
         check_server(server, tmp_path / "socket")
     else:
-        with pytest.raises(Failed, match="nothing was sent: who listens on"):
+        with pytest.raises(Failed, match="nothing was sent: the server on"):
             check_server(server, tmp_path / "socket")
 
 
@@ -111,7 +111,7 @@ def test_nothing_is_sent_to_a_socket_of_somebody_else(place: Path) -> None:
     path = place / "greenroom.sock"
     with served_by(OTHER, path) as server:
         sending = transport_to(path).request("POST", "/api/jobs", body=b"secret environment")
-        with pytest.raises(Failed, match=f"is uid-{OTHER}, not you nor root"), sending:
+        with pytest.raises(Failed, match=f"runs as uid-{OTHER}; it must run as you"), sending:
             pass
         assert server.stdout is not None
         assert server.stdout.readline() == "0\n"
@@ -137,7 +137,7 @@ def test_a_command_tells_in_one_sentence_whom_it_does_not_trust(place: Path) -> 
                 cwd=place, capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert done.returncode == 1
-            assert done.stderr.startswith("greenroom: nothing was sent: who listens on ")
+            assert done.stderr.startswith("greenroom: nothing was sent: the server on ")
             assert done.stderr.count("\n") == 1
 
 
@@ -150,7 +150,7 @@ def test_where_the_supervisor_listens_is_not_somebody_elses_to_say(
     assert socket_of(tmp_path) == Path("/somewhere/greenroom.sock")
     tmp_path.chmod(0o1777)
     monkeypatch.setattr(trust, "is_ours", lambda _found: False)
-    with pytest.raises(Failed, match="who may not say where the supervisor listens"):
+    with pytest.raises(Failed, match="who is not allowed to name the supervisor's socket"):
         socket_of(tmp_path)
     pointer.unlink()
     assert socket_of(tmp_path) == tmp_path / "greenroom.sock"

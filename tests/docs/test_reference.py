@@ -16,8 +16,12 @@ import pytest
 from actors.cli.exit_statuses import MEANINGS as EXIT_MEANINGS
 from actors.cli.exit_statuses import ExitStatus
 from actors.job_requests.job_file import load_job_file
+from actors.jobs.records import JobRequest
+from actors.providers.errors import FieldFault
 from actors.providers.job_variables import MEANINGS
 from actors.providers.registry import kinds
+from actors.providers.scripted.script import read_script
+from actors.providers.specs import read_spec
 from actors.settings import Settings
 from actors.settings.variable_names import VARIABLES
 
@@ -48,6 +52,11 @@ def test_the_example_of_every_setting_is_accepted(tmp_path: Path) -> None:
 def test_the_example_of_every_key_of_a_job_file_is_accepted() -> None:
     jobs = load_job_file(DOCS / "every-job-key.yaml", environ={})
     assert len(jobs.requests) == 5
+    specs = {one.config_name: one.spec for one in jobs.requests if isinstance(one, JobRequest)}
+    faults: list[FieldFault] = []
+    for kind, name in {"slurm": "on-slurm", "ray": "by-name", "replicate": "prediction"}.items():
+        assert read_spec(specs[name], SPECS[kind], faults) is not None, faults
+    assert [fault.calls for fault in read_script(specs["simulated"]).faults] == [("submit",)]
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected
 from actors.access.hosts import AllowedHosts
 from actors.feed.connection import BEAT
 from actors.feed.options import FeedOptions
-from actors.feed.server import CONNECT_SECONDS, FeedServer, feed_edge
+from actors.feed.server import CONNECT_SECONDS, FeedServer, feed_server
 from actors.runtime import RunningRuntime
 from supervision import Supervisor
 from tests.feed.conftest import Client
@@ -22,7 +22,7 @@ from tests.feed.conftest import Client
 async def test_a_port_that_is_taken_is_said_and_fails_nobody(
     runtime: RunningRuntime, feed: FeedServer, supervisor: Supervisor, tokens: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    second = feed_edge(FeedServer(runtime, FeedOptions(port=feed.port), tokens.peer_of, AllowedHosts()))
+    second = feed_server(FeedServer(runtime, FeedOptions(port=feed.port), tokens.peer_of, AllowedHosts()))
     await supervisor.start_child(attrs.evolve(second, id="second"))
     await trio.testing.wait_all_tasks_blocked()
     assert [child.state for child in supervisor.children()] == ["running", "finished"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.jobs.capacity import Room, can_ever_fit
+from actors.jobs.capacity import FreeResources, can_ever_fit
 from actors.jobs.records import Capacity, Resources
 
 GIB = 2**30
@@ -38,21 +38,21 @@ def test_a_job_that_can_never_fit_is_told_what_there_is_and_what_it_needs(
 
 
 def test_what_is_kept_is_what_is_free_of_what_is_needed() -> None:
-    room = Room.of(Capacity(cpus=4, gpus=1, memory=None))
+    room = FreeResources.of(Capacity(cpus=4, gpus=1, memory=None))
     kept = room.keep(Resources(cpus=2, gpus=4, memory=GIB))
     assert kept == Resources(cpus=2, gpus=1, memory=GIB)
-    assert room == Room(cpus=2, gpus=0, memory=float("inf"), kept=Room(2, 1, GIB))
+    assert room == FreeResources(cpus=2, gpus=0, memory=float("inf"), kept=FreeResources(2, 1, GIB))
 
 
 def test_what_is_kept_is_taken_last() -> None:
-    room = Room.of(Capacity(cpus=4, gpus=2))
+    room = FreeResources.of(Capacity(cpus=4, gpus=2))
     room.keep(Resources(cpus=2, gpus=1))
     room.take(Resources(cpus=1, gpus=1))
-    assert room == Room(cpus=1, gpus=0, memory=float("inf"), kept=Room(2, 1, 0))
+    assert room == FreeResources(cpus=1, gpus=0, memory=float("inf"), kept=FreeResources(2, 1, 0))
     assert room.fits_with_kept(Resources(cpus=3, gpus=1))
     assert not room.fits_with_kept(Resources(cpus=4, gpus=1))
     room.take(Resources(cpus=2, gpus=1))
-    assert room == Room(cpus=0, gpus=0, memory=float("inf"), kept=Room(1, 0, 0))
+    assert room == FreeResources(cpus=0, gpus=0, memory=float("inf"), kept=FreeResources(1, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_what_is_kept_is_taken_last() -> None:
     ],
 )
 def test_memory_is_told_in_a_unit_that_people_read(memory: int, words: str) -> None:
-    room = Room.of(Capacity(memory=0))
+    room = FreeResources.of(Capacity(memory=0))
     assert room.shortage(Resources(cpus=0, memory=memory)) == (words, "memory")
 
 
 def test_only_what_is_short_is_named_and_the_first_of_it_by_its_name() -> None:
-    room = Room.of(Capacity(cpus=2, gpus=1, memory=GIB))
+    room = FreeResources.of(Capacity(cpus=2, gpus=1, memory=GIB))
     assert room.shortage(Resources(cpus=2, gpus=2, memory=GIB)) == ("waiting for 2 GPUs, 1 free", "gpus")
     words = "waiting for 3 CPUs, 2 free; 2 GiB of memory, 1 GiB free"
     assert room.shortage(Resources(cpus=3, gpus=1, memory=2 * GIB)) == (words, "cpus")

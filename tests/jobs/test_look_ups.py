@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from actors.jobs.look_ups import MOST_KEYS, Adopt, AsItWas, Doubt, Seen, ToLookUp, conclude, doubt_about_records
+from actors.jobs.look_ups import (
+    MOST_KEYS,
+    Adopt,
+    AsItWas,
+    Seen,
+    ToLookUp,
+    Uncertain,
+    conclude,
+    why_records_are_incomplete,
+)
 from actors.jobs.records import (
     Job,
     JobRequest,
@@ -67,17 +76,17 @@ def test_what_is_surely_not_there_is_as_it_was():
 
 
 def test_what_may_have_been_there_is_in_doubt():
-    assert conclude(restored(), [], WHY, NOW) == Doubt(WHY)
+    assert conclude(restored(), [], WHY, NOW) == Uncertain(WHY)
 
 
 def test_what_was_there_and_is_not_any_more_is_in_doubt_even_if_nothing_else_is():
-    assert conclude(restored(handed=True), [], None, NOW, "gone") == Doubt("gone")
+    assert conclude(restored(handed=True), [], None, NOW, "gone") == Uncertain("gone")
 
 
 def test_an_attempt_that_ended_and_may_have_been_run_again_is_in_doubt():
     ended = seen(1, Phase.FAILED, interrupted="node lost")
     found = conclude(restored(handed=True, times=1), [ended], WHY, NOW)
-    assert found == Doubt(f"its attempt ended, and whether it ran again is not known: {WHY}")
+    assert found == Uncertain(f"its attempt ended, and whether it ran again is not known: {WHY}")
     assert conclude(restored(handed=True, times=1), [ended], None, NOW) == Adopt((ended,))
     assert conclude(restored(handed=True, times=1), [seen(1, Phase.SUCCEEDED)], WHY, NOW) == Adopt(
         (seen(1, Phase.SUCCEEDED),)
@@ -104,4 +113,4 @@ def test_records_prove_an_absence_only_if_they_are_older_than_the_backup_and_wer
     since, age, kept_days, sure
 ):
     moment = None if since is None else NOW - since
-    assert (doubt_about_records("slurm", moment, NOW - age, NOW, kept_days) is None) == sure
+    assert (why_records_are_incomplete("slurm", moment, NOW - age, NOW, kept_days) is None) == sure

@@ -1,4 +1,4 @@
-"""Every combination once, values as written, ranges exact; and what is refused, with its place and a guess (E2)."""
+"""Every combination once, values as written, ranges exact; what is refused, with its place and a suggestion (E2)."""
 
 from __future__ import annotations
 
@@ -144,10 +144,10 @@ def test_of_what_is_no_number_a_matrix_guesses_no_number(value: str) -> None:
     assert message.startswith(f"lr has no value {value!r}")
 
 
-@pytest.mark.parametrize(("zeros", "guess"), [(37, "; did you mean 0.5?"), (38, "; known are 0.5")])
-def test_a_number_that_is_too_long_for_one_is_no_guess(zeros: int, guess: str) -> None:
+@pytest.mark.parametrize(("zeros", "suggestion"), [(37, "; did you mean 0.5?"), (38, "; known are 0.5")])
+def test_a_number_that_is_too_long_for_one_is_not_suggested(zeros: int, suggestion: str) -> None:
     value = f"0.5{'0' * zeros}"
-    assert refused({"lr": ["0.5"], "exclude": [{"lr": value}]})[1] == f"lr has no value {value!r}{guess}"
+    assert refused({"lr": ["0.5"], "exclude": [{"lr": value}]})[1] == f"lr has no value {value!r}{suggestion}"
 
 
 def test_a_product_of_which_exclude_may_leave_fewer_is_bounded_too() -> None:
@@ -186,12 +186,12 @@ def test_more_looks_than_a_matrix_may_take_are_refused_before_the_first() -> Non
     assert "jobs, and one matrix makes at most" in refused({**values, "exclude": exclude})[1]
     at, message = refused({**values, "exclude": [*exclude, {"a": 1}]})
     assert at == ("exclude",)
-    assert message == "has too many kinds of combinations for 100000 combinations; use fewer"
+    assert message == "has too many patterns for 100000 combinations; use fewer patterns"
     ones: dict[str, Any] = {f"p{n}": [1] for n in range(7)}
     kinds = [dict.fromkeys(some, 1) for n in range(8) for some in combinations_of(ones, n)][:101]
     for product_, good in ((9_900, True), (9_901, False)):  # 101 kinds, a million looks and one more
         wide = {"a": list(range(product_)), **ones, "exclude": [{"a": 0, **one} for one in kinds]}
-        assert len(made(wide)) == 9_899 if good else refused(wide)[1].startswith("has too many kinds")
+        assert len(made(wide)) == 9_899 if good else refused(wide)[1].startswith("has too many patterns")
 
 
 def test_a_hostile_matrix_takes_no_time() -> None:

@@ -24,7 +24,7 @@ def test_a_start_after_more_than_a_week_of_silence_may_have_a_wrong_clock() -> N
     [(100, 100, False), (101, 1_010, False), (101, 1_009, True), (1_000, 10_000, False), (1_001, 10_000, True)],
 )
 def test_more_than_a_hundred_jobs_and_more_than_a_tenth_are_too_many_at_once(old: int, kept: int, held: bool) -> None:
-    assert too_many(old, kept) == (f"{old} of {kept} jobs would go at once" if held else None)
+    assert too_many(old, kept) == (f"{old} of {kept} jobs would be removed in one pass" if held else None)
 
 
 def test_a_new_hold_has_not_run_nor_warned_and_is_not_over() -> None:

@@ -45,7 +45,7 @@ async def test_a_hold_begins_where_too_much_would_go_warns_once_and_ends_with_wh
 
         assert await reviewed(1) == (None, 1, False)
         assert await stored() is None
-        reason = f"{MANY} of {KEPT} jobs would go at once"
+        reason = f"{MANY} of {KEPT} jobs would be removed in one pass"
         assert await reviewed(MANY) == ((reason, 0.0), MANY, True)
         assert await reviewed(MANY, ran=60.0) == ((reason, 60.0), MANY, False)
         assert (await stored()).ran == 60.0

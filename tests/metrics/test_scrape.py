@@ -70,7 +70,7 @@ async def test_the_names_of_the_manual_tell_of_jobs_approvals_and_breakers(
 async def test_an_embedded_runtime_is_timed_without_anybody_asking_before(
     autojump_clock: MockClock, runtime: RunningRuntime
 ) -> None:
-    """Queue wait, dispatch, commits, cycles and messages were counted while no edge was there."""
+    """Queue wait, dispatch, commits, cycles and messages were counted while no server was there."""
     await busy(runtime)
     found = parsed(await runtime.metrics.scrape())
     assert found["greenroom_queue_wait_seconds_count"] == 2

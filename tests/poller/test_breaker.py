@@ -34,7 +34,7 @@ async def test_a_provider_that_is_down_is_asked_five_times_and_then_once_a_minut
         assert 5 + 60 < asked <= 5 + 121
         health = await runtime.health.check()
         assert health.status == "degraded"
-        assert any("scripted is left alone" in reason for reason in health.reasons)
+        assert any("scripted is not called" in reason for reason in health.reasons)
         (view,) = await runtime.providers.views()
         assert (view.breaker.state, view.breaker.opened) == ("open", asked - 4)
         world.remote.heal()

@@ -50,7 +50,7 @@ async def test_five_failures_in_a_row_open_it_for_a_minute(autojump_clock):
     fail(breaker)
     assert (breaker.state, breaker.retry_after, breaker.opened) == (OPEN, 60.0, 1)
     await trio.sleep(59)
-    with pytest.raises(BreakerOpen, match="left alone for 1 s: down") as refused:
+    with pytest.raises(BreakerOpen, match="not called for 1 s: down") as refused:
         breaker.admit()
     assert refused.value.retry_after == 1.0
     await trio.sleep(1)
@@ -156,7 +156,7 @@ async def test_an_outage_is_one_warning_and_its_end_one_line(autojump_clock, cap
     succeed(breaker, 2)
     told = [(record.levelname, record.provider, record.state) for record in caplog.records]
     assert told == [("WARNING", "cloud", "open")] + 3 * [("INFO", "cloud", "open")] + [("INFO", "cloud", "closed")]
-    assert "failed 5 times in a row and is left alone for 60 s: down" in caplog.records[0].message
+    assert "failed 5 times in a row and is not called for 60 s: down" in caplog.records[0].message
 
 
 # In the guard.

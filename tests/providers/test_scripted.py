@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from actors.jobs.records import Capacity, JobRequest, Phase, Resources
 from actors.providers import errors
-from actors.providers.base import ABSENT, UNKNOWABLE, CancelAck, Idempotency, Listing, Push, Submitted
+from actors.providers.base import ABSENT, UNKNOWABLE, CancelAck, Idempotency, Listing, Submitted
 from actors.providers.scripted import (
     ScriptedOptions,
     ScriptedProvider,
@@ -156,7 +156,7 @@ async def test_jobs_survive_on_a_shared_remote_only(remote: ScriptedRemote, auto
 
 def test_options_are_checked() -> None:
     """What makes no sense is refused with the name of the field."""
-    for wrong in ({"duration": -1}, {"cpus": -1}, {"page_size": 0}, {"push": Push.WATCH}):
+    for wrong in ({"duration": -1}, {"cpus": -1}, {"page_size": 0}):
         with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
             attrs.evolve(ScriptedOptions(), **wrong)
 

@@ -107,7 +107,7 @@ def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> No
     assert loaded("providers: {local: {enabled: false}}").providers == {}
 
 
-def test_what_changes_nothing_is_a_warning(loaded: Load, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_has_no_effect_is_a_warning(loaded: Load, caplog: pytest.LogCaptureFixture) -> None:
     """B8: the queue is always processed, at its own pace."""
     settings = loaded("background: {queue_processing: {enabled: false, interval_seconds: 60}}")
     with caplog.at_level(logging.DEBUG):
@@ -115,10 +115,9 @@ def test_what_changes_nothing_is_a_warning(loaded: Load, caplog: pytest.LogCaptu
     switch, pace = caplog.records
     assert (switch.levelname, pace.levelname) == ("WARNING", "WARNING")
     section = "background.queue_processing"
-    assert switch.message == f"{section}.enabled: false changes nothing: the queue is always processed"
+    assert switch.message == f"{section}.enabled: false has no effect: the queue is always processed"
     assert pace.message == (
-        f"{section}.interval_seconds: 60 changes nothing: "
-        "the queue is looked at every 5 s and whenever something happens"
+        f"{section}.interval_seconds: 60 has no effect: the queue is looked at every 5 s and whenever something happens"
     )
 
 

@@ -150,9 +150,9 @@ def test_faults_of_all_sections_come_together(faults: Callable[[str], list[str]]
 def test_sections_that_are_not_ours_are_one_line_at_info(loaded: Load, tmp_path: Path) -> None:
     (note,) = loaded("auth: {x: !!any [}\n".replace("!!any [", "1") + "quotas: 3\nlimits: {}\n").notes
     assert note.level == logging.INFO
-    assert note.message == f"{tmp_path}/app.yaml: not ours and left alone: 'auth', 'quotas'"
+    assert note.message == f"{tmp_path}/app.yaml: not sections of Greenroom, ignored: 'auth', 'quotas'"
     (note,) = loaded("backgroud: {}\n").notes
-    assert note.message.endswith("left alone: 'backgroud'; did you mean background?")
+    assert note.message.endswith("ignored: 'backgroud'; did you mean background?")
 
 
 @pytest.mark.parametrize(

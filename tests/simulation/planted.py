@@ -1,4 +1,4 @@
-"""Safeguards of the house, each with a way to take it out: what the simulation must notice.
+"""Safeguards of the runtime, each with a way to take it out: what the simulation must notice.
 
 A safeguard that stands at several places is taken out at all of them: one that remained would do its work.
 """
@@ -47,7 +47,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def terminal_guard(patch: pytest.MonkeyPatch) -> None:
-    """A word about an ended job is taken as one about any other: by the judge, the table and the hand-overs."""
+    """A word about an ended job is taken as one about any other: by the checker, the table and the hand-overs."""
     patch.setattr(polling, "TERMINAL_JOBS", frozenset())
     interpret = polling.interpret
 

@@ -65,13 +65,13 @@ def _write_notes(transaction, notes):
 
 def acknowledged_before_it_is_recorded(patch: pytest.MonkeyPatch) -> None:
     """A notification counts as delivered as soon as it is about to be sent."""
-    deliver = notifier.Notifier._deliver
+    deliver = notifier.Notifier._send_one
 
     async def recorded_first(self, one, disabled):
         await self._ledger.write(notifications.record, [Tried(one.notification_id, Outcome())], jitter=lambda: 0.0)
         await deliver(self, one, disabled)
 
-    patch.setattr(notifier.Notifier, "_deliver", recorded_first)
+    patch.setattr(notifier.Notifier, "_send_one", recorded_first)
 
 
 def one_notification_of_a_job_after_the_other(patch: pytest.MonkeyPatch) -> None:

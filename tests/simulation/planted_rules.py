@@ -1,4 +1,4 @@
-"""More safeguards, each with a way to take it out (see ``planted.py``): what other rules of the judge are there for."""
+"""More safeguards, each with a way to take it out (see ``planted.py``): what other rules of the checker are for."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def limit_of_a_provider(patch: pytest.MonkeyPatch) -> None:
 
 def room_at_a_provider(patch: pytest.MonkeyPatch) -> None:
     """Whatever is asked for fits."""
-    patch.setattr(capacity.Room, "fits", lambda _self, _resources: True)
+    patch.setattr(capacity.FreeResources, "fits", lambda _self, _resources: True)
 
 
 def deadline_of_an_approval(patch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The judge's own table of states, written from the contract, and the runtime's: the same steps, told of alike."""
+"""The checker's own table of states, written from the contract, and the runtime's: the same steps, told of alike."""
 
 import pytest
 
@@ -44,12 +44,12 @@ def of_the_runtime():
 
 
 def test_both_tables_have_the_same_steps():
-    judge = {(before, one.event, one.state) for before, follows in MAY_FOLLOW.items() for one in follows}
-    assert judge == of_the_runtime()
+    checked = {(before, one.event, one.state) for before, follows in MAY_FOLLOW.items() for one in follows}
+    assert checked == of_the_runtime()
 
 
 @pytest.mark.parametrize("trigger", CAUSES, ids=str)
-def test_the_judge_knows_who_may_cause_each_step(trigger):
+def test_the_checker_knows_who_may_cause_each_step(trigger):
     pairs, step = TRANSITIONS[trigger]
     for job, entry in pairs:
         before = (str(job or "new"), str(entry or "new"))

@@ -12,7 +12,7 @@ CORPUS = {
     4: "a stop in the middle of a hand-over that never answers: it took a minute where nothing bounded it",
     7: "a commit that fails after another: an event was lost where it had a transaction of its own",
     129: "deliveries that cannot be verified while their provider fails",
-    1723036029: "a limit lowered while a claimed submission was ten minutes late: the judge's fault, not the house's",
+    1723036029: "a limit lowered while a claimed submission was ten minutes late: the checker was wrong",
 }
 """Seed and what it showed when something was missing."""
 

@@ -186,16 +186,16 @@ async def test_in_a_group_the_siblings_are_started_without_the_parked_one(stage,
         assert states(supervisor) == {"x": "parked", "b": "running"}
 
 
-async def test_the_edge_of_greenrooms_own_tree_parks_and_restarts_nobody(stage, states, autojump_clock):
-    """An edge that fails a hundred times in a row: budget 5 in 60 s, 8 in a row, back-off 0.2 to 10 s."""
-    edges = Supervisor(
+async def test_the_servers_of_greenrooms_own_tree_parks_and_restarts_nobody(stage, states, autojump_clock):
+    """A server that fails a hundred times in a row: budget 5 in 60 s, 8 in a row, back-off 0.2 to 10 s."""
+    servers = Supervisor(
         [stage.spec("http", Act(instead=None, lives=0.01), on_give_up="park"), stage.spec("feed")],
         max_restarts=5,
         period=60,
         backoff=Backoff(initial=0.2, maximum=10, max_failures=8, seed=1),
     )
     async with open_supervisor([stage.spec("store"), stage.spec("actors")], strategy="rest_for_one") as root:
-        await root.start_child(ChildSpec("edges", edges.run))
+        await root.start_child(ChildSpec("servers", servers.run))
         await trio.sleep(1000)
-        assert states(edges) == {"http": "parked", "feed": "running"}
+        assert states(servers) == {"http": "parked", "feed": "running"}
         assert [child.restarts for child in root.children()] == [0, 0, 0]

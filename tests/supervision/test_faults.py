@@ -209,7 +209,10 @@ def test_a_block_that_fails_under_such_a_plan_says_so_beside_its_own_error():
 
     with pytest.raises(pytest.fail.Exception) as caught:
         fails()
-    assert "the plan did nothing there: nothing passed 'wrok:x'; did you mean 'work:x'?" in caught.value.__notes__
+    assert (
+        "these rules of the plan never applied: nothing passed 'wrok:x'; did you mean 'work:x'?"
+        in caught.value.__notes__
+    )
 
 
 def test_a_plan_that_need_not_strike_may_miss():

@@ -13,6 +13,7 @@ from actors.jobs.os_text import kept, printable
 from actors.providers.local.shim.files import first_line
 
 NOTE = "the script has Windows line ends (CRLF): convert it, for example with: sed -i 's/\\r$//' FILE"
+STOPPED = "its shim was asked to stop (SIGTERM), but nobody requested a cancel"
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 REASON_LENGTH = 600  # characters of a reason in which names of the job's stand
 
@@ -56,7 +57,7 @@ def end_message(record: Mapping[str, Any], last_line: str = "") -> str:
     if record.get("killed_after_grace") and number == signal.SIGKILL:
         return f"{name} after the grace time"
     if record.get("told_to_stop"):
-        return f"{name}: its shim was told to stop, by nobody's cancel request"
+        return f"{name}: {STOPPED}"
     if number == signal.SIGKILL:
         return f"{name}{_oom_message(record)}"
     return f"{name}{reason_given}"
@@ -67,13 +68,13 @@ def _oom_message(record: Mapping[str, Any]) -> str:
     if group:
         return ": out of memory (the kernel ended it: its control group had none left)"
     if machine:
-        return ": out of memory, most likely (the kernel ended processes for want of memory while it ran)"
+        return ": out of memory, most likely (the kernel ended processes because memory ran out while it ran)"
     return ", not by its supervisor; no sign that memory ran out"
 
 
 def _oom_note(record: Mapping[str, Any]) -> str:
     if _oom_rise(record, "group"):
-        return " after the kernel ended a process of its control group for want of memory"
+        return " after the kernel ended a process of its control group because memory ran out"
     return ""
 
 

@@ -14,6 +14,7 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.local.directory import JobDirectory, read_record
 from actors.providers.local.end_messages import (
     NOTE,
+    STOPPED,
     end_message,
     failure_message,
     has_windows_lines,
@@ -112,7 +113,7 @@ def _ended(
         **reported,
         result=outputs.result(directory, job_id),
         proven_dead=True,
-        interrupted="its shim was told to stop, by nobody's cancel request" if told_to_stop else None,
+        interrupted=STOPPED if told_to_stop else None,
     )
 
 

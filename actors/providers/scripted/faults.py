@@ -14,7 +14,7 @@ from actors.validation.values import OR_MORE, fits
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. The last three kinds concern pushes; the four before them concern what is reported about a
+    """What goes wrong. The last three kinds concern the call ``push``, the four before them what is reported about a
     job.
     """
 
@@ -53,11 +53,11 @@ CallName = Literal["check", "submit", "find", "observe", "cancel", "logs", "forg
 CALLS: tuple[str, ...] = get_args(CallName)
 REQUESTS = CALLS[:-1]
 
-_PUSHES = frozenset({FaultKind.DROP, FaultKind.DOUBLE, FaultKind.LATE})
+_AT_PUSH = frozenset({FaultKind.DROP, FaultKind.DOUBLE, FaultKind.LATE})
 _ONLY_AT: Mapping[FaultKind, tuple[str, ...]] = {
     **dict.fromkeys((FaultKind.UNKNOWN_STATUS, FaultKind.UNSEEN, FaultKind.UNREACHABLE), ("observe",)),
     FaultKind.NEVER_ENDS: ("submit", "cancel"),
-    **dict.fromkeys(sorted(_PUSHES), ("push",)),
+    **dict.fromkeys(sorted(_AT_PUSH), ("push",)),
 }
 ACTS_FIRST = frozenset({FaultKind.LOST_ANSWER, FaultKind.HANG, FaultKind.GARBAGE, FaultKind.CRASH})
 
@@ -80,15 +80,15 @@ IS_SECONDS = fits(
 class Fault:
     """One fault of a provider's calls. Raises :class:`ValueError` naming the field for what makes no sense.
 
-    ``kind``: what happens. ``calls``: what it strikes (:data:`CALLS`); empty: whatever its kind can strike. ``times``:
-    how many calls it strikes; None: all. ``skip``: how many calls pass before. ``since``: it strikes from then on,
-    after the remote was opened. ``until``: it strikes until then; None: without end. ``seconds``: a wait before
-    anything happens, for every kind. ``refusal``: how a refused call is refused. ``retry_after``: when a refused call
+    ``kind``: what happens. ``calls``: which calls it strikes; empty: all that its kind can strike. ``times``: how many
+    calls it strikes; None: all. ``skip``: how many calls pass before. ``since``: it strikes from then on, after the
+    provider was started. ``until``: it strikes until then; None: without end. ``seconds``: a wait before anything
+    happens, for every kind. ``refusal``: how a refused call is refused. ``retry_after``: when a refused call
     may be repeated. ``accepted``: whether a call whose answer is lost took effect.
     """
 
     kind: FaultKind
-    calls: tuple[str, ...] = ()
+    calls: tuple[CallName, ...] = ()
     times: int | None = attrs.field(default=1, validator=OR_MORE)
     skip: int = attrs.field(default=0, validator=OR_MORE)
     since: Seconds = attrs.field(default=0.0, validator=IS_SECONDS)

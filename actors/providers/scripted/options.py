@@ -32,9 +32,7 @@ class ScriptedOptions:
     idempotency: Idempotency = Idempotency.CLIENT_ID
     listing: Listing = Listing.ALL
     page_size: int = attrs.field(default=100, validator=attrs.validators.ge(1))
-    push: Push = attrs.field(
-        default=Push.LOCAL_EVENT, validator=attrs.validators.in_((Push.LOCAL_EVENT, Push.WEBHOOK, Push.NONE))
-    )
+    push: Push = Push.LOCAL_EVENT
     concurrent_calls: int = attrs.field(default=4, validator=attrs.validators.ge(1))
     faults: tuple[Fault, ...] = ()
 

@@ -30,8 +30,8 @@ from actors.providers.deliveries import NoDeliveries
 from actors.providers.errors import Conflict
 from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.scripted.faults import ACTS_FIRST, Fault, FaultBook, FaultKind
+from actors.providers.scripted.nudges import Nudges
 from actors.providers.scripted.options import ScriptedOptions
-from actors.providers.scripted.pushes import Pushes
 from actors.providers.scripted.remote import Asked, Call, Run, ScriptedRemote
 from actors.providers.scripted.script import read_script
 
@@ -167,7 +167,7 @@ class ScriptedProvider(NoDeliveries):
     async def watch(self, nudge: Nudge) -> None:
         """Nudge at each change of a run where the option ``push`` is a local event; otherwise return at once."""
         if self.options.push is Push.LOCAL_EVENT:
-            await Pushes(self.remote, self._faults, nudge).run()
+            await Nudges(self.remote, self._faults, nudge).run()
 
     async def aclose(self) -> None:
         """Do nothing: the runs belong to the remote."""

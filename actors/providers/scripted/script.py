@@ -54,11 +54,13 @@ _LAST_WORDS = {
 class Script:
     """One job's script.
 
-    ``duration``: how long it runs. ``queue_time``: how long it waits before. ``cancel_time``: the time between a cancel
-    and its end. ``result``: how it ends. ``error``: what a failed one says. ``metrics``: what a completed job leaves as
-    its result. ``progress``: how many steps it reports. ``interruptions``: so many of its first attempts are
-    interrupted halfway. ``series``: by name, the numbers that it reports with step 0, 1, and so on. ``waiting_reason``:
-    why it has to wait, while it does. ``faults``: strike calls about this job alone.
+    ``duration``: how long it runs. ``queue_time``: how long it waits before it runs. ``cancel_time``: the time between
+    a cancel and its end. ``result``: how it ends. ``error``: the error message of a job that fails. ``metrics``: what a
+    completed job leaves as its result. ``progress``: how many steps it reports. ``interruptions``: so many of its first
+    attempts are interrupted halfway. ``series``: by name, the numbers that it reports with step 0, 1, and so on.
+    ``waiting_reason``: the reason that is shown while the job waits. ``faults``: by the name of a call (such as
+    ``submit``), the faults of calls about this job alone. Each is a kind, or an object with the keys of a provider's
+    ``faults`` without ``calls``.
     """
 
     duration: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)

@@ -146,7 +146,7 @@ class Finder:
         """Raises :class:`ProviderError` for a job that Slurm showed a moment ago: it may be starting anew itself."""
         first = self._gone_at.setdefault(key, trio.current_time())
         if (left := first + self._absent_after - trio.current_time()) > 0:
-            raise ProviderError(f"Slurm does not show it any more; that is believed if it holds for {left:.0f} s more")
+            raise _counts_later(left)
 
     def note_shown(self, keys: Iterable[str]) -> None:
         """Note that Slurm shows jobs of these keys."""
@@ -165,7 +165,7 @@ class Finder:
         apart = max(self._absent_after, 2 * settings.message_timeout)
         first = self._missed_at.setdefault(key, trio.current_time())
         if (left := first + apart - trio.current_time()) > 0:
-            raise ProviderError(f"Slurm does not show it; that is believed if it holds for {left:.0f} s more")
+            raise _counts_later(left)
         self._missed_at.pop(key, None)
         return await self._withdrawn(key)
 
@@ -183,3 +183,8 @@ class Finder:
         with explained_as(Unavailable, f"{self._records.directory} cannot be written to", reached=True):
             await self._threads.run(self._records.withdraw, key)
         return ABSENT
+
+
+def _counts_later(seconds: float) -> ProviderError:
+    what = "it counts as absent if Slurm does not show it for another"
+    return ProviderError(f"Slurm does not show it; {what} {seconds:.0f} s")

@@ -94,7 +94,7 @@ async def test_a_job_that_writes_past_its_limit_fails_by_its_own_signal(stage: S
     assert (seen.phase, seen.signal, seen.error) == (Phase.FAILED, 25, "killed by signal 25 (SIGXFSZ)")
 
 
-LIKELY = "out of memory, most likely (the kernel ended processes for want of memory while it ran)"
+LIKELY = "out of memory, most likely (the kernel ended processes because memory ran out while it ran)"
 
 
 def counts(group: int | None, machine: int) -> dict[str, int | None]:
@@ -122,11 +122,11 @@ def counts(group: int | None, machine: int) -> dict[str, int | None]:
         ),
         (
             {"code": 1, "oom_kills": [counts(0, 0), counts(1, 1)]},
-            "exit status 1 after the kernel ended a process of its control group for want of memory: last words",
+            "exit status 1 after the kernel ended a process of its control group because memory ran out: last words",
         ),
         (
             {"signal": 15, "told_to_stop": True},
-            "killed by signal 15 (SIGTERM): its shim was told to stop, by nobody's cancel request",
+            "killed by signal 15 (SIGTERM): its shim was asked to stop (SIGTERM), but nobody requested a cancel",
         ),
         ({"signal": 11}, "killed by signal 11 (SIGSEGV): last words"),
         ({"signal": 36}, "killed by signal 36 (SIGRTMIN+2): last words"),

@@ -100,8 +100,11 @@ async def test_a_signal_without_an_intent_is_no_cancel(stage: Stage) -> None:
     os.kill((await stage.started(key))["shim"], signal.SIGTERM)
     seen = await stage.ended(key)
     assert seen.phase is Phase.FAILED
-    assert seen.interrupted == "its shim was told to stop, by nobody's cancel request"
-    assert seen.error == "killed by signal 15 (SIGTERM): its shim was told to stop, by nobody's cancel request"
+    assert seen.interrupted == "its shim was asked to stop (SIGTERM), but nobody requested a cancel"
+    assert (
+        seen.error
+        == "killed by signal 15 (SIGTERM): its shim was asked to stop (SIGTERM), but nobody requested a cancel"
+    )
 
 
 async def test_a_job_past_its_deadline_has_timed_out(stage: Stage) -> None:

@@ -56,7 +56,7 @@ async def test_a_key_without_an_intent_was_never_submitted(tmp_path: Path, autoj
 async def test_a_directory_that_is_younger_than_the_job_proves_nothing(tmp_path: Path, autojump_clock: object) -> None:
     finder, _ = at(tmp_path, Canned())
     assert await finder.find(key_made(NOW - timedelta(days=1)), "t") is UNKNOWABLE
-    with pytest.raises(ProviderError, match="if it holds for 60 s more"):
+    with pytest.raises(ProviderError, match="does not show it for another 60 s"):
         await finder.find(key_made(NOW - timedelta(seconds=1)), "t")
 
 
@@ -107,7 +107,7 @@ async def test_while_an_sbatch_lives_nothing_is_absent(tmp_path: Path, autojump_
             await trio.sleep(61)
             with pytest.raises(ProviderError, match="still under way"):
                 await finder.find(KEY, "t")
-    with pytest.raises(ProviderError, match="if it holds for 60 s more"):
+    with pytest.raises(ProviderError, match="does not show it for another 60 s"):
         await finder.find(KEY, "t")
 
 

@@ -7,18 +7,18 @@ const STATUS = { running: 0, queued: 1, uploading: 2, pending: 3, completed: 4, 
 const written = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
 export const nameOf = (job) => job.name ?? job.job_id;
 
-// The columns of a table of these jobs: the job, its state, the parameters, and of each metric the best value, where it has
+// The columns of a table of these jobs: the job, its state, the parameters, and of each series the best value, where it has
 // one, and the last. `of` is the value by which the table is sorted; `goal` says which of a column's values is the best.
 export function columnsOf(jobs, goals) {
   const parameters = [...new Set(jobs.flatMap((job) => Object.keys(job.parameters)))];
-  const metrics = [...new Set(jobs.flatMap((job) => Object.keys(job.metrics)))].sort();
+  const names = [...new Set(jobs.flatMap((job) => Object.keys(job.metrics)))].sort();
   const parameter = (name) => ({ key: `parameter ${name}`, label: name, kind: "parameter", name, of: (job) => numeric(job.parameters[name]) });
-  const metric = (name, which, label) => ({ key: `${which} ${name}`, label, kind: "metric", name, goal: which === "best" ? goals[name] : undefined, of: (job) => job.metrics[name]?.[which] ?? null });
+  const series = (name, which, label) => ({ key: `${which} ${name}`, label, kind: "series", name, goal: which === "best" ? goals[name] : undefined, of: (job) => job.metrics[name]?.[which] ?? null });
   return [
     { key: "job", label: "Job", kind: "job", of: nameOf },
     { key: "status", label: "State", kind: "status", of: (job) => STATUS[job.status] ?? 9 },
     ...parameters.map(parameter),
-    ...metrics.flatMap((name) => (goals[name] ? [metric(name, "best", `${name}, ${goals[name] === "min" ? "least" : "greatest"}`), metric(name, "last", `${name}, last`)] : [metric(name, "last", name)])),
+    ...names.flatMap((name) => (goals[name] ? [series(name, "best", `${name}, ${goals[name] === "min" ? "least" : "greatest"}`), series(name, "last", `${name}, last`)] : [series(name, "last", name)])),
   ];
 }
 
@@ -52,7 +52,7 @@ export function fitting(jobs, columns, text) {
     const [name, value] = [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)];
     const column = word.includes("=") && columns.find((one) => one.label === name || one.key === name);
     if (column) return textOf(column, job) === value;
-    return columns.some((one) => one.kind !== "metric" && textOf(one, job).toLowerCase().includes(word.toLowerCase()));
+    return columns.some((one) => one.kind !== "series" && textOf(one, job).toLowerCase().includes(word.toLowerCase()));
   }));
 }
 

@@ -1,4 +1,4 @@
-// A group of jobs side by side: parameters and metrics, curves of some of them in one plot, a parameter against a metric.
+// A group of jobs side by side: parameters and series, curves of some of them in one plot, a parameter against a series.
 
 import { get } from "./api.js";
 import { columnsOf, fitting, nameOf, numeric, textOf } from "./comparison.js";
@@ -38,7 +38,7 @@ function addressOf(name, user, picked) {
   return `#/group/${encodeURIComponent(name)}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
 }
 
-// By the address; else the best is first, where a metric has a goal.
+// By the address; else the best is first, where a series has a goal.
 function firstSort(columns, { sort, order }) {
   const goal = columns.find((one) => one.goal);
   const by = columns.find((one) => one.key === sort) ?? goal ?? columns[0];
@@ -60,19 +60,19 @@ export function groupView(model, name, asked) {
   const filter = el("input", { id: "group-filter", type: "search", autocomplete: "off", maxlength: 200 });
   const note = el("p", { class: "quiet", role: "status" }, "Reading the jobs of the group ...");
   const table = groupTable({ sortBy, choose, chosen: (jobId) => drawn().includes(jobId), more: draw });
-  const metric = select("Metric", "curve-metric", () => pick({ curve: metric.value }));
-  const [across, up] = [select("Parameter", "scatter-x", () => pick({ x: across.value })), select("Metric", "scatter-y", () => pick({ y: up.value }))];
+  const curve = select("Series", "curve-series", () => pick({ curve: curve.value }));
+  const [across, up] = [select("Parameter", "scatter-x", () => pick({ x: across.value })), select("Series", "scatter-y", () => pick({ y: up.value }))];
   const logX = el("input", { type: "checkbox", checked: picked.log !== "" });
   const options = plotOptions(draw, { together: false });
   const curves = linePlot("Curves of the chosen jobs");
   const points = scatter();
-  const asCsv = button("Download as CSV", () => download(`${name}.csv`, csvOf([columns.map((one) => one.label), ...shownJobs().map((job) => columns.map((one) => (one.kind === "metric" ? one.of(job) : textOf(one, job))))])));
+  const asCsv = button("Download as CSV", () => download(`${name}.csv`, csvOf([columns.map((one) => one.label), ...shownJobs().map((job) => columns.map((one) => (one.kind === "series" ? one.of(job) : textOf(one, job))))])));
   filter.value = picked.filter;
   filter.addEventListener("input", () => pick({ filter: filter.value }));
   logX.addEventListener("change", () => pick({ log: logX.checked ? "x" : "" }));
 
   const shownJobs = () => fitting(jobs, columns, filter.value);
-  const metrics = () => [...new Set(jobs.flatMap((job) => Object.keys(job.metrics)))].sort();
+  const names = () => [...new Set(jobs.flatMap((job) => Object.keys(job.metrics)))].sort();
 
   // The ids of the jobs whose curves are drawn: those that were chosen, at first the best ones.
   function drawn() {
@@ -149,20 +149,20 @@ export function groupView(model, name, asked) {
     table.show(shownJobs(), columns, sort, jobs);
     byList.show(columns.map((one) => one.label), columns.find((one) => one.key === sort.key)?.label);
     order.show(["ascending", "descending"], sort.order === "asc" ? "ascending" : "descending");
-    metric.show(metrics(), picked.curve, metric.value, Object.keys(goals)[0]);
-    up.show(metrics(), picked.y, up.value, Object.keys(goals)[0]);
+    curve.show(names(), picked.curve, curve.value, Object.keys(goals)[0]);
+    up.show(names(), picked.y, up.value, Object.keys(goals)[0]);
     across.show(columns.filter((one) => one.kind === "parameter").map((one) => one.name), picked.x, across.value);
     const lines = drawn().flatMap((jobId, index) => {
-      const one = series.get(jobId)?.series[metric.value];
+      const one = series.get(jobId)?.series[curve.value];
       const job = jobs.find((other) => other.job_id === jobId);
       return one && job ? segmentsOf(one.points).map(([xs, ys]) => ({ name: labelOf(job), index, xs, ys })) : [];
     });
-    curves.show(lines, { ...options.options, title: metric.value ? `${metric.value} of the chosen jobs` : "" });
+    curves.show(lines, { ...options.options, title: curve.value ? `${curve.value} of the chosen jobs` : "" });
     const which = goals[up.value] ? "best" : "last";
     const both = jobs.map((job) => ({ name: nameOf(job), x: numeric(job.parameters[across.value]), y: job.metrics[up.value]?.[which] ?? null }));
     points.show(both.filter((one) => one.x !== null && one.x !== "" && one.y !== null), across.value, which === "best" ? `${up.value} (${goals[up.value] === "min" ? "least" : "greatest"})` : up.value, logX.checked);
-    plots.hidden = metrics().length === 0;
-    scattered.hidden = across.value === "" || metrics().length === 0;
+    plots.hidden = names().length === 0;
+    scattered.hidden = across.value === "" || names().length === 0;
   }
 
   function noted(event) {
@@ -175,8 +175,8 @@ export function groupView(model, name, asked) {
     else model.fault(error);
   }
 
-  const scattered = el("section", {}, el("h2", {}, "A parameter against a metric"), el("div", { class: "filters" }, across.label, up.label, el("label", { class: "choice" }, logX, "Logarithmic parameter")), points.node);
-  const plots = el("section", {}, el("h2", {}, "Curves"), el("p", { class: "quiet" }, `Choose jobs in the table, at most ${MOST}; at first the best ones are drawn.`), el("div", { class: "filters" }, metric.label), options.node, curves.node);
+  const scattered = el("section", {}, el("h2", {}, "A parameter against a series"), el("div", { class: "filters" }, across.label, up.label, el("label", { class: "choice" }, logX, "Logarithmic parameter")), points.node);
+  const plots = el("section", {}, el("h2", {}, "Curves"), el("p", { class: "quiet" }, `Choose jobs in the table, at most ${MOST}; at first the best ones are drawn.`), el("div", { class: "filters" }, curve.label), options.node, curves.node);
   const node = el("div", {}, el("p", {}, el("a", { href: `#/jobs?${new URLSearchParams({ group: name, ...(user ? { user } : {}) })}` }, "Its jobs as a list")), el("h1", {}, `Group ${name}`), note,
     el("div", { class: "filters" }, labelled("Filter, such as lr=0.1 or failed", filter), byList.label, order.label, asCsv), table.node, plots, scattered);
   plots.hidden = scattered.hidden = true;

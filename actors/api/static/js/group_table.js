@@ -1,4 +1,4 @@
-// The table of a group's jobs: a row a job, a column a parameter or a metric, sorted by any of them.
+// The table of a group's jobs: a row a job, a column a parameter or a series, sorted by any of them.
 
 import { el, keyed, state } from "./dom.js";
 import { bestOf, nameOf, sorted, textOf } from "./comparison.js";
@@ -9,7 +9,7 @@ const SHOWN = 300; // rows, until more are wanted
 export function groupTable({ sortBy, choose, chosen, more }) {
   const head = el("tr");
   const body = el("tbody");
-  const caption = el("caption", {}, "Parameters and metrics");
+  const caption = el("caption", {}, "Parameters and series");
   const rest = el("button", { type: "button", onclick: () => { all = true; more(); } }, "Show all jobs");
   let all = false;
 
@@ -25,7 +25,7 @@ export function groupTable({ sortBy, choose, chosen, more }) {
     box.addEventListener("change", () => choose(job, box.checked));
     return el("tr", { class: on ? "chosen" : null }, el("td", { class: "choose" }, box), el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, nameOf(job))),
       el("td", {}, state(job.status)),
-      cells.map(({ label, text, best, kind }) => el("td", { "data-label": label, class: `${kind === "metric" ? "number" : "user"}${best ? " best" : ""}` }, text, best ? el("span", { class: "unseen" }, " (the best)") : "")));
+      cells.map(({ label, text, best, kind }) => el("td", { "data-label": label, class: `${kind === "series" ? "number" : "user"}${best ? " best" : ""}` }, text, best ? el("span", { class: "unseen" }, " (the best)") : "")));
   }
 
   function show(jobs, columns, sort, among) {
@@ -40,9 +40,9 @@ export function groupTable({ sortBy, choose, chosen, more }) {
       cells: values.map((one) => ({ label: one.label, kind: one.kind, text: textOf(one, job), best: best[one.key] === job.job_id })),
     })), (one) => one.job.job_id, row);
     rest.hidden = all || shown.length <= SHOWN;
-    caption.textContent = `Parameters and metrics of ${jobs.length === among.length ? "" : `${jobs.length} of `}${among.length} jobs; ● is the best of its column`;
+    caption.textContent = `Parameters and series of ${jobs.length === among.length ? "" : `${jobs.length} of `}${among.length} jobs; ● is the best of its column`;
     return shown;
   }
 
-  return { node: el("div", {}, el("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Parameters and metrics" }, el("table", { class: "stack group" }, caption, el("thead", {}, head), body)), rest), show };
+  return { node: el("div", {}, el("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Parameters and series" }, el("table", { class: "stack group" }, caption, el("thead", {}, head), body)), rest), show };
 }

@@ -8,7 +8,7 @@ const WANTED = "greenroom-notices"; // in the browser's storage, by user
 const AT_ONCE = 5; // notifications; more of them become one
 const WINDOW = 2_000; // milliseconds in which events are gathered
 const ENDS = ["completed", "failed", "cancelled"];
-const TOLD = ["job_status_changed", "approval_rejected", "approval_expired"]; // of which an end may be told
+const END_EVENTS = ["job_status_changed", "approval_rejected", "approval_expired"]; // that may say that a job has ended
 const THERE = "Notification" in window;
 
 export class Notices {
@@ -63,7 +63,7 @@ export class Notices {
   // An event of the stream, each of which comes once.
   note(event) {
     if (!this.isOn || event.user_id !== this.user || !event.job_id) return;
-    const word = event.type === "approval_requested" ? "waits for an approval" : TOLD.includes(event.type) && ENDS.includes(event.status) ? event.status : null;
+    const word = event.type === "approval_requested" ? "waits for an approval" : END_EVENTS.includes(event.type) && ENDS.includes(event.status) ? event.status : null;
     if (word === null) return;
     this.gathered.push({ jobId: event.job_id, word });
     this.timer ??= setTimeout(() => this.tell(), WINDOW);

@@ -1,4 +1,4 @@
-// A parameter against a metric, a point for each job; drawn by uPlot, with the same as a table.
+// A parameter against a series, a point for each job; drawn by uPlot, with the same as a table.
 
 import { el } from "./dom.js";
 import { axes, colourOf, uPlot, whenColoursChange } from "./line_plot.js";
@@ -15,7 +15,7 @@ const spread = (log) => (_plot, least, most) => {
 
 // `show(points, xName, yName, log)`: points are {name, x, y}; an x that is a text has a place of its own on the axis.
 export function scatter() {
-  const title = el("figcaption", {}, "A parameter against a metric");
+  const title = el("figcaption", {}, "A parameter against a series");
   const box = el("div", { class: "canvas", "aria-hidden": "true" });
   const note = el("p", { class: "quiet" });
   const head = el("tr");

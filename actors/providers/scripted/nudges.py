@@ -1,4 +1,4 @@
-"""Sends pushes: waits for the next change on the remote's clock. Faults can lose, double or delay pushes."""
+"""Nudges the watcher: waits for the next change on the remote's clock. Faults can lose, double or delay nudges."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LOOK_AGAIN = 30.0
 _SHORTEST = 0.001
 
 
-class Pushes:
-    """The state of one watcher: when to look at which run, and which delayed pushes are still to come."""
+class Nudges:
+    """The state of one watcher: when to look at which run, and which delayed nudges are still to come."""
 
     def __init__(self, remote: ScriptedRemote, faults: FaultBook[Fault], nudge: Nudge) -> None:
         self._remote = remote

@@ -1,4 +1,4 @@
-"""A judge that has an error, or is asked nothing, has judged nothing: both are violations."""
+"""A checker that has an error, or is asked nothing, has checked nothing: both are violations."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ from actors.simulation.checker import Checker
 from actors.simulation.cli import Summary
 from actors.simulation.replay import Replay
 from actors.simulation.reruns import Attempts
-from actors.simulation.rules import IN_EVERY_WORLD, MANY, NOT_ASKED, Judging, Rule, never_asked
+from actors.simulation.rules import IN_EVERY_WORLD, MANY, NOT_ASKED, Checks, Rule, never_asked
 from actors.simulation.slots import Slots
 from actors.simulation.targets import Targets
 from actors.simulation.waiting import Waiting
@@ -42,21 +42,21 @@ def test_an_error_of_a_check_is_a_violation_wherever_it_happens(owner, check, mo
 
     monkeypatch.setattr(owner, check, fails)
     outcome = simulate(2, 0.25)
-    assert outcome.rule == Rule.JUDGE
-    assert "KeyError: 'a column that is not there' at test_judging.py" in outcome.violation
+    assert outcome.rule == Rule.CHECKER
+    assert "KeyError: 'a column that is not there' at test_checks.py" in outcome.violation
 
 
-def test_a_world_in_which_nothing_ran_has_judged_nothing(monkeypatch):
+def test_a_world_in_which_nothing_ran_has_checked_nothing(monkeypatch):
     monkeypatch.setattr(running, "drawn_script", lambda _seed, _hours: [])
     outcome = simulate(1, 0.25)
-    assert outcome.rule == Rule.JUDGED_NOTHING
+    assert outcome.rule == Rule.NOTHING_CHECKED
     assert "0 runs" in outcome.violation
 
 
 def test_a_rule_that_a_world_never_asked_is_a_violation(monkeypatch):
     monkeypatch.setattr(Slots, "_claimed", lambda *_: None)
     outcome = simulate(1, 0.25)
-    assert outcome.rule == Rule.JUDGED_NOTHING
+    assert outcome.rule == Rule.NOTHING_CHECKED
     assert Rule.CLAIMS in outcome.violation
 
 
@@ -73,7 +73,7 @@ def test_many_worlds_ask_every_rule():
     summary.add(outcome)
     assert summary.never_asked == never_asked(outcome.asked)
     assert summary.never_asked
-    assert any(line.startswith(f"{Rule.JUDGED_NOTHING}: never asked: ") for line in summary.lines(1.0))
+    assert any(line.startswith(f"{Rule.NOTHING_CHECKED}: never asked: ") for line in summary.lines(1.0))
 
 
 @cache
@@ -91,7 +91,7 @@ def worlds_that_ask():
 @pytest.mark.parts
 @pytest.mark.parametrize("rule", [rule for rule in Rule if rule not in NOT_ASKED], ids=str)
 def test_a_rule_whose_check_breaks_is_noticed(rule, monkeypatch):
-    require = Judging.require
+    require = Checks.require
 
     def breaks(self, holds, which, message):
         if which is rule:
@@ -99,19 +99,19 @@ def test_a_rule_whose_check_breaks_is_noticed(rule, monkeypatch):
         require(self, holds, which, message)
 
     seed = worlds_that_ask()[rule]
-    monkeypatch.setattr(Judging, "require", breaks)
-    assert simulate(seed, 0.25).rule == Rule.JUDGE
+    monkeypatch.setattr(Checks, "require", breaks)
+    assert simulate(seed, 0.25).rule == Rule.CHECKER
 
 
 def test_what_was_noted_is_judged_later_and_in_its_order():
     broken, seen = [], []
-    judging = Judging(lambda rule, text: broken.append((rule, text)))
-    judging.note(seen.append, 1)
-    judging.note(judging.note, seen.append, 3)
-    judging.note(seen.append, 2)
-    judging.note(judging.require, False, Rule.SLOT, "not so")
+    checks = Checks(lambda rule, text: broken.append((rule, text)))
+    checks.note(seen.append, 1)
+    checks.note(checks.note, seen.append, 3)
+    checks.note(seen.append, 2)
+    checks.note(checks.require, False, Rule.SLOT, "not so")
     assert seen == []
-    judging.judge_noted()
+    checks.check_noted()
     assert seen == [1, 2, 3]
     assert broken == [(Rule.SLOT, "not so")]
-    assert judging.asked == {Rule.SLOT: 1}
+    assert checks.asked == {Rule.SLOT: 1}

@@ -1,4 +1,4 @@
-"""A scripted provider tells of changes by itself, and its pushes can be spoiled."""
+"""A scripted provider tells of changes by itself, and its nudges can be spoiled."""
 
 from __future__ import annotations
 
