@@ -83,7 +83,7 @@ def configure_structured_logging(
         queue_bytes: bound of what may wait for one sink; beyond it lines are dropped and counted.
 
     Raises:
-        ValueError: `level` is no level.
+        ValueError: `level` is not a level.
     """
     number = _level_number(level)
     previous = installed_handler()

@@ -88,7 +88,7 @@ def parsed(content: bytes | bytearray) -> Any:
     try:
         return json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_constant)
     except UnicodeDecodeError as error:
-        why = f"it is no UTF-8 from byte {error.start} on"
+        why = f"it is not UTF-8 from byte {error.start} on"
     except RecursionError:
         why = "it is nested too deep"
     except ValueError as error:  # no JSON, a name given twice, a number of thousands of digits
@@ -106,7 +106,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number of JSON")
 
 
 def _check_type(request: Request) -> None:

@@ -106,7 +106,7 @@ def bound(path: Path, mode: int, give: Callable[[Path], None] = lambda _path: No
     """
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, "is no socket", str(path))
+            raise FileExistsError(errno.EEXIST, "is not a socket", str(path))
         path.unlink()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as own:
         own.bind(str(path))

@@ -124,7 +124,7 @@ class Archive:
             raise BackupError(f"{name} is damaged: its members are not those that its manifest lists")
         for member in self.manifest.members:
             if not _NAME.fullmatch(member):
-                raise BackupError(f"{name} is no backup that Greenroom made: it has a member {member!r:.80}")
+                raise BackupError(f"{name} is not a backup that Greenroom made: it has a member {member!r:.80}")
             self._check(member)
         if DATABASE not in self.manifest.members:
             raise BackupError(f"{name} is damaged: it has no database")
@@ -133,14 +133,16 @@ class Archive:
         entry = self._entries[name]
         is_plain = entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & 1
         if not is_plain or entry.file_size != entry.compress_size:
-            raise BackupError(f"{self._name} is no backup that Greenroom made: its members are packed in another way")
+            raise BackupError(
+                f"{self._name} is not a backup that Greenroom made: its members are packed in another way"
+            )
 
     def _manifest(self) -> Manifest:
         if MANIFEST not in self._entries:
-            raise BackupError(f"{self._name} is no backup of Greenroom's: it has no manifest")
+            raise BackupError(f"{self._name} is not a backup of Greenroom's: it has no manifest")
         self._check(MANIFEST)
         if self._entries[MANIFEST].file_size > _MOST_MANIFEST:
-            raise BackupError(f"{self._name} is no backup that Greenroom made: its manifest is too large")
+            raise BackupError(f"{self._name} is not a backup that Greenroom made: its manifest is too large")
         try:
             found = json.loads(self._zip.read(MANIFEST))
         except (RecursionError, *_UNREADABLE) as error:
@@ -171,7 +173,7 @@ class Archive:
 
 def _check_format(name: str, found: Any) -> None:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise BackupError(f"{name} is no backup of Greenroom's")
+        raise BackupError(f"{name} is not a backup of Greenroom's")
     version = found.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise BackupError(f"{name} is damaged: its manifest has an invalid value (version: {version!r:.80})")
@@ -193,12 +195,12 @@ def opened(path: Path) -> Iterator[Archive]:
         raise BackupError(f"cannot read {path}: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise BackupError(f"{path} is no regular file, so it is no backup")
+        raise BackupError(f"{path} is not a regular file, so it is not a backup")
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
         try:
             archive = zipfile.ZipFile(file)
         except _UNREADABLE:
-            raise BackupError(f"{path} is no backup of Greenroom's, or it was cut short") from None
+            raise BackupError(f"{path} is not a backup of Greenroom's, or it was cut short") from None
         except OSError as error:
             raise BackupError(f"cannot read {path}: {error.strerror}") from None
         with archive:

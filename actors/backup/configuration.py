@@ -48,7 +48,7 @@ def rewritten(content: bytes, changes: Mapping[Path_, str]) -> bytes:
         added = "".join(f"{path[0]}: {_quoted(value)}\n" for path, value in changes.items() if len(path) == 1)
         return f"{added}{text}".encode()
     if not isinstance(root, yaml.MappingNode):
-        raise BackupError("the configuration in the backup is damaged: it is no mapping")
+        raise BackupError("the configuration in the backup is damaged: it is not a mapping")
     spans: list[tuple[int, int, str]] = []
     for path, value in changes.items():
         node = _value_at(root, path)

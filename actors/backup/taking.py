@@ -114,7 +114,7 @@ def _content(file: Path) -> bytes:
     with open(descriptor, "rb") as opened:  # noqa: PTH123 - a descriptor, not a path
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_KEY_FILE:
-            raise OSError("it is no regular file, or larger than 1 MiB")
+            raise OSError("it is not a regular file, or larger than 1 MiB")
         return opened.read(_MOST_KEY_FILE)
 
 

@@ -109,7 +109,7 @@ def read_token(file: str | None, source: str) -> str:
         with open(descriptor, "rb") as opened:  # noqa: PTH123 - a descriptor
             found = os.fstat(descriptor)
             if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
-                raise BadInput(f"{source}: {path} is no regular file")
+                raise BadInput(f"{source}: {path} is not a regular file")
             if (fault := secret_fault(found)) is not None:
                 raise BadInput(
                     f"{source}: {path}: {fault}; {'chmod 600 it' if is_ours(found) else 'use one of your own'}"
@@ -231,7 +231,7 @@ def _ascii(name: str) -> str:
     """A host name in the form in which it is sent. Raises ``ValueError``."""
     found = name if name.isascii() else name.encode("idna").decode()
     if ":" not in name and any(not 0 < len(label) < 64 for label in found.removesuffix(".").split(".")):
-        raise ValueError("that is no host name")
+        raise ValueError("that is not a host name")
     return found
 
 

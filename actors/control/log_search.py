@@ -27,7 +27,7 @@ class FoundLine:
 
 
 class OutputSearch:
-    """Finds the lines with ``text``, upper and lower case alike; what is no UTF-8 is replaced before."""
+    """Finds the lines with ``text``, upper and lower case alike; what is not UTF-8 is replaced before."""
 
     def __init__(self, text: str) -> None:
         self._wanted = text.lower()

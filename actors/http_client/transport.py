@@ -79,7 +79,7 @@ def _ca_bundle(text: str | None, warnings: list[str]) -> Path | None:
     try:
         ssl.create_default_context(cafile=str(path))
     except (OSError, ssl.SSLError) as error:
-        warnings.append(f"{CA_BUNDLE}: {text[:200]!r} is no file of certificates ({error}): the usual ones are used")
+        warnings.append(f"{CA_BUNDLE}: {text[:200]!r} is not a file of certificates ({error}): the usual ones are used")
         return None
     return path
 

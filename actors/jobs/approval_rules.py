@@ -89,7 +89,7 @@ class _Condition:
 
 def _cost_exceeds(value: float | str | None, facts: Facts) -> bool:
     cost = facts.request.estimated_cost
-    return cost is not None and not cost <= _number(value)  # "not <=": a cost that is no number (NaN) is asked about
+    return cost is not None and not cost <= _number(value)  # "not <=": a cost that is not a number (NaN) is asked about
 
 
 def _config_pattern(value: float | str | None, facts: Facts) -> bool:
@@ -212,4 +212,4 @@ def compiled(expression: str) -> Any:
     except (re2.error, UnicodeError) as error:
         said = error.args[0]
         reason = said.decode(errors="replace") if isinstance(said, bytes) else str(error)
-        raise ValueError(f"is no regular expression of RE2: {reason}") from error
+        raise ValueError(f"is not a regular expression of RE2: {reason}") from error

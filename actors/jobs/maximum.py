@@ -185,7 +185,7 @@ def json_size(value: Any) -> int | None:
     """The length of ``value`` as JSON; None for what JSON cannot hold."""
     try:
         return len(orjson.dumps(value))
-    except TypeError:  # numbers of more than 64 bits, lone surrogates; or what is no plain data
+    except TypeError:  # numbers of more than 64 bits, lone surrogates; or what is not plain data
         pass
     try:
         return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))

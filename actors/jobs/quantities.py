@@ -75,7 +75,7 @@ def _hint(text: str) -> str:
     *before, (number, last) = parts
     if unknown := [unit for _, unit in before if unit not in _UNITS] or [unit for unit in [last] if unit not in _UNITS]:
         if unknown != [""]:
-            return f": {unknown[0]!r} is no unit; units are w, d, h, m (minutes) and s"
+            return f": {unknown[0]!r} is not a unit; units are w, d, h, m (minutes) and s"
         smaller = [unit for unit in _UNITS if _UNITS[unit] < _UNITS[before[-1][1]]] if before else []
         return f": {number} has no unit; write {text}{smaller[0]}" if smaller else ""
     return ": write each unit once, the largest first"

@@ -36,7 +36,7 @@ def checked_size(answer: object) -> int | None:
     """A number of bytes, or None."""
     if answer is None or (isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < 2**63):
         return answer
-    raise Protocol(f"{answer!r:.80} is no number of bytes")
+    raise Protocol(f"{answer!r:.80} is not a number of bytes")
 
 
 def nothing(_answer: object) -> None:
@@ -67,7 +67,7 @@ def checked_moment(answer: object) -> datetime | None:
     """An aware moment, or None."""
     if answer is None or (isinstance(answer, datetime) and answer.tzinfo is not None):
         return answer
-    raise Protocol(f"{answer!r:.80} is no moment with a time zone")
+    raise Protocol(f"{answer!r:.80} is not a moment with a time zone")
 
 
 def checked_jobs(answer: object) -> list[ListedJob]:
@@ -120,7 +120,7 @@ def checked_secrets(answer: object) -> tuple[str, ...]:
     """A list of texts. An invalid answer is not shown in the error."""
     found = tuple(_sequence(answer, "secrets"))
     if not all(isinstance(one, str) for one in found):
-        raise Protocol("a secret is no text")
+        raise Protocol("a secret is not text")
     return found
 
 

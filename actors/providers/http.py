@@ -61,13 +61,13 @@ class Answer:
         try:
             return read_json(self.body)
         except ValueError as error:
-            raise errors.Protocol(f"the answer is no JSON ({error}): {sample(self.body)!r}") from None
+            raise errors.Protocol(f"the answer is not JSON ({error}): {sample(self.body)!r}") from None
 
     def object(self) -> dict[str, Any]:
         """The body, which must be a JSON object. Raises :class:`errors.Protocol`."""
         found = self.json()
         if not isinstance(found, dict):
-            raise errors.Protocol(f"the answer is no JSON object: {sample(self.body)!r}")
+            raise errors.Protocol(f"the answer is not a JSON object: {sample(self.body)!r}")
         return found
 
 

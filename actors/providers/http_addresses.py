@@ -13,7 +13,7 @@ def checked_address(address: str) -> httpx.URL:
     try:
         url = httpx.URL(address.rstrip("/"))
     except httpx.InvalidURL as error:
-        raise ValueError(f"{address[:200]!r} is no address: {error}") from None
+        raise ValueError(f"{address[:200]!r} is not an address: {error}") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(f"{sample(address)!r} must be an address that begins with https:// or http://")
     if url.userinfo or url.query or url.fragment:
@@ -30,7 +30,7 @@ def origin(url: httpx.URL) -> tuple[str, str, int | None]:
 def below(base: httpx.URL, path: str) -> httpx.URL:
     """``path`` below ``base``, which begins with one slash. Raises :class:`Protocol` if it leads elsewhere."""
     if not path.startswith("/") or path.startswith("//"):
-        raise Protocol(f"{sample(path)!r} is no path")
+        raise Protocol(f"{sample(path)!r} is not a path")
     url = httpx.URL(str(base) + path)
     if origin(url) != origin(base):
         raise Protocol(f"{sample(path)!r} leads away from {base.host}")

@@ -23,7 +23,7 @@ _LATEST = 32_503_680_000  # seconds: the year 3000
 
 
 def read_json(body: bytes | bytearray, non_finite: float | None = None) -> Any:
-    """What ``body`` says. Raises ``ValueError`` where it is no JSON, however it is read.
+    """What ``body`` says. Raises ``ValueError`` where it is not JSON, however it is read.
 
     ``non_finite``: what stands for a number that is not finite.
     """

@@ -56,7 +56,7 @@ def resource_faults(request: JobRequest, capacity: Capacity, there_is: str) -> l
 def encoding_faults(
     request: JobRequest, program: Program, inherited_env: Mapping[str, str], who: str
 ) -> list[FieldFault]:
-    """What of what is sent of a job is no text, where ``who`` takes text only; the program is ``program``."""
+    """What of what is sent of a job is not text, where ``who`` takes text only; the program is ``program``."""
     sent = attrs.evolve(request, command=program.argv, cwd=program.cwd, env=program.env, inherited_env=inherited_env)
     path = first_not_utf8(sent)
     return [] if path is None else [wrong(path, f"is not UTF-8: {who} takes text only")]

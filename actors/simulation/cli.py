@@ -196,7 +196,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         for part in value.split(","):
             first, dash, last = part.partition("-")
             if not first.isdecimal() or (dash and not last.isdecimal()):
-                self.fail(f"{value!r} is no list of whole numbers such as 1-100 or 3,17", param, ctx)
+                self.fail(f"{value!r} is not a list of whole numbers such as 1-100 or 3,17", param, ctx)
             found += range(int(first), int(last or first) + 1)
         return tuple(found)
 

@@ -124,7 +124,7 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 
 
 def json_part(column: Column[Any], name: str) -> ColumnElement[str]:
-    """What is under ``name`` in a column of JSON objects, a text or JSON; NULL where that row is no JSON."""
+    """What is under ``name`` in a column of JSON objects, a text or JSON; NULL where that row is not JSON."""
     return case((func.json_valid(column), func.json_extract(column, f"$.{name}", type_=Text)))
 
 

@@ -52,7 +52,7 @@ _OS_TEXTS: dict[str, Any] = {
 def _moment(value: Any, _type: Any) -> datetime:
     """What the column's type made."""
     if type(value) is DamagedInstant or not isinstance(value, datetime):
-        raise TypeError(f"{getattr(value, 'raw', value)!r:.80} is no moment")
+        raise TypeError(f"{getattr(value, 'raw', value)!r:.80} is not a moment")
     return value
 
 
@@ -68,7 +68,7 @@ def _converter() -> Converter:
 
         def structure_mapping(columns: Any, _type: Any) -> Any:
             if not isinstance(columns, Mapping):  # a list would give a record of defaults
-                raise TypeError(f"{type(columns).__name__} is no mapping")
+                raise TypeError(f"{type(columns).__name__} is not a mapping")
             return structure(columns, kind)
 
         return structure_mapping

@@ -118,7 +118,7 @@ class JSONText(TypeDecorator[Any]):
 
 
 def _from_json(value: str | None) -> Any:
-    """The object or list; :class:`Damaged` for what is no JSON: an error here would lose all rows of a query."""
+    """The object or list; :class:`Damaged` for what is not JSON: an error here would lose all rows of a query."""
     try:
         return None if value is None else orjson.loads(value)
     except orjson.JSONDecodeError:

@@ -273,7 +273,7 @@ def _json_fault(body: object) -> str | None:
 def _as_plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"{type(value).__name__} is no plain data")
+    raise TypeError(f"{type(value).__name__} is not plain data")
 
 
 def _shown(answer: object) -> str:

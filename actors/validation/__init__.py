@@ -5,7 +5,7 @@
                                                     # app.yaml:2:3: http.port: must be a whole number, not '80a'
     server = INPUT.read(json.loads(body), Server)   # the same from JSON: no place, only the key's path
 
-Nothing is coerced: ``"12"`` is no number, 1.9 no whole number, True neither. Unknown keys are refused
+Nothing is coerced: ``"12"`` is not a number, 1.9 no whole number, True neither. Unknown keys are refused
 with a suggestion. Ranges and formats of one field are its attrs validators (a ``ValueError`` says what is wrong), which
 run as soon as that field has its type, whatever is wrong with others. Rules over several fields stand in
 ``__attrs_post_init__``, which runs only where every field is good. A type that is written in another way than JSON has

@@ -86,7 +86,7 @@ def _is_duration(kind: Any) -> bool:
 
 
 def as_written(value: Any, kind: Any) -> str | None:
-    """``value`` of a field of type ``kind`` as a file has it: ``10m``, ``2GiB``; None if it is no duration or size."""
+    """``value`` of a field of type ``kind`` as a file has it: ``10m``, ``2GiB``; None for any other type."""
     if value is None:
         return None
     for one in (kind, *get_args(kind)):

@@ -184,7 +184,7 @@ def _seconds(text: str) -> float | None:
 def _gap(text: str) -> float:
     """`--gap` in seconds."""
     if (seconds := _seconds(text)) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 90s or 2m")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s or 2m")
     return seconds
 
 

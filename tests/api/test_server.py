@@ -161,7 +161,7 @@ async def test_a_socket_left_by_a_killed_supervisor_is_replaced(runtime: Any, tm
 async def test_what_is_no_socket_is_never_removed(runtime: Any, tmp_path: Path) -> None:
     precious = socket_path(tmp_path)
     precious.write_text("precious")
-    with pytest.raises(FileExistsError, match="is no socket"), unix.bound(precious, 0o600):
+    with pytest.raises(FileExistsError, match="is not a socket"), unix.bound(precious, 0o600):
         pass
     assert precious.read_text() == "precious"
 

@@ -1,4 +1,4 @@
-"""What is no backup, or was damaged, is refused in one sentence, and nothing is left of the attempt (F3)."""
+"""What is not a backup, or was damaged, is refused in one sentence, and nothing is left of the attempt (F3)."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ def directory(site):
         (newer, "was made by a newer Greenroom (9.1)"),
         (newer_database, "newer than this Greenroom knows; install Greenroom 9.1"),
         (foreign, "it has no manifest"),
-        (foreign_manifest, "is no backup of Greenroom's"),
+        (foreign_manifest, "is not a backup of Greenroom's"),
         (nonsense, "its manifest has an invalid value"),
         (not_json, "its manifest cannot be read"),
-        (no_archive, "is no backup of Greenroom's"),
-        (nothing, "is no backup of Greenroom's"),
+        (no_archive, "is not a backup of Greenroom's"),
+        (nothing, "is not a backup of Greenroom's"),
         (missing, "No such file or directory"),
-        (fifo, "is no regular file"),
-        (directory, "is no regular file"),
+        (fifo, "is not a regular file"),
+        (directory, "is not a regular file"),
     ],
 )
 async def test_it_is_refused_in_one_sentence(site, damage, words):

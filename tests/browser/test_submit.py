@@ -144,7 +144,7 @@ def test_a_job_of_options_runs_again_with_changes(page: Page, served: Served, st
     options = page.get_by_label("Options of there")
     shown = options.input_value()
     assert "kept-7361" not in shown
-    for wrong, why in (("{", "This is no JSON"), (shown.replace("duration", "durration"), "spec.durration")):
+    for wrong, why in (("{", "This is not JSON"), (shown.replace("duration", "durration"), "spec.durration")):
         options.fill(wrong)
         page.get_by_role("button", name="Submit").click()
         expect(sentence(options)).to_contain_text(why)

@@ -26,8 +26,8 @@ NEEDS = "--url: must be https://HOST\\[:PORT\\], not"
     ("text", "words"),
     [
         ("lab:8765", f"{NEEDS} 'lab:8765'; did you mean https://lab:8765"), ("https://", NEEDS), ("ftp://x", NEEDS),
-        ("https://a..b", "that is no host name"), ("https://h:99999", "Port out of range"), ("https://[::1", "Invalid"),
-        ("https://h:0", "there is no port 0"), ("https://h\n.x", NEEDS), ("wss://h", "is for `watch` only"),
+        ("https://a..b", "that is not a host name"), ("https://h:99999", "Port out of range"),
+        ("https://[::1", "Invalid"), ("https://h:0", "there is no port 0"), ("https://h\n.x", NEEDS), ("wss://h", "is for `watch` only"),
         ("http://lab.example", "sends the token unencrypted to another machine; use https://, or --insecure"),
         ("http://127.0.0.1.lab.example", "unencrypted"), ("http://127.1", "unencrypted"), ("http://0.0.0.0", "unencr"),
     ],
@@ -91,7 +91,7 @@ def test_what_holds_no_token_is_refused_and_not_repeated(token_file: Path, conte
 def test_a_token_that_is_no_file_or_is_the_token_itself_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"cannot read .*/none: No such file"):
         read_token(str(tmp_path / "none"), "--token-file")
-    with pytest.raises(BadInput, match="is no regular file"):
+    with pytest.raises(BadInput, match="is not a regular file"):
         read_token("/dev/null", "--token-file")
     os.mkfifo(tmp_path / "pipe", 0o600)
     with pytest.raises(BadInput, match="does not hold"):

@@ -14,8 +14,8 @@ import pytest
         (("--cost", "nan"), "must be a finite number, not 'nan'"),
         (("--cost", "-inf"), "must be a finite number, not '-inf'"),
         (("--cost", "much"), "must be a finite number, not 'much'"),
-        (("--level", "led"), "'led' is no level; did you mean lead?"),
-        (("--level", "lead", "--level", "boss"), "'boss' is no level; known are viewer, researcher, lead, admin"),
+        (("--level", "led"), "'led' is not a level; did you mean lead?"),
+        (("--level", "lead", "--level", "boss"), "'boss' is not a level; known are viewer, researcher, lead, admin"),
     ],
 )
 def test_what_submit_refuses_itself(terminal: Any, words: tuple[str, ...], fault: str) -> None:

@@ -139,11 +139,11 @@ def test_the_example_is_read() -> None:
         ("jobs: [{command: ls -l}]", "1:9: jobs[0].command: must be a list of words, never a shell line"),
         (
             "jobs: [{command: [a], level: led}]",
-            "1:23: jobs[0].level: 'led' is no level; did you mean lead?",
+            "1:23: jobs[0].level: 'led' is not a level; did you mean lead?",
         ),
         (
             "jobs: [{command: [a], level: [lead, boss]}]",
-            "1:23: jobs[0].level: 'boss' is no level; known are viewer, researcher, lead, admin",
+            "1:23: jobs[0].level: 'boss' is not a level; known are viewer, researcher, lead, admin",
         ),
         ("jobs: [{command: [a], name: ''}]", "1:23: jobs[0].name: must not be empty"),
         ("jobs: [{command: [a], cost: .nan}]", "1:23: jobs[0].cost: must be a finite number, not .nan"),

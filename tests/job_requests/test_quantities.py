@@ -58,7 +58,7 @@ def test_so_has_a_job_file(tmp_path: Path) -> None:
     (asked,) = load_job_file(file, environ={}).requests
     assert (asked.max_runtime, asked.resources.memory) == (5400.0, 2**33)
     file.write_text("jobs:\n  - {command: [a], max_runtime: 15min}\n")
-    with pytest.raises(CheckedError, match=r"jobs.yaml:2:20: jobs\[0\].max_runtime: .* 'min' is no unit"):
+    with pytest.raises(CheckedError, match=r"jobs.yaml:2:20: jobs\[0\].max_runtime: .* 'min' is not a unit"):
         load_job_file(file, environ={})
 
 

@@ -29,7 +29,7 @@ def matches(one: ApprovalRule, asked: Facts) -> bool:
     ("cost", "asks"), [(None, False), (49.99, False), (50.0, False), (50.01, True), (float("nan"), True)]
 )
 def test_a_cost_is_asked_about_when_it_is_strictly_more(cost: float | None, asks: bool) -> None:
-    """A cost that is no number does not slip through."""
+    """A cost that is not a number does not slip through."""
     assert matches(rule("cost_exceeds", 50), facts(estimated_cost=cost)) is asks
 
 
@@ -188,9 +188,15 @@ def test_a_rule_that_is_right_passes(one: ApprovalRule) -> None:
         ({"exempt_levels": ("admin", "Lead")}, "exempt_levels: 'Lead' is not known; did you mean lead?"),
         ({"required_approver_level": "boss"}, "required_approver_level: 'boss' is not known; known are viewer, "),
         ({"condition": "config_pattern", "value": 100}, "value: must be a text that is not empty, not 100"),
-        ({"condition": "config_pattern", "value": "^(a$"}, "value: '^(a$' is no regular expression of RE2: missing )"),
-        ({"condition": "config_pattern", "value": "^(?=a)$"}, "value: '^(?=a)$' is no regular expression of RE2: "),
-        ({"condition": "config_pattern", "value": "^\udcfc$"}, "value: '^\\udcfc$' is no regular expression of RE2: "),
+        (
+            {"condition": "config_pattern", "value": "^(a$"},
+            "value: '^(a$' is not a regular expression of RE2: missing )",
+        ),
+        ({"condition": "config_pattern", "value": "^(?=a)$"}, "value: '^(?=a)$' is not a regular expression of RE2: "),
+        (
+            {"condition": "config_pattern", "value": "^\udcfc$"},
+            "value: '^\\udcfc$' is not a regular expression of RE2: ",
+        ),
     ],
 )
 def test_a_wrong_rule_is_refused_by_the_field_with_a_guess(changes: dict[str, Any], message: str) -> None:

@@ -34,7 +34,7 @@ def test_a_bare_number_has_the_unit_of_its_key_and_a_written_unit_wins() -> None
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("1h90", "1h90m"), ("1d5", "1d5h"), ("15min", "'min' is no unit"), ("2H", "'H' is no unit"),
+        ("1h90", "1h90m"), ("1d5", "1d5h"), ("15min", "'min' is not a unit"), ("2H", "'H' is not a unit"),
         ("30m1h", "largest first"), ("1h1h", "each unit once"),
         ("-5", ""), ("", ""), ("h", ""), ("1:30", ""), ("2 h", ""), ("nan", ""), ("inf", ""), ("1e999", ""),
         ("9" * 40 + "s", ""), ("٣h", ""), ("1h\n", ""), ("0x10", ""),
@@ -50,7 +50,7 @@ def test_what_can_be_read_in_two_ways_or_none_is_refused(text: str, hint: str) -
 
 def test_a_duration_has_at_most_thirty_two_characters() -> None:
     assert seconds_of("9".rjust(32, "0")) == 9
-    with pytest.raises(ValueError, match="'H' is no unit"):
+    with pytest.raises(ValueError, match="'H' is not a unit"):
         seconds_of("9H".rjust(32, "0"))
     with pytest.raises(ValueError, match="must be a duration"):
         seconds_of("9".rjust(33, "0"))

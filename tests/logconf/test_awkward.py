@@ -92,8 +92,8 @@ CASES: dict[str, tuple[str, Check]] = {
         lambda line: "more fields" in line["extra"]["…"] and line["extra"]["f0"] == "x" * 100,
     ),
     "a very long logger name": ("get_logger('n' * 100_000).info('m')", lambda line: "[cut: 100000" in line["logger"]),
-    # what is logged is no text
-    "a message that is no text": ("log.info(12)", lambda line: line["message"] == "12"),
+    # what is logged is not text
+    "a message that is not text": ("log.info(12)", lambda line: line["message"] == "12"),
     "a message of None": ("log.info(None)", lambda line: line["message"] == "None"),
     "a message of bytes": ("log.info(b'raw')", lambda line: line["message"] == "b'raw'"),
     "a message whose __str__ raises": (f"{broken('__str__')}\nlog.info(Broken())", message("Broken", "ValueError")),
@@ -171,7 +171,7 @@ CASES: dict[str, tuple[str, Check]] = {
         "{Broken(): 1}", lambda line: list(line["extra"]["v"].values()) == [1], broken("__str__")
     ),
     "a non-string key of extra": ("log.info('m', extra={5: 'x'})", extra("5", "x")),
-    "extra that is no mapping": ("log.info('m', extra=['x'])", extra("extra", ["x"])),
+    "extra that is not a mapping": ("log.info('m', extra=['x'])", extra("extra", ["x"])),
     "a generator is not consumed": value("g", within("v", "generator"), "g = (n for n in [1])"),
     "a class, a function, a coroutine": value(
         "[int, len, functools.partial]", lambda line: "int" in line["extra"]["v"][0]
@@ -258,7 +258,7 @@ CASES: dict[str, tuple[str, Check]] = {
 
 
 def refuse(constant: str) -> None:
-    raise AssertionError(f"{constant} is no JSON")
+    raise AssertionError(f"{constant} is not JSON")
 
 
 @pytest.mark.parametrize("case", CASES)

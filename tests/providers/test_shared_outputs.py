@@ -16,7 +16,7 @@ async def test_a_link_in_the_place_of_a_jobs_output_is_not_used(tmp_path: Path) 
     (tmp_path / "outside").mkdir()
     (tmp_path / "jobs" / "k1" / "output").symlink_to(tmp_path / "outside")
     outputs = SharedOutputs(tmp_path / "jobs")
-    with pytest.raises(Unavailable, match="output is no directory"):
+    with pytest.raises(Unavailable, match="output is not a directory"):
         await outputs.variables("k1", {})
     assert await outputs.left({"k1": False}) == {"k1": {}}
 

@@ -31,7 +31,7 @@ FILE = "background: {job_status_polling: {interval_seconds: 40}, approval_expira
 def test_an_interval_is_taken_from_the_variable_then_the_file_then_the_default(
     loaded: Load, variable: str, of_file: float, default: float, value: str, counts: float | None, text: str
 ) -> None:
-    """B7, B15: what is no number above 0 is a WARNING and the next source."""
+    """B7, B15: what is not a number above 0 is a WARNING and the next source."""
     settings = loaded(text, **{variable: value})
     options = (
         settings.background.job_status_polling

@@ -38,9 +38,9 @@ def checked_run(found: Mapping[str, Any], file: str) -> dict[str, Any]:
             raise ValueError(f"{file}: {name} is no process number")
     for name in ("shim_ticks", "child_ticks"):
         if found.get(name) is not None and not _is_whole(found[name], -1, _MOST_TICKS):
-            raise ValueError(f"{file}: {name} is no number")
+            raise ValueError(f"{file}: {name} is not a number")
     if not isinstance(found.get("boot_id"), str):
-        raise ValueError(f"{file}: boot_id is no text")
+        raise ValueError(f"{file}: boot_id is not text")
     return {**found, "started_at": moment(found.get("started_at"))}
 
 

@@ -40,13 +40,13 @@ class Package:
 def pack(directory: Path, exclude: Sequence[str], most_bytes: int) -> Package:
     """Pack the regular files below ``directory``. Links are not followed out of it; sockets and devices are left out.
 
-    Blocks on the disk. Raises :class:`Invalid` for what is no directory, cannot be read, or is too much to be meant.
+    Blocks on the disk. Raises :class:`Invalid` for what is not a directory, cannot be read, or is too much to be meant.
     """
     place = directory.resolve()
     if place == Path(place.anchor) or place == Path.home():
         raise Invalid(wrong("cwd", f": {directory} would be uploaded whole; give the directory of the program"))
     if not place.is_dir():
-        raise Invalid(wrong("cwd", f": {directory} is no directory on this machine"))
+        raise Invalid(wrong("cwd", f": {directory} is not a directory on this machine"))
     digest, packed = hashlib.sha256(), io.BytesIO()
     with (
         explained_as(Invalid, f"cwd: {directory} cannot be uploaded", field="cwd"),

@@ -41,7 +41,7 @@ def remote_id(value: object) -> str:
     """``value`` if it can be the name of a job. Raises :class:`Protocol`."""
     if isinstance(value, str) and _ID.fullmatch(value):
         return value
-    raise Protocol(f"{value!r:.80} is no id of a job")
+    raise Protocol(f"{value!r:.80} is not an id of a job")
 
 
 def handle_of(kind: str, body: Mapping[str, Any]) -> Handle:

@@ -126,7 +126,7 @@ def _cancel_after(text: str | None) -> timedelta | None:
         return None
     match = _CANCEL_AFTER.fullmatch(text)
     if not text or match is None:
-        raise refuse(422, "Cancel-After is no duration")
+        raise refuse(422, "Cancel-After is not a duration")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     after = timedelta(hours=hours, minutes=minutes, seconds=seconds)
     if after < _SHORTEST:

@@ -67,7 +67,7 @@ def _moment(query: Mapping[str, str], name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(query[name])
     except ValueError:
-        raise refuse(422, f"{name} is no date") from None
+        raise refuse(422, f"{name} is not a date") from None
     if moment.tzinfo is None:
         raise refuse(422, f"{name} has no time zone")
     return moment

@@ -1,4 +1,4 @@
-"""Output that is no text: what can be shown is shown, and what cannot concerns that job alone."""
+"""Output that is not text: what can be shown is shown, and what cannot concerns that job alone."""
 
 from __future__ import annotations
 

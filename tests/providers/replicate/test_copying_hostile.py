@@ -155,7 +155,7 @@ async def test_names_from_outside_stay_in_the_jobs_folder_and_no_two_are_one(stu
     await studio.ended(provider, [f"https://replicate.delivery{path}" for path in HOSTILE_NAMES])
     await settled(provider)
     names = [*studio.files()]
-    assert len(names) == len([path for path in HOSTILE_NAMES if " " not in path])  # with a blank it is no address
+    assert len(names) == len([path for path in HOSTILE_NAMES if " " not in path])  # with a blank it is not an address
     assert all(re.fullmatch(r"\d{3}-[A-Za-z0-9_-][A-Za-z0-9._-]{0,110}", name) for name in names)
     assert {path.parent for path in studio.root.rglob("*") if path.is_file()} == {studio.root / "results" / "key-1"}
     await provider.aclose()

@@ -164,7 +164,7 @@ def test_logs_are_bytes() -> None:
 
 @pytest.mark.parametrize("value", [None, 7, "", "a/b", "../account", "a?b", "a" * 65, "ü", "a\n"])
 def test_what_cannot_be_an_id_is_never_put_into_an_address(value: Any) -> None:
-    with pytest.raises(Protocol, match="is no id of a job"):
+    with pytest.raises(Protocol, match="is not an id of a job"):
         remote_id(value)
 
 

@@ -27,7 +27,7 @@ export function formField({ paths, label, hint = "", make }) {
 export const WHOLE = /^[+-]?\d+$/;
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
-// What was typed as the server takes it. What is no number, or none that JavaScript can hold exactly, stays a text, which the
+// What was typed as the server takes it. What is not a number, or none that JavaScript can hold exactly, stays a text, which the
 // server then refuses in its own words.
 export function typed(text, type) {
   const plain = text.trim();

@@ -57,7 +57,7 @@ export function specPart(job) {
       made.focus();
     } catch (error) {
       if (error instanceof SyntaxError) {
-        options.refuse(`This is no JSON: ${error.message}`);
+        options.refuse(`This is not JSON: ${error.message}`);
         options.input.focus();
       } else {
         rest.textContent = placeRefusal(error, fields);
