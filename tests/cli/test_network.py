@@ -27,7 +27,8 @@ NEEDS = "--url: must be https://HOST\\[:PORT\\], not"
     [
         ("lab:8765", f"{NEEDS} 'lab:8765'; did you mean https://lab:8765"), ("https://", NEEDS), ("ftp://x", NEEDS),
         ("https://a..b", "that is not a host name"), ("https://h:99999", "Port out of range"),
-        ("https://[::1", "Invalid"), ("https://h:0", "there is no port 0"), ("https://h\n.x", NEEDS), ("wss://h", "is for `watch` only"),
+        ("https://[::1", "Invalid"), ("https://h:0", "there is no port 0"),
+        ("https://h\n.x", NEEDS), ("wss://h", "is for `watch` only"),
         ("http://lab.example", "sends the token unencrypted to another machine; use https://, or --insecure"),
         ("http://127.0.0.1.lab.example", "unencrypted"), ("http://127.1", "unencrypted"), ("http://0.0.0.0", "unencr"),
     ],
