@@ -30,6 +30,11 @@ def new_correlation_id() -> str:
     return os.urandom(16).hex()
 
 
+def is_correlation_id(text: str) -> bool:
+    """Whether a text has the form of an ID: 1 to 128 characters of `A-Z a-z 0-9 . _ : - / + =`."""
+    return _ACCEPTED.fullmatch(text) is not None
+
+
 def accept_correlation_id(raw: object, *, level: int = logging.WARNING) -> str:
     """`raw` (str, or bytes from a header) if it is a valid ID, else a new one.
 
@@ -39,7 +44,7 @@ def accept_correlation_id(raw: object, *, level: int = logging.WARNING) -> str:
     breaks, data of another tenant, or a secret.
     """
     value = raw.decode("latin-1") if isinstance(raw, bytes) else raw
-    if isinstance(value, str) and _ACCEPTED.fullmatch(value):
+    if isinstance(value, str) and is_correlation_id(value):
         return str(value)
     replacement = new_correlation_id()
     length = len(value) if isinstance(value, str) else None

@@ -96,6 +96,8 @@ def _log(
     stack_info: bool = False,
     stacklevel: int = 1,
 ) -> None:
+    if exc_info is not None and isinstance(exc_info, BaseException):  # which may be false, or may not be asked
+        exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
     is_plain = not exc_info and not stack_info and stacklevel == 1 and level < _ERROR and type(msg) is str
     if is_plain and (way := _way(self, level)) is not None and _are_plain(args, extra):
         frame = sys._getframe(1)

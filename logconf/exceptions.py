@@ -19,6 +19,7 @@ _FIRST_FRAMES, _LAST_FRAMES = 20, 40  # a recursion's thousand frames say nothin
 _LONGEST_CHAIN = 30
 _DEEPEST_GROUP = 12
 _LEAVES_LISTED = 500
+_SHORTEST_LEAF, _LONGEST_LEAF = 16, 160  # characters of a listed leaf
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n"
 
@@ -63,25 +64,38 @@ def traces_of(record: logging.LogRecord, limits: Limits, *, include_stack_info: 
 
 
 def _shortened(error: BaseException, full: str, budget: int) -> str:
-    tail = ""
-    if isinstance(error, BaseExceptionGroup):
-        tail = _leaves(error, budget // 2)
+    leaves = [leaf for group in _groups(error) for leaf in _iterate_leaves(group)]
+    tail = _listed(leaves, budget // 2) if leaves else ""
     last = mask_text("\n".join(_last_lines(error)))[: budget // 8]
     head = max(0, budget - len(tail) - len(last) - 80)
     return _utf8(f"{full[:head]}\n… [cut: {len(full) - head} or more characters]\n{last}{tail}")
 
 
-def _leaves(group: BaseExceptionGroup[BaseException], budget: int) -> str:
+def _groups(error: BaseException) -> Iterator[BaseException]:
+    """The groups among `error` and its causes."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen and len(seen) < _LONGEST_CHAIN:
+        seen.add(id(current))
+        if isinstance(current, BaseExceptionGroup):
+            yield current
+        cause = current.__cause__
+        current = cause if cause is not None or current.__suppress_context__ else current.__context__
+
+
+def _listed(leaves: Sequence[BaseException], budget: int) -> str:
+    """A line for each leaf, as long as the number of leaves allows."""
     lines: list[str] = []
-    spent = count = 0
-    for leaf in _iterate_leaves(group):
-        count += 1
-        if count <= _LEAVES_LISTED and spent < budget:
-            line = mask_text(" ".join(_last_lines(leaf))[:160].replace("\n", "\\n"))
-            lines.append(line)
-            spent += len(line) + 3
-    more = f"\n  … [cut: {count - len(lines)} more leaves]" if count > len(lines) else ""
-    return f"\nAll {count} leaves:\n  " + "\n  ".join(lines) + more
+    length, spent = max(_SHORTEST_LEAF, min(_LONGEST_LEAF, budget // len(leaves) - 3)), 0
+    for leaf in leaves[:_LEAVES_LISTED]:
+        if spent >= budget:
+            break
+        text = " ".join(_last_lines(leaf)).replace("\n", "\\n")
+        line = mask_text(text[:_LONGEST_LEAF])[:length]
+        lines.append(line)
+        spent += len(line) + 3
+    more = f"\n  … [cut: {len(leaves) - len(lines)} more leaves]" if len(leaves) > len(lines) else ""
+    return f"\nAll {len(leaves)} leaves:\n  " + "\n  ".join(lines) + more
 
 
 def _iterate_leaves(group: BaseException) -> Iterator[BaseException]:
@@ -161,11 +175,11 @@ def _formatted(steps: Sequence[tuple[FrameType, int]]) -> Iterator[str]:
 
 def _last_lines(error: BaseException) -> list[str]:
     """`module.Type: message` and the notes; a syntax error with its line and caret."""
-    with ForeignCode() as foreign:
+    with ForeignCode():
         str(error)  # what it raises is to be seen here; the standard library hides it
         text = "".join(traceback.format_exception_only(error)).rstrip("\n")
         return clean_text(text, 12_288).split("\n")
-    return [f"{type_name(error)}: <str() raised {type_name(foreign.error)}>"]
+    return clean_text(f"{type_name(error)}: {text_of(error)}", 12_288).split("\n")
 
 
 def render_stack(budget: int) -> str:

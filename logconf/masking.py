@@ -33,7 +33,8 @@ _LABELLED = re.compile(
     r"(?P<value>(?:(?i:bearer|basic|digest|token|negotiate)\s+)?"
     r"""(?:b?\\?"[^"]*"|b?'[^']*'|[^\s"'&,;)}\]]+))"""
 )
-_BEARER = re.compile(r"(?i:(?<![a-z0-9])(bearer\s+))[A-Za-z0-9._~+/=\-]+")
+#: Up to what ends a token in a header, a sentence or a literal. In `repr()` a line break before it is the letter n.
+_BEARER = re.compile(r"(?i:(?:(?<![a-z0-9])|(?<=\\[nrt]))(bearer\s+))[^\s\"'\\,;)}\]<>]+")
 _USER_INFO = re.compile(r"(://)[^\s/?#@\"']{1,512}@")
 #: Tokens that say themselves what they are: Hugging Face, Replicate, GitHub, OpenAI-like, AWS key ids, Slack.
 _KNOWN = re.compile(
@@ -80,15 +81,21 @@ def key_names_secret(key: str) -> bool:
     return bool(words) and (words[-1] in SECRET_WORDS or "_".join(words[-2:]) in SECRET_WORDS)
 
 
+def mask_registered(text: str) -> str:
+    """`text` with `***` instead of each registered secret."""
+    for secret in _registered:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text
+
+
 def mask_text(text: str) -> str:
     """`text` with `***` instead of what looks like a secret or is registered as one.
 
     Covers bearer tokens, `password=...` and `"password": "..."` pairs, headers, user info and queries of URLs, and
     tokens with well-known prefixes.
     """
-    for secret in _registered:
-        if secret in text:
-            text = text.replace(secret, MASK)
+    text = mask_registered(text)
     if len(text) < _SHORTEST_TOKEN and text.isalnum():
         return text
     lowered = text.lower()

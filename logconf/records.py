@@ -158,13 +158,13 @@ def _single_argument(args: tuple[object, ...]) -> object:
 
 
 def _attach(record: logging.LogRecord, extra: object) -> None:
-    if type(extra) is dict and RECORD_ATTRIBUTES.isdisjoint(extra):
-        record.__dict__.update(extra)
-        record.__dict__[EXTRA] = extra.copy()
-        return
     try:
+        if type(extra) is dict and RECORD_ATTRIBUTES.isdisjoint(extra):
+            record.__dict__.update(extra)
+            record.__dict__[EXTRA] = extra.copy()
+            return
         fields = dict(extra)  # type: ignore[call-overload]
-    except Exception:  # noqa: BLE001 - border: `extra` may be no mapping, or one that raises
+    except Exception:  # noqa: BLE001 - border: `extra` may be no mapping, or it or a key of it may raise
         fields = {"extra": extra}
     attributes = record.__dict__
     for key, value in fields.items():

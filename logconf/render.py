@@ -24,7 +24,7 @@ from logconf.context import current_correlation_id, current_frame, get_correlati
 from logconf.exceptions import traces_of
 from logconf.masking import key_names_secret, mask_text
 from logconf.records import correlation_id_of, extra_of, message_of
-from logconf.sanitize import LIMIT_STEPS, Limits, Sanitizer, clean_text, text_of, type_name
+from logconf.sanitize import LIMIT_STEPS, Limits, Sanitizer, clean_text, shown_id, text_of, type_name
 
 MAX_LINE = 65_536
 """Bytes of one line at most, its newline included."""
@@ -129,7 +129,7 @@ class JsonRenderer:
             "level": level,
             "logger": logger,
             "message": f"[cut: the record {why}] " + clean_text(text_of(attributes.get("msg")), 1024),
-            "correlation_id": clean_text(get_correlation_id(), 128),
+            "correlation_id": shown_id(correlation_id_of(record)),
             "source": {"file": file, "line": number, "function": function},
             "extra": {},
         }
@@ -144,7 +144,7 @@ def _without_line_breaks(line: bytes) -> bytes:
 
 
 def _id(correlation_id: str) -> bytes:
-    return b', "correlation_id": ' + _dumps(clean_text(correlation_id, 128))
+    return b', "correlation_id": ' + _dumps(shown_id(correlation_id))
 
 
 def _site(level: object, name: object, path: object, line: object, function: object) -> tuple[bytes, bytes]:
@@ -188,7 +188,7 @@ def _fields(own: dict[str, Any] | None, limits: Limits) -> bytes:
 
 
 def _encoded_fields(fields: dict[str, Any], limits: Limits) -> bytes:
-    if len(fields) <= 50:
+    if len(fields) <= 50 and limits is LIMIT_STEPS[0]:  # with tighter ones, short fields are too long together
         for key, value in fields.items():
             kind = type(value)
             if type(key) is not str or (kind is not str and kind not in _PLAIN):

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from logconf.masking import MASK, key_names_secret, mask_text
+from logconf.correlation import is_correlation_id
+from logconf.masking import MASK, key_names_secret, mask_registered, mask_text
 
 
 class Limits(NamedTuple):
@@ -45,6 +46,8 @@ LIMIT_STEPS = (
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1  # what orjson writes
 _EXACT_INT_BITS = 332  # about 100 digits: longer integers are no measurements, and str() of them is quadratic
 _NODE_COST = 4  # characters a value costs at least: punctuation
+_SHORT_FIELD = 64  # characters of a key or a text that is kept in any case
+_LOOKED_AT = 1000  # fields of one line
 
 
 def type_name(value: object) -> str:
@@ -91,11 +94,27 @@ def clean_text(text: str, limit: int) -> str:
     return f"{text[:limit]}… [cut: {length} characters]" if length > limit else text
 
 
+def shown_id(correlation_id: str) -> str:
+    """A correlation ID as lines show it. One of the accepted form is shown whole, because people search for it: only
+    a registered secret is masked in it.
+    """
+    if is_correlation_id(correlation_id):
+        return mask_registered(correlation_id)
+    return clean_text(correlation_id, 128)
+
+
 def _is_number(value: object) -> bool:
     """Whether a value is a number, a boolean or null, and so no secret."""
     with ForeignCode():
         return value is None or isinstance(value, numbers.Number)
     return False
+
+
+def _is_short(key: object, value: object) -> bool:
+    """Whether a field of a line is kept even behind others that used up the limits: it may be the job's id."""
+    if type(key) is not str or len(key) > _SHORT_FIELD:
+        return False
+    return _is_number(value) or (type(value) is str and len(value) <= _SHORT_FIELD)
 
 
 class Sanitizer:
@@ -129,7 +148,7 @@ class Sanitizer:
         return self._text(text_of(value, repr))
 
     def _text(self, text: str) -> str:
-        limit = max(0, min(self._limits.string, self._left))
+        limit = max(0, min(self._limits.string, self._left), _SHORT_FIELD)
         self._left -= min(len(text), limit)
         return clean_text(text, limit)
 
@@ -169,11 +188,12 @@ class Sanitizer:
     def _number(self, value: Any) -> Any:
         if isinstance(value, int):
             return self._integer(int.__add__(value, 0))
-        if isinstance(value, Decimal):
-            if not value.is_finite():
+        if isinstance(value, Decimal):  # by the class's own methods: a subclass may write anything
+            if not Decimal.is_finite(value):
                 return None
-            text = str(value)
-            return orjson.Fragment(text) if len(text) <= 100 and abs(value.adjusted()) <= 300 else self._text(text)
+            text = Decimal.__str__(value)
+            is_short = len(text) <= 100 and abs(Decimal.adjusted(value)) <= 300
+            return orjson.Fragment(text) if is_short else self._text(text)
         if isinstance(value, numbers.Integral):
             return self._integer(int(value))
         if isinstance(value, (float, numbers.Real)):
@@ -201,23 +221,26 @@ class Sanitizer:
             self._open.discard(id(value))
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        """Build an object. Of the line's own fields, short ones are kept even where the limits are used up."""
         out: dict[str, Any] = {}
-        items = list(islice(value.items(), self._limits.items))
-        for taken, (key, item) in enumerate(items):
-            if self._left <= 0:
-                items = items[:taken]
-                break
+        most = self._limits.items
+        for number, (key, item) in enumerate(islice(value.items(), most if depth else _LOOKED_AT)):
+            is_over = number >= most or self._left <= 0
+            if is_over and (depth or len(out) >= 2 * most or not _is_short(key, item)):
+                continue
             name = self._key(key)
             while name in out:
                 name += "'"  # 1 and "1" are two keys here and would be one in JSON
             secret = key_names_secret(name) and not _is_number(item)
             out[name] = MASK if secret else self.value(item, depth)
-        if len(value) > len(items):
-            out["…"] = f"[cut: {len(value) - len(items)} more fields]"
+        if (left_out := len(value) - len(out)) > 0:
+            out["…"] = f"[cut: {left_out} more fields]"
         return out
 
     def _key(self, key: object) -> str:
         limit = min(self._limits.string, 256)
+        if type(key) is bytes:  # such as names of headers, which may name secrets
+            key = key[: limit + 1].decode("utf-8", "backslashreplace")
         text = clean_text(key if type(key) is str else text_of(key), limit)
         self._left -= len(text)
         return text

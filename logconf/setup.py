@@ -196,13 +196,15 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if sys.version_info >= (3, 12):
         logging.logAsyncioTasks = False
-    root.addHandler(handler)
     for filtered in (root, *map(logging.getLogger, OUR_LOGGERS)):
         if not any(isinstance(one, CorrelationIDFilter) for one in filtered.filters):
             filtered.addFilter(CorrelationIDFilter())
-    for other in list(root.handlers):
-        if other is previous or (type(other) is logging.StreamHandler and other.stream in (sys.stdout, sys.stderr)):
-            root.removeHandler(other)
+    others = [
+        one
+        for one in root.handlers
+        if one is not previous and not (type(one) is logging.StreamHandler and one.stream in (sys.stdout, sys.stderr))
+    ]
+    root.handlers = [*others, handler]  # in one step: no other thread's line goes to both, or to none
     root.setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)

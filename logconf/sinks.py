@@ -22,6 +22,8 @@ FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
 _WAIT_SECONDS = 60.0
 _LONG_LINE_SECONDS = 0.005
+_TORN_SECONDS = 0.02
+_NEWLINE = 10
 _GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EINVAL})
 
 
@@ -144,6 +146,7 @@ class FileSink(Sink):
         self._max_bytes = max_bytes
         self._backup_count = backup_count
         self._reopen = False
+        self._is_between_lines = True  # else the rest of a line is still to be written, into the same file
         self.batch_limit = min(262_144, max_bytes) if max_bytes else 262_144
         self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         self._descriptor, self._regular, self._size = self._open()
@@ -157,7 +160,9 @@ class FileSink(Sink):
             regular = stat.S_ISREG(state.st_mode)
             size = state.st_size
             if regular and size and _ends_torn(self._path):
-                size += os.write(descriptor, b"\n")
+                time.sleep(_TORN_SECONDS)  # another writer may be in the middle of its line
+                if _ends_torn(self._path):
+                    size += os.write(descriptor, b"\n")
         except OSError:
             os.close(descriptor)
             raise
@@ -166,18 +171,21 @@ class FileSink(Sink):
     def write(self, data: bytes) -> int:
         if not self._regular:
             return DescriptorSink(self._descriptor).write(data)
-        self._follow_path(len(data))
+        if self._is_between_lines:
+            self._follow_path(len(data))
         written = os.write(self._descriptor, data)
         self._size += written
+        if written:
+            self._is_between_lines = data[written - 1] == _NEWLINE
         return written
 
     def _follow_path(self, coming: int) -> None:
-        if self._max_bytes and self._size and self._size + coming > self._max_bytes:
-            with contextlib.suppress(OSError):  # then the file grows on: better than losing lines
-                self._rotate()
-        elif self._reopen or self._moved_away():
+        if self._reopen or self._moved_away():
             self._reopen = False
             self._replace()
+        elif self._max_bytes and self._size and self._size + coming > self._max_bytes:
+            with contextlib.suppress(OSError):  # then the file grows on: better than losing lines
+                self._rotate()
 
     def _moved_away(self) -> bool:
         try:
@@ -203,11 +211,12 @@ class FileSink(Sink):
             os.ftruncate(self._descriptor, 0)
             self._size = 0
             return
-        for number in range(self._backup_count - 1, 0, -1):
-            older = self._path.with_name(f"{self._path.name}.{number}")
-            with contextlib.suppress(FileNotFoundError):
-                older.replace(self._path.with_name(f"{self._path.name}.{number + 1}"))
-        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        backups = [self._path.with_name(f"{self._path.name}.{number + 1}") for number in range(self._backup_count)]
+        # Only up to the first free name: where the last step fails, the next attempt must not move them once more.
+        free = next((number for number, one in enumerate(backups) if not one.exists()), len(backups) - 1)
+        for number in range(free, 0, -1):
+            backups[number - 1].replace(backups[number])
+        self._path.replace(backups[0])
         self._replace()
 
     def writable_soon(self, seconds: float) -> bool:

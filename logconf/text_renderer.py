@@ -11,10 +11,9 @@ import logging
 import re
 import time
 
-from logconf.context import get_correlation_id
 from logconf.exceptions import traces_of
 from logconf.records import correlation_id_of, message_of
-from logconf.sanitize import LIMIT_STEPS, clean_text, text_of, type_name
+from logconf.sanitize import LIMIT_STEPS, clean_text, shown_id, text_of, type_name
 
 # C0 and C1 controls except the tab, and what str.splitlines breaks at: terminals obey them
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
@@ -36,14 +35,14 @@ class TextRenderer:
             level, name = (_one_line(text_of(attributes.get(key)), 256) for key in ("levelname", "name"))
             message = _one_line(text_of(attributes.get("msg")), 1024)
             why = f"[cut: the record raised {type_name(error)}]"
-            return f"{now} [{level}] {name} ({get_correlation_id()}): {why} {message}\n".encode()
+            return f"{now} [{level}] {name} ({correlation_id_of(record)}): {why} {message}\n".encode()
 
     def _lines(self, record: logging.LogRecord) -> bytes:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
         correlation_id = correlation_id_of(record)
         message = _one_line(message_of(record), _LIMITS.message)
         level, name = _one_line(record.levelname, 64), _one_line(record.name, 256)
-        parts = [f"{when} [{level}] {name} ({_one_line(correlation_id, 128)}): {message}\n"]
+        parts = [f"{when} [{level}] {name} ({_CONTROL.sub(_visible, shown_id(correlation_id))}): {message}\n"]
         traces = traces_of(record, _LIMITS, include_stack_info=self._include_stack_info)
         parts += [_indented(trace) for trace in traces if trace is not None]
         return "".join(parts).encode()

@@ -112,8 +112,10 @@ _DURATION = re.compile("".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS), re
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0: lines were found, 1: none, 2: wrong usage."""
     parser = _parser()
-    arguments = parser.parse_intermixed_args(argv)
-    names: list[str] = arguments.words
+    given = sys.argv[1:] if argv is None else list(argv)
+    end = given.index("--") if "--" in given else len(given)  # the parser would forget it: an ID may begin with "-"
+    arguments = parser.parse_intermixed_args(given[:end])
+    names: list[str] = [*arguments.words, *given[end + 1 :]]
     correlation_id: str | None = None
     if arguments.job is None:
         if not names:

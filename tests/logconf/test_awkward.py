@@ -91,6 +91,25 @@ CASES: dict[str, tuple[str, Check]] = {
         "log.info('m', extra={f'f{n}': 'x' * 100 for n in range(10_000)})",
         lambda line: "more fields" in line["extra"]["…"] and line["extra"]["f0"] == "x" * 100,
     ),
+    "wide fields, an exception, and the job's id behind them": (
+        (
+            "wide = {**{f'k{n}': '日' * 1000 for n in range(25)}, 'job_id': 'j1'}\n"
+            "try:\n    1 / 0\nexcept ZeroDivisionError:\n    log.exception('m', extra=wide)"
+        ),
+        lambda line: line["extra"]["job_id"] == "j1" and "ZeroDivisionError" in line["exception"],
+    ),
+    "three times 10 MB, and the job's id behind them": (
+        "log.info('m', extra={**{f'k{n}': 'x' * 10_000_000 for n in range(3)}, 'job_id': 'j1'})",
+        extra("job_id", "j1"),
+    ),
+    "a thousand short fields that JSON inflates": (
+        "log.info('m', extra={f'f{n}': '\\x01' * 60 for n in range(1_000)})",
+        lambda line: line["message"] == "m" and line["extra"]["f0"] == "\x01" * 60,
+    ),
+    "a key of 70,000 characters": (
+        "log.info('m', extra={'k' * 70_000: 1, 'job_id': 'j1'})",
+        extra("job_id", "j1"),
+    ),
     "a very long logger name": ("get_logger('n' * 100_000).info('m')", lambda line: "[cut: 100000" in line["logger"]),
     # what is logged is not text
     "a message that is not text": ("log.info(12)", lambda line: line["message"] == "12"),
@@ -162,6 +181,9 @@ CASES: dict[str, tuple[str, Check]] = {
     "a str subclass that lies": value(
         "B('ok')", extra("v", "ok"), "class B(str):\n    def __str__(self): return 5\n    def __len__(self): return -1"
     ),
+    "a decimal with a text of its own": value(
+        "B('5')", extra("v", 5), "class B(decimal.Decimal):\n    def __str__(self): return '5.00 EUR\\n{}'"
+    ),
     "an int subclass that lies": value("B(5)", extra("v", 5), "class B(int):\n    def __int__(self): raise ValueError"),
     "non-string keys": value(
         "{1: 'a', '1': 'b', None: 'c', (2, 3): 'd', 2.5: 'e'}",
@@ -169,6 +191,14 @@ CASES: dict[str, tuple[str, Check]] = {
     ),
     "a key whose __str__ raises": value(
         "{Broken(): 1}", lambda line: list(line["extra"]["v"].values()) == [1], broken("__str__")
+    ),
+    "a key whose hash raises the second time": (
+        (
+            "class Key(str):\n    asked = 0\n    def __hash__(self):\n        Key.asked += 1\n"
+            "        if Key.asked > 1: raise ValueError\n        return 1\n"
+            "log.info('m', extra={Key('k'): 1})"
+        ),
+        message("m"),
     ),
     "a non-string key of extra": ("log.info('m', extra={5: 'x'})", extra("5", "x")),
     "extra that is not a mapping": ("log.info('m', extra=['x'])", extra("extra", ["x"])),
@@ -212,6 +242,28 @@ CASES: dict[str, tuple[str, Check]] = {
     "a group with long leaves": attempt(
         "raise ExceptionGroup('g', [ValueError(f'leaf {n}. ' + 'x' * 5000) for n in range(50)])",
         lambda line: "cut" in line["exception"] and all(f"leaf {n}." in line["exception"] for n in range(50)),
+    ),
+    "a group with two hundred leaves of a line each": attempt(
+        "raise ExceptionGroup('g', [ValueError(f'leaf {n}. ' + 'x' * 50) for n in range(200)])",
+        lambda line: all(f"leaf {n}." in line["exception"] for n in range(200)),
+    ),
+    "a group as the cause of another error": attempt(
+        "raise KeyError('k') from ExceptionGroup('g', [ValueError(f'leaf {n}. ' + 'x' * 300) for n in range(100)])",
+        lambda line: "KeyError" in line["exception"] and all(f"leaf {n}." in line["exception"] for n in range(100)),
+    ),
+    "an exception without a length": (
+        (
+            "class Empty(Exception):\n    def __len__(self): return 0\n"
+            "log.warning('m', exc_info=Empty('found'), extra={'beside': 1})"
+        ),
+        lambda line: "Empty: found" in line["exception"] and line["extra"] == {"beside": 1},
+    ),
+    "an exception that cannot be asked": (
+        (
+            "class Odd(Exception):\n    def __bool__(self): raise ValueError\n"
+            "log.warning('m', exc_info=Odd('found'), extra={'beside': 1})"
+        ),
+        lambda line: "Odd: found" in line["exception"] and line["extra"] == {"beside": 1},
     ),
     "a group nested a thousand deep": attempt(
         "e = ValueError('the leaf')\nfor n in range(1000): e = ExceptionGroup('g', [e])\nraise e", exception("the leaf")

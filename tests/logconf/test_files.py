@@ -8,9 +8,11 @@ import logging
 import os
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -136,6 +138,65 @@ def test_rotation_keeps_as_many_files_as_asked(tmp_path: Path) -> None:
     flush()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["cloud.log", "cloud.log.1", "cloud.log.2"]
     assert messages(path)[-1] == "line 99"
+
+
+def test_a_file_that_was_moved_away_when_it_was_nearly_full_costs_no_backup(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.log"
+    logger = configured(path, max_bytes=1_000, backup_count=3)
+    for number in range(30):
+        logger.info("line %d", number)
+    flush()
+    backups = {file.name: file.read_bytes() for file in tmp_path.glob("cloud.log.*")}
+    path.rename(tmp_path / "taken-away")
+    for number in range(3):
+        logger.info("after %d", number)
+        flush()
+    assert {file.name: file.read_bytes() for file in tmp_path.glob("cloud.log.*")} == backups
+    assert messages(path) == ["after 0", "after 1", "after 2"]
+
+
+def test_a_rotation_that_fails_is_tried_again_and_moves_no_backup_twice(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.log"
+    sink = FileSink(path, max_bytes=100, backup_count=3)
+    for number in range(4):
+        sink.write(b"%d" % number * 79 + b"\n")
+    backups = [tmp_path / f"cloud.log.{number}" for number in (1, 2, 3)]
+    assert [file.read_bytes()[:1] for file in (path, *backups)] == [b"3", b"2", b"1", b"0"]
+    with patch.object(Path, "replace", autospec=True, side_effect=_refusing(path)):
+        for _ in range(5):
+            sink.write(b"x" * 79 + b"\n")
+    assert [file.read_bytes()[:1] for file in backups if file.exists()] == [b"2", b"1"]
+    assert path.read_bytes().count(b"\n") == 6
+    sink.write(b"y" * 79 + b"\n")
+    assert [file.read_bytes()[:1] for file in (path, *backups)] == [b"y", b"3", b"2", b"1"]
+
+
+def _refusing(path: Path) -> Callable[[Path, Path], Path]:
+    """`Path.replace`, which fails for `path`."""
+    replace = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self == path:
+            raise PermissionError(self)
+        return replace(self, target)
+
+    return refuse
+
+
+@pytest.mark.parametrize("what", ["reopened", "moved away", "full"])
+def test_a_line_of_which_half_is_written_ends_in_the_same_file(tmp_path: Path, what: str) -> None:
+    """The disk was full for a moment, and the file is rotated or reopened before the rest can be written."""
+    path = tmp_path / "cloud.log"
+    sink = FileSink(path, max_bytes=100 if what == "full" else 0)
+    sink.write(b"x" * 79 + b"\n" + b"half")
+    if what == "reopened":
+        sink.request_reopen()
+    elif what == "moved away":
+        path.rename(tmp_path / "cloud.log.1")
+    sink.write(b" and the rest of it, which is long enough\n")
+    sink.write(b"next\n")
+    lines = [line for file in tmp_path.iterdir() for line in file.read_bytes().splitlines()]
+    assert sorted(lines) == [b"half and the rest of it, which is long enough", b"next", b"x" * 79]
 
 
 def test_a_torn_last_line_is_not_continued(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logconf import LogContext, get_logger, register_secret
-from logconf.masking import key_names_secret, mask_text
+from logconf import LogContext, get_logger, register_secret, set_correlation_id
+from logconf.masking import forget_secrets, key_names_secret, mask_text
 from logconf.testing import capture_logs
+from logconf.text_renderer import TextRenderer
 
 logger = get_logger("tests.masking")
 
@@ -70,10 +71,40 @@ def test_other_kinds_of_numbers_are_not_masked_either_and_what_cannot_be_asked_i
     assert lines[0]["extra"] == {"token": 3.5, "secret": 0.5, "password": "***", "after": 1}
 
 
+def test_names_of_headers_as_a_server_has_them_name_secrets_too() -> None:
+    with capture_logs() as lines:
+        logger.info("x", extra={"headers": {b"x-api-key": b"hunter2", b"accept": b"a", b"\xff": 1}})
+    assert lines[0]["extra"] == {"headers": {"x-api-key": "***", "accept": "a", "\\xff": 1}}
+
+
+@pytest.mark.parametrize("correlation_id", ["token:abc", "sk-abcdefghijklmnop1234", "password=x/y+z"])
+def test_an_id_is_shown_as_it_was_accepted(correlation_id: str) -> None:
+    """Else nobody finds the lines by it, and several IDs become one."""
+    set_correlation_id(correlation_id)
+    with capture_logs() as lines:
+        logger.info("x")
+    assert lines[0]["correlation_id"] == correlation_id
+    assert f"({correlation_id}): x" in TextRenderer()(logger.makeRecord("n", 20, "f", 1, "x", (), None)).decode()
+
+
+def test_a_registered_secret_is_masked_in_an_id_too() -> None:
+    register_secret("hunter2-hunter2")
+    try:
+        set_correlation_id("run:hunter2-hunter2")
+        with capture_logs() as lines:
+            logger.info("x")
+    finally:
+        forget_secrets()
+    assert lines[0]["correlation_id"] == "run:***"
+
+
 TEXTS = [
     ("Authorization: Bearer abc.DEF-123", "Authorization: ***"),
     ("sent bearer abc123== to it", "sent bearer *** to it"),
     ("BEARER abc123", "BEARER ***"),
+    ("a\\nBearer abcSECRET", "a\\nBearer ***"),
+    ("b'\\r\\nBearer abcSECRET'", "b'\\r\\nBearer ***'"),
+    ("Bearer 12|abcSECRET, then more", "Bearer ***, then more"),
     ("Authorization: Basic dXNlcjpwYXNz rest", "Authorization: *** rest"),
     ("https://user:hunter2@host/x", "https://***@host/x"),
     ("https://hunter2@host/x?a=1", "https://***@host/x?a=1"),

@@ -8,13 +8,14 @@ import json
 import logging
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
 import logconf
 from logconf import configure_structured_logging, flush, get_logger, init_from_env
-from logconf.handler import installed_handler
+from logconf.handler import StructuredHandler, installed_handler
 
 logger = get_logger("tests.setup")
 
@@ -57,6 +58,24 @@ def test_configuring_twice_doubles_no_line(capfd: pytest.CaptureFixture[str]) ->
         init_from_env({})
     logger.info("once")
     assert [line["message"] for line in configured_lines(capfd)] == ["once"]
+
+
+def test_there_is_no_moment_with_two_handlers_or_none() -> None:
+    """Another thread may log at any line of a second configuration."""
+    configure_structured_logging()
+    root, seen = logging.getLogger(), set()
+
+    def look(frame: FrameType, _event: str, _argument: object) -> Any:
+        seen.add(sum(isinstance(one, StructuredHandler) for one in root.handlers))
+        return look if "logging" in frame.f_code.co_filename or "logconf" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        configure_structured_logging()
+    finally:
+        sys.settrace(before)
+    assert seen == {1}
 
 
 def test_lines_before_a_second_configuration_are_not_lost(capfd: pytest.CaptureFixture[str]) -> None:

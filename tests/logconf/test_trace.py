@@ -203,6 +203,13 @@ def test_the_command_prints_a_timeline_or_the_lines(tmp_path: Path, capsys: Capt
     assert main(["nobody", str(path)]) == 1
 
 
+def test_an_id_may_begin_with_a_dash(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(line(1, "found").replace(b'"abc"', b'"-abc"'))
+    assert main(["--json", "--", "-abc", str(path)]) == 0
+    assert '"found"' in capsys.readouterr().out
+
+
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     for words in (["abc"], ["abc", "-"]):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line(1, "piped"))))
