@@ -22,9 +22,10 @@ def settle_all(state: SupervisorState) -> None:
     ended, state.ended = state.ended, []
     for child in sorted(ended, key=lambda child: child.order):
         assert child.ending is not None
-        started = child.ready_at is not None and child.stop_reason is None
+        started = child.ready_at is not None and child.stop_reason != "stop"  # one that hung, too
         if state.phase is Phase.STARTING and started and child.ending.reason != "interrupted":
             state.disarm(child)
+            state.no_grace.pop(child, None)
             state.deferred.append(child)
         else:
             _handle_end(state, child, child.ending)

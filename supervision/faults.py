@@ -87,6 +87,11 @@ class Rule:
         kind = exc if isinstance(exc, type) else type(exc)
         if exc is not None and not issubclass(kind, BaseException):
             raise SpecError(field.name, f"must be an exception or a class of them, not {exc!r}")
+        if isinstance(exc, type):
+            try:
+                exc(self.point)
+            except Exception as error:
+                raise SpecError(field.name, f"{exc.__name__} is not made of one text: give an instance") from error
 
     def __attrs_post_init__(self) -> None:
         if (self.occurrence is None) == (self.probability is None):

@@ -51,7 +51,7 @@ from supervision.state import Phase, SupervisorState
 async def supervise(state: SupervisorState, ready: Callable[[], None]) -> None:
     """Run a supervisor from the first start to the last stop, and raise what it ends with."""
     try:
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery(strict_exception_groups=True) as nursery:  # whatever the host's run says
             state.nursery = nursery
             served = await outcome.acapture(_serve, state, ready)
             if isinstance(served, outcome.Error):
@@ -88,6 +88,7 @@ async def _serve(state: SupervisorState, ready: Callable[[], None]) -> None:
 
 async def _wind_down(state: SupervisorState) -> None:
     """Stop the children, even if this task is cancelled or interrupted meanwhile."""
+    _note_readiness(state)
     endings.settle_all(state)  # a failure from before the stop still counts
     stopping.begin(state)
     try:
@@ -116,11 +117,15 @@ def _note(state: SupervisorState, error: BaseException) -> None:
         state.errors.append(error)
 
 
-def _step(state: SupervisorState) -> None:
-    """Handle everything that has happened, once."""
+def _note_readiness(state: SupervisorState) -> None:
     for child in sorted(state.ready, key=lambda child: child.order):
         starting.note_ready(state, child)
     state.ready.clear()
+
+
+def _step(state: SupervisorState) -> None:
+    """Handle everything that has happened, once."""
+    _note_readiness(state)
     endings.settle_all(state)
     now = trio.current_time()
     while (alarmed := state.pop_alarm(now)) is not None:

@@ -24,13 +24,13 @@ class RestartWindow:
     def used(self, now: float) -> int:
         """The number of restarts in the window at `now`."""
         records = self._records
-        while records and now - records[0].at > self.period:
+        while records and now > records[0].at + self.period:  # as a sleeper reckons it: a difference rounds otherwise
             records.popleft()
         return len(records)
 
     def used_by(self, child: str, now: float) -> int:
         """The number of restarts of `child` in the window at `now`."""
-        return sum(record.child == child and now - record.at <= self.period for record in self._records)
+        return sum(record.child == child and now <= record.at + self.period for record in self._records)
 
     def full(self, now: float) -> bool:
         """Whether one more restart would exceed the limit."""

@@ -84,7 +84,9 @@ def _last(cause: BaseException | None) -> str:
 
 def _restart_group(state: SupervisorState, child: Child, delay: float) -> None:
     """Stop the surviving children at once. Then the delay runs; then all that were running or due start in order."""
-    _replace_retry(state, Retry(child, delay))  # this restart takes a pending one along
+    pending = None if state.retry is None else state.retry.child
+    if pending is None or state.options.strategy is Strategy.ONE_FOR_ALL or child.order <= pending.order:
+        _replace_retry(state, Retry(child, delay))  # this restart takes a pending one along
     state.due.clear()
     survivors = []
     for other in state.children.values():

@@ -18,7 +18,6 @@ def enter(state: SupervisorState, child: Child) -> None:
     assert state.nursery is not None
     assert state.phase is not Phase.STOPPING
     child.move(Trigger.ENTER)
-    child.on_retired.clear()
     child.should_run = True
     child.incarnation += 1
     child.ready_at = child.stop_reason = child.ending = None

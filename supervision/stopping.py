@@ -13,9 +13,9 @@ from supervision.reports import ReportKind
 from supervision.spec import Overrun, Stop
 from supervision.state import Phase, SupervisorState
 
-# shutdown=0 allows a child no wait. Its Cancelled is delivered in the next turn of trio's scheduler, one more lets a
-# nursery inside it close, one more lets that nursery's own parent; a child that is still there then is waiting.
-NO_GRACE_TURNS = 4
+# shutdown=0 allows a child no wait. Its Cancelled is delivered in the next turn of trio's scheduler, and each nursery
+# inside another needs one more to close; a child that is still there after so many is waiting.
+NO_GRACE_TURNS = 16
 
 
 def ask(state: SupervisorState, child: Child, why: StopReason = "stop") -> None:
@@ -84,7 +84,8 @@ def begin(state: SupervisorState) -> None:
     if state.phase is Phase.STOPPING:
         return
     state.phase = Phase.STOPPING
-    state.stop_by = trio.current_time() + state.options.shutdown_deadline
+    # The next number: what ends exactly at the deadline is in time.
+    state.stop_by = math.nextafter(trio.current_time() + state.options.shutdown_deadline, math.inf)
     state.due.clear()
     state.retry = state.entering = None
     state.ended += state.deferred

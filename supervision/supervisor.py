@@ -209,7 +209,7 @@ class _Session:
         self._settled = trio.Event()
         self._ready = False
         self._error: BaseException | None = None
-        self._nursery = trio.open_nursery()
+        self._nursery = trio.open_nursery(strict_exception_groups=True)  # whatever the host's run says
 
     async def _held(self) -> None:
         with self._hold:

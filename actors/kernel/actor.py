@@ -25,7 +25,7 @@ import trio
 from actors.kernel.actor_cell import DRAIN_MARKER, Inspect, Inspection, Stop, Suspend
 from actors.kernel.calls import ErrorReply
 from actors.kernel.envelope import Envelope, Handling, handling
-from actors.kernel.errors import ActorDown, ActorError
+from actors.kernel.errors import ActorDown, ActorError, CallTimeout
 from actors.kernel.ref import ActorRef
 from actors.kernel.timers import Timer, Timers
 from logconf import get_logger
@@ -54,7 +54,7 @@ class Actor:
 
     redeliver: ClassVar[int] = 0
     concurrent: ClassVar[bool] = False
-    stop_grace: ClassVar[float] = 5.0
+    stop_grace: ClassVar[float] = 4.0
 
     ref: ActorRef
     nursery: trio.Nursery
@@ -126,16 +126,17 @@ class Actor:
         Returns False to end the loop.
         """
         mailbox = self.ref.mailbox
-        until = min(until, self._timers.next_due())
+        until = min(until, math.inf if self.suspended else self._timers.next_due())
         if self.heartbeat is not None:
             until = min(until, trio.current_time() + self.heartbeat_every)
         await mailbox.wait(until)
         if self.heartbeat is not None:
             self.heartbeat()
-        for message in self._timers.take_due():
-            self.ref.notice(message)
         while mailbox.system:
             self._obey(mailbox.system.pop(0))
+        if not self.suspended:
+            for message in self._timers.take_due():
+                self.ref.notice(message)
         if not self._ended:
             await self._handle_batch()
         return not self._ended
@@ -157,6 +158,7 @@ class Actor:
             port = envelope.reply
             if port is not None and port.deadline <= trio.current_time():
                 self.ref.dead_letters.record(envelope, self.ref.name, "expired")
+                port.fail(CallTimeout(self.ref.name, None))
                 continue
             if concurrent or envelope.correlation_id != current_correlation_id():
                 self.bind(envelope)
@@ -205,11 +207,16 @@ class Actor:
     def _obey(self, message: object) -> None:
         mailbox = self.ref.mailbox
         if isinstance(message, Inspect):
+            try:
+                details = self.describe()
+            except Exception as error:  # the caller is answered, then it is raised again
+                message.reply.fail(ActorDown(self.ref.name, "failed", error))
+                raise
             message.reply.answer(
-                Inspection(self.ref.name, self.ref.incarnation, self.suspended, mailbox.statistics(), self.describe())
+                Inspection(self.ref.name, self.ref.incarnation, self.suspended, mailbox.statistics(), details)
             )
         elif isinstance(message, Suspend):
-            mailbox.suspended = message.suspended
+            mailbox.suspended = message.suspended and not self.stopping  # a stop is not put off
         elif isinstance(message, Stop):
             self.stopping = True
             mailbox.suspended = False

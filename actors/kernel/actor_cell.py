@@ -175,7 +175,7 @@ class ActorCell:
         self._end = (reason, cause)
         self._forget_system(reason, cause)
         self.purge(reason, cause)
-        self._calls.close()
+        self._calls.close(ActorDown(self.name, reason, cause))
         self._notify_monitors(reason, cause)
 
     def again(self, envelope: Envelope) -> None:
@@ -189,7 +189,11 @@ class ActorCell:
     def purge(self, reason: str, cause: BaseException | None = None) -> None:
         """Empty the mailbox: each queued call fails with ``reason``, each cast is a dead letter."""
         for envelope in self.mailbox.clear():
-            if envelope.message is not DRAIN_MARKER:
+            if envelope.message is DRAIN_MARKER:
+                continue
+            if envelope.attempt > 1 and cause is not None:  # its handling crashed, and nobody will try it again
+                self.quarantine.add(envelope, self.name, cause, self.again)
+            else:
                 self.refuse(envelope, reason, cause)
 
     def refuse(self, envelope: Envelope, reason: str, cause: BaseException | None = None) -> None:

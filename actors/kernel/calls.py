@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.kernel.errors import CallTimeout
+from actors.kernel.errors import ActorDown, CallTimeout
 
 
 @attrs.define
@@ -89,9 +89,11 @@ class PendingCalls:
             self._scope = trio.CancelScope()
             trio.lowlevel.spawn_system_task(self._sweep, self._scope, name=f"deadlines of calls to {self._actor}")
 
-    def close(self) -> None:
-        """End the sweeper; the actor is gone and every caller was answered."""
-        self._ports = None
+    def close(self, down: ActorDown) -> None:
+        """End the sweeper; the actor is gone. A caller that nobody answered gets ``down``."""
+        ports, self._ports = self._ports, None
+        for port in ports or ():
+            port.fail(down)
         if self._scope is not None:
             self._scope.cancel(reason="the actor is gone")
             self._scope = None

@@ -49,13 +49,20 @@ class UnknownActor(ActorDown):
 
 
 class CallTimeout(ActorError, trio.TooSlowError):
-    """There was no reply within the default deadline. The work continues; its late reply is dropped."""
+    """There was no reply in time. Work that has begun continues; its late reply is dropped.
 
-    def __init__(self, actor: str, seconds: float) -> None:
-        super().__init__(
-            f"actor {actor!r} did not reply within {seconds:g} s, the default; "
-            f"a scope with a deadline around the call sets another: with trio.fail_after(...)"
-        )
+    ``seconds``: the default deadline; None: the deadline of the call had passed when its turn came, so it was skipped.
+    """
+
+    def __init__(self, actor: str, seconds: float | None) -> None:
+        if seconds is None:
+            text = f"actor {actor!r} skipped the call: its deadline had passed before its turn came"
+        else:
+            text = (
+                f"actor {actor!r} did not reply within {seconds:g} s, the default; "
+                f"a scope with a deadline around the call sets another: with trio.fail_after(...)"
+            )
+        super().__init__(text)
         self.actor = actor
         self.seconds = seconds
 

@@ -61,10 +61,11 @@ class ActorRef(ActorCell):
         if deadline == -math.inf:
             await trio.lowlevel.checkpoint_if_cancelled()
         self._require_present()
-        if handling.get().actor is self:
-            self._refuse_own_call()
+        if handling.get().actor is self and self._runs_here():
+            raise CallToSelf(self.name)
         if faults.active is not None:
             await faults.async_point(CALL_BEFORE, self.name)
+            self._require_present()
         if deadline != math.inf:
             port = ReplyPort(deadline)
         else:
@@ -108,15 +109,14 @@ class ActorRef(ActorCell):
         if self._end is not None:
             raise ActorDown(self.name, *self._end)
 
-    def _refuse_own_call(self) -> None:
+    def _runs_here(self) -> bool:
         # Its own task, or one in a nursery that it opened in a hook or a handler, but not one beside the mailbox.
         task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-        while task is not None:
-            if task is self._task:
-                raise CallToSelf(self.name)
+        while task is not None and task is not self._task:
             if task.parent_nursery is None or task.parent_nursery is self.side_nursery:
-                return
+                return False
             task = task.parent_nursery.parent_task
+        return task is not None
 
     # -- Watching and stopping
 
@@ -150,7 +150,7 @@ class ActorRef(ActorCell):
             if drain:
                 self.mailbox.put_unbounded(self._envelope(DRAIN_MARKER))
             self.mailbox.put_system(Stop(drain))
-        if trio.lowlevel.current_task() is self._task:
+        if self._runs_here():
             await trio.lowlevel.checkpoint()
             return
         monitor = self.monitor()

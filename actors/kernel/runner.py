@@ -10,9 +10,12 @@ import trio
 
 from actors.kernel.actor import Actor, is_failure
 from actors.kernel.ref import ActorRef
+from logconf import get_logger
 from supervision import ChildSpec
 from supervision import heartbeat as beat
 from supervision.child import Child, current_child
+
+_logger = get_logger("actors.kernel")
 
 # What becomes of an actor that is down: will its supervisor start it again?
 #
@@ -26,9 +29,9 @@ def supervised_as() -> Child | None:
     return current_child.get()
 
 
-def settle(ref: ActorRef, child: Child | None, reason: str, cause: BaseException | None) -> None:
+def settle(ref: ActorRef, child: Child | None, reason: str, cause: BaseException | None, *, failed: bool) -> None:
     """``ref``'s incarnation has just ended: mark the actor as gone if no restart follows, else once that is known."""
-    if child is None or not child.may_restart(failed=cause is not None):
+    if child is None or not child.may_restart(failed=failed):
         ref.gone(reason, cause)
     else:
         child.on_retired.append(lambda state: ref.gone(state.value, cause))
@@ -50,6 +53,7 @@ def actor_spec(
     return ChildSpec(ref.name, start, heartbeat=heartbeat, **options)
 
 
+@trio.lowlevel.enable_ki_protection  # or an interrupt in its last lines would leave a reference that seems to run
 async def run_actor(
     ref: ActorRef,
     factory: Callable[[], Actor],
@@ -64,10 +68,13 @@ async def run_actor(
     ``supervised`` is for :func:`actor_spec`. Raises what the actor raised, and RuntimeError if ``ref`` runs already.
     """
     ref.entered()
+    child = supervised_as() if supervised else None
+    if child is not None:
+        child.on_retired.clear()  # of the incarnation before: this one says how it ends
     actor: Actor | None = None
-    reason, cause = "finished", None
+    reason, cause, failed = "finished", None, False
     try:
-        actor = factory()
+        actor = _made(factory)
         actor.enter(ref)
         if heartbeat_within is not None:
             actor.heartbeat, actor.heartbeat_every = beat, heartbeat_within / 2
@@ -75,13 +82,20 @@ async def run_actor(
         if actor.stopping:
             reason = "stopped"
     except BaseException as error:  # monitors get how it ended, then it is raised again
+        failed = True
         reason, cause = ("failed", error) if is_failure(error) else ("stopped", None)
         raise
     finally:
         ref.left(reason, cause)
-        settle(ref, supervised_as() if supervised else None, reason, cause)
+        settle(ref, child, reason, cause, failed=failed)
 
 
+@trio.lowlevel.disable_ki_protection
+def _made(factory: Callable[[], Actor]) -> Actor:
+    return factory()
+
+
+@trio.lowlevel.disable_ki_protection
 async def _live(actor: Actor, ready: Callable[[], None]) -> None:
     try:
         await actor.on_start()
@@ -89,10 +103,16 @@ async def _live(actor: Actor, ready: Callable[[], None]) -> None:
         await actor.after_ready()
         await actor.run_loop()
     finally:
-        with trio.move_on_after(actor.stop_grace, shield=True):
+        with trio.move_on_after(actor.stop_grace, shield=True) as scope:
             await actor.on_stop()
+        if scope.cancelled_caught:
+            _logger.warning(
+                "on_stop of actor %s was cancelled after %g s", actor.ref.name, actor.stop_grace,
+                extra={"actor": actor.ref.name},
+            )  # fmt: skip
 
 
+@trio.lowlevel.disable_ki_protection
 async def _live_with_nursery(actor: Actor, ready: Callable[[], None]) -> None:
     async with trio.open_nursery() as nursery:
         actor.nursery = nursery

@@ -22,6 +22,7 @@ import trio
 
 from actors.kernel.actor import Actor
 from actors.kernel.envelope import Envelope, current_envelope
+from actors.kernel.timers import next_beat
 from logconf import get_logger
 from logconf.correlation import new_correlation_id
 
@@ -84,7 +85,7 @@ class TickingActor(Actor):
     async def run_loop(self) -> None:
         """Serve until the next tick, tick, and so on; no ticks while suspended or once a stop was asked for."""
         while await self.serve(self._due()):
-            if self._due() <= trio.current_time():
+            if not self.ref.mailbox.system and self._due() <= trio.current_time():
                 await self._cycle()
 
     def _due(self) -> float:
@@ -98,7 +99,7 @@ class TickingActor(Actor):
         if self._next_beat == -math.inf:
             self._next_beat = now + self.interval
         elif self._next_beat <= now:
-            self._next_beat += self.interval * ((now - self._next_beat) // self.interval + 1)
+            self._next_beat = next_beat(self._next_beat, self.interval, now)
         envelope = Envelope.of(Tick(causes), new_correlation_id())
         self.bind(envelope)
         try:

@@ -28,6 +28,12 @@ class Timer:
         self.cancelled = True
 
 
+def next_beat(beat: float, interval: float, now: float) -> float:
+    """The first beat after ``now``, if ``beat`` is one that is due. What rounding puts just after ``now`` is over."""
+    beat += interval * ((now - beat) // interval + 1)
+    return beat if beat - now > interval * 1e-9 else beat + interval
+
+
 class Timers:
     """The timers of one incarnation, the next due first; those due together in the order they were set."""
 
@@ -67,8 +73,7 @@ class Timers:
             timer = heapq.heappop(self._heap)[2]
             messages.append(timer.message)
             if timer.interval is not None:
-                missed = (now - timer.due) // timer.interval
-                timer.due += timer.interval * (missed + 1)
+                timer.due = next_beat(timer.due, timer.interval, now)
                 self._push(timer)
         return messages
 

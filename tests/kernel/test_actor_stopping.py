@@ -112,3 +112,30 @@ async def test_an_actor_may_stop_itself(crew):
     ref = await crew.start(ActorRef("single"), Single)
     assert await ref.call("only") == "only"
     assert (await ref.monitor().wait()).reason == "stopped"
+
+
+async def test_a_suspension_does_not_put_off_a_stop_that_was_asked_for(crew, autojump_clock):
+    class Slow(Actor):
+        async def handle(self, message: Any) -> Any:
+            await trio.sleep(1)
+
+    ref = await crew.start(ActorRef("slow"), Slow)
+    for number in range(3):
+        ref.cast(number)
+    crew.nursery.start_soon(ref.stop)
+    await trio.sleep(0.5)
+    ref.suspend()
+    await trio.sleep(10)
+    assert ref.state == "gone"
+
+
+async def test_an_actor_that_stops_itself_from_a_nursery_in_a_handler_does_not_wait(crew):
+    class Ending(Actor):
+        async def handle(self, message: Any) -> Any:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.ref.stop)
+
+    ref = await crew.start(ActorRef("ending"), Ending)
+    ref.cast("go")
+    await trio.testing.wait_all_tasks_blocked()
+    assert ref.state == "gone"

@@ -6,11 +6,7 @@ import pytest
 import trio
 
 from actors.kernel import Actor, ActorDown, ActorRef, actor_spec
-from supervision import (
-    Backoff,
-    RestartIntensityReached,
-    open_supervisor,
-)
+from supervision import Backoff, FaultPlan, RestartIntensityReached, open_supervisor
 from tests.kernel.workers import SLOW_RESTART, ask, worker
 
 
@@ -126,3 +122,34 @@ async def test_callers_are_told_when_the_stop_begins_not_when_the_last_sibling_i
         nursery.start_soon(caller)
         await trio.sleep(1)
     assert (told, trio.current_time()) == ([1], 4)
+
+
+@pytest.mark.parametrize("restart", ["permanent", "transient"])
+async def test_an_actor_that_is_cancelled_without_a_request_keeps_its_mailbox_if_it_is_restarted(
+    autojump_clock, restart
+):
+    ref, seen = ActorRef("worker"), []
+    with FaultPlan(1).at("receive.before:worker", occurrence=2, do="cancel"):
+        async with open_supervisor([worker(ref, seen, restart=restart)]):
+            for number in range(4):
+                ref.cast(number)
+            await trio.testing.wait_all_tasks_blocked()
+            assert (seen, ref.state) == ([0, 2, 3], "running")
+    assert [(one.envelope.message, one.reason) for one in ref.dead_letters] == [(1, "interrupted")]
+
+
+async def test_a_message_that_crashed_and_will_not_be_tried_again_is_in_quarantine(autojump_clock):
+    """Also if its next try was to come after a restart that does not happen."""
+
+    class Once(Actor):
+        redeliver = 1
+
+        async def handle(self, message):
+            raise ValueError(message)
+
+    ref = ActorRef("once")
+    async with open_supervisor([actor_spec(ref, Once, on_give_up="park")], max_restarts=0):
+        ref.cast("poison")
+        await trio.testing.wait_all_tasks_blocked()
+        assert ref.state == "gone"
+    assert ([str(one.cause) for one in ref.quarantine], len(ref.dead_letters)) == (["ValueError: poison"], 0)

@@ -88,12 +88,12 @@ async def test_a_call_to_an_actor_that_is_gone_fails_at_once(crew, autojump_cloc
     assert (caught.value.reason, trio.current_time()) == ("stopped", 0)
 
 
-async def test_a_call_to_an_unknown_name_fails_at_once_with_a_guess(autojump_clock):
+async def test_a_call_to_an_unknown_name_fails_at_once_with_a_suggestion(autojump_clock):
     registry = Registry()
     registry.actor("scheduler")
     with pytest.raises(UnknownActor) as caught:
         await registry.call("sheduler", 1)
-    assert caught.value.guess == "scheduler"
+    assert caught.value.suggestion == "scheduler"
     assert trio.current_time() == 0
 
 

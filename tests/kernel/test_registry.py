@@ -22,12 +22,12 @@ async def test_a_name_is_taken_once():
         registry.actor("poller")
 
 
-async def test_an_unknown_name_is_an_error_with_a_guess():
+async def test_an_unknown_name_is_an_error_with_a_suggestion():
     registry = Registry()
     registry.actor("scheduler")
     with pytest.raises(UnknownActor) as caught:
         registry.whereis("schedular")
-    assert (caught.value.guess, caught.value.reason) == ("scheduler", "unknown")
+    assert (caught.value.suggestion, caught.value.reason) == ("scheduler", "unknown")
     assert caught.value.__notes__ == ["did you mean 'scheduler'?"]
 
 

@@ -115,3 +115,22 @@ async def test_an_interval_is_more_than_zero(interval):
     actor.enter(ActorRef("timed"))
     with pytest.raises(ValueError, match="seconds"):
         actor.send_every(interval, "always")
+
+
+async def test_what_is_due_while_suspended_comes_once_and_not_as_often_as_it_was_missed(crew, autojump_clock):
+    class Beating(Actor):
+        beats = 0
+
+        async def on_start(self) -> None:
+            self.send_every(1, "beat")
+
+        async def handle(self, message: Any) -> Any:
+            Beating.beats += 1
+
+    ref = await crew.start(ActorRef("beating"), Beating)
+    ref.suspend()
+    await trio.sleep(3600.5)
+    assert len(ref.mailbox) == 0
+    ref.resume()
+    await trio.testing.wait_all_tasks_blocked()
+    assert Beating.beats == 1

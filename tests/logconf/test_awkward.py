@@ -7,62 +7,14 @@ the awkward one still there, nothing on stderr, nothing raised into the caller.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.logconf.awkward_exceptions import EXCEPTIONS
+from tests.logconf.awkward_forms import FRAME, KEYS, Check, broken, extra, message, value, within
+
 pytestmark = pytest.mark.parts
-
-Check = Callable[[dict[str, Any]], bool]
-
-FRAME = """
-    import asyncio, collections, dataclasses, datetime, decimal, enum, fractions, functools, logging, pathlib, sys, uuid
-    from logconf import LogContext, configure_structured_logging, get_logger, set_correlation_id
-    configure_structured_logging("DEBUG")
-    log = get_logger("battery")
-    class Base:
-        def __init__(self, *args): pass
-"""
-KEYS = ["timestamp", "level", "logger", "message", "correlation_id", "source", "extra"]
-
-
-def extra(key: str, expected: object) -> Check:
-    return lambda line: line["extra"][key] == expected
-
-
-def within(key: str, *parts: str) -> Check:
-    return lambda line: all(part in line["extra"][key] for part in parts)
-
-
-def message(*parts: str) -> Check:
-    return lambda line: all(part in line["message"] for part in parts)
-
-
-def exception(*parts: str) -> Check:
-    return lambda line: all(part in line["exception"] for part in parts)
-
-
-def value(source: str, check: Check, before: str = "") -> tuple[str, Check]:
-    """A case about one value in `extra`; a second field must survive beside it."""
-    return (
-        f"{before}\nlog.info('m', extra={{'v': {source}, 'beside': 1}})",
-        lambda line: line["message"] == "m" and line["extra"].get("beside") == 1 and check(line),
-    )
-
-
-def attempt(raising: str, check: Check, before: str = "") -> tuple[str, Check]:
-    """A case about one exception."""
-    body = "\n".join(f"    {line}" for line in raising.splitlines())
-    return (
-        f"{before}\ntry:\n{body}\nexcept BaseException:\n    log.exception('m', extra={{'beside': 1}})",
-        lambda line: line["message"] == "m" and line["extra"] == {"beside": 1} and check(line),
-    )
-
-
-def broken(method: str, error: str = "ValueError('no')") -> str:
-    return f"class Broken(Base):\n    def {method}(self, *args):\n        raise {error}"
-
 
 CASES: dict[str, tuple[str, Check]] = {
     # text
@@ -222,70 +174,6 @@ CASES: dict[str, tuple[str, Check]] = {
         "with LogContext(self=1, args=2, fields=3):\n    log.info('m')",
         lambda line: line["extra"] == {"self": 1, "args": 2, "fields": 3},
     ),
-    # exceptions
-    "causes, notes": attempt(
-        "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    e.add_note('a note')\n"
-        "    raise ValueError('outer') from e",
-        exception("ZeroDivisionError", "a note", "direct cause", "ValueError: outer"),
-    ),
-    "an exception whose __str__ raises": attempt(
-        "raise Bad()", exception("Bad", "KeyError"), "class Bad(Exception):\n    def __str__(self): raise KeyError"
-    ),
-    "a cycle of causes": attempt(
-        "a, b = ValueError('a'), ValueError('b')\na.__cause__, b.__cause__ = b, a\nraise a",
-        exception("ValueError: a", "ValueError: b"),
-    ),
-    "a group of groups with a hundred leaves": attempt(
-        "raise ExceptionGroup('g', [ExceptionGroup('h', [ValueError(f'leaf {n}.') for n in range(100)])])",
-        lambda line: all(f"leaf {n}." in line["exception"] for n in range(100)),
-    ),
-    "a group with long leaves": attempt(
-        "raise ExceptionGroup('g', [ValueError(f'leaf {n}. ' + 'x' * 5000) for n in range(50)])",
-        lambda line: "cut" in line["exception"] and all(f"leaf {n}." in line["exception"] for n in range(50)),
-    ),
-    "a group with two hundred leaves of a line each": attempt(
-        "raise ExceptionGroup('g', [ValueError(f'leaf {n}. ' + 'x' * 50) for n in range(200)])",
-        lambda line: all(f"leaf {n}." in line["exception"] for n in range(200)),
-    ),
-    "a group as the cause of another error": attempt(
-        "raise KeyError('k') from ExceptionGroup('g', [ValueError(f'leaf {n}. ' + 'x' * 300) for n in range(100)])",
-        lambda line: "KeyError" in line["exception"] and all(f"leaf {n}." in line["exception"] for n in range(100)),
-    ),
-    "an exception without a length": (
-        (
-            "class Empty(Exception):\n    def __len__(self): return 0\n"
-            "log.warning('m', exc_info=Empty('found'), extra={'beside': 1})"
-        ),
-        lambda line: "Empty: found" in line["exception"] and line["extra"] == {"beside": 1},
-    ),
-    "an exception that cannot be asked": (
-        (
-            "class Odd(Exception):\n    def __bool__(self): raise ValueError\n"
-            "log.warning('m', exc_info=Odd('found'), extra={'beside': 1})"
-        ),
-        lambda line: "Odd: found" in line["exception"] and line["extra"] == {"beside": 1},
-    ),
-    "a group nested a thousand deep": attempt(
-        "e = ValueError('the leaf')\nfor n in range(1000): e = ExceptionGroup('g', [e])\nraise e", exception("the leaf")
-    ),
-    "ten thousand causes": attempt(
-        "e = None\nfor n in range(10_000):\n    f = ValueError(n)\n    f.__cause__ = e\n    e = f\nraise e",
-        exception("ValueError: 9999", "cut"),
-    ),
-    "a RecursionError": attempt("f()", exception("RecursionError", "cut"), "def f(): f()"),
-    "10 MB in an exception": attempt("raise ValueError('x' * 10_000_000)", exception("ValueError: xxx", "cut")),
-    "a surrogate in an exception": attempt("raise ValueError('\\udc80')", exception("\\udc80")),
-    "notes that are no list": attempt("e = ValueError('x')\ne.__notes__ = 5\nraise e", exception("ValueError: x")),
-    "a broken SyntaxError": attempt("raise SyntaxError('bad', (1, 2, 3, object()))", exception("SyntaxError")),
-    "a module whose loader raises": attempt(
-        "exec(code, {'__loader__': Loader(), '__name__': 'm'})",
-        exception("ZeroDivisionError", "made-up.py"),
-        "class Loader:\n    def get_source(self, name): raise SystemError\n"
-        "code = compile('1 / 0', 'made-up.py', 'exec')",
-    ),
-    "KeyboardInterrupt as an exception": attempt("raise KeyboardInterrupt", exception("KeyboardInterrupt")),
-    "exc_info where there is none": ("log.error('m', exc_info=True)", lambda line: "exception" not in line),
-    "exc_info that is a lie": ("log.error('m', exc_info=(1, 2))", lambda line: line["message"] == "m"),
     # records of other makers
     "a record made by hand": (
         (
@@ -306,6 +194,7 @@ CASES: dict[str, tuple[str, Check]] = {
         "import logconf.context\nlogconf.context._correlation_id.set('a\\n\\udc80' + 'x' * 1000)\nlog.info('m')",
         lambda line: line["message"] == "m" and len(line["correlation_id"]) < 200,
     ),
+    **EXCEPTIONS,
 }
 
 

@@ -199,3 +199,17 @@ async def test_the_servers_of_greenrooms_own_tree_parks_and_restarts_nobody(stag
         await trio.sleep(1000)
         assert states(servers) == {"http": "parked", "feed": "running"}
         assert [child.restarts for child in root.children()] == [0, 0, 0]
+
+
+async def test_the_failure_of_a_later_child_does_not_cut_short_the_wait_of_an_earlier_one(stage, autojump_clock):
+    """Both are started when the first one's wait is over."""
+    thirty = Backoff(initial=30, maximum=30, jitter=False)
+    supervisor = Supervisor([stage.spec("a", Act(lives=1), Act(), backoff=thirty)], strategy="rest_for_one")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(supervisor.run)
+        await trio.sleep(2)
+        await supervisor.start_child(stage.spec("x", Act(lives=2), Act()))
+        await trio.sleep(40)
+        nursery.cancel_scope.cancel()
+    entered = [(name, number, pytest.approx(at)) for what, name, number, at in stage.journal if what == "enter"]
+    assert entered == [("a", 1, 0.0), ("x", 1, 2.0), ("a", 2, 31.0), ("x", 2, 31.0)]

@@ -1,6 +1,7 @@
 """Leaving: what comes from outside, at any moment, and what a caller gets when several things go wrong."""
 
 import math
+import warnings
 
 import pytest
 import trio
@@ -14,7 +15,7 @@ from supervision import (
     Supervisor,
     open_supervisor,
 )
-from supervision.testing import Act, recorded
+from supervision.testing import Act, Scripted, recorded
 
 STARTS = {"a second": 1, "an hour": 3600, "for ever": math.inf}
 
@@ -231,3 +232,20 @@ async def test_a_failure_just_before_the_outer_cancellation_still_counts(stage, 
         with pytest.raises(ExceptionGroup) as caught:
             await cancelled_as_it_fails(stage, max_restarts=0)
         assert [type(error) for error in caught.value.exceptions] == [RestartIntensityReached]
+
+
+def test_what_failed_is_not_lost_where_the_host_wants_no_groups_of_single_errors():
+    """`strict_exception_groups=False` takes the exception out of a group of one, and a Cancelled would win."""
+
+    async def block():
+        with trio.move_on_after(1):
+            async with open_supervisor([ChildSpec("x", Scripted(Act(cleanup=5)), shutdown=9)]):
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    raise ValueError("block")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", trio.TrioDeprecationWarning)
+        with pytest.raises(ValueError, match="block"):
+            trio.run(block, clock=trio.testing.MockClock(autojump_threshold=0), strict_exception_groups=False)

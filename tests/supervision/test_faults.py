@@ -282,3 +282,8 @@ def test_importing_the_package_imports_no_test_tools():
     code = "import sys, supervision; print([name for name in sys.modules if name in ('pytest', 'supervision.testing')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_class_of_exceptions_that_needs_more_than_a_text_is_refused_when_the_plan_is_made():
+    with pytest.raises(SpecError, match="UnicodeDecodeError is not made of one text: give an instance"):
+        FaultPlan(1).at("p", occurrence=1, exc=UnicodeDecodeError)

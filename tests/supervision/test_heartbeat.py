@@ -105,3 +105,47 @@ async def test_it_beats_for_the_child_it_is_called_in(autojump_clock):
 def test_outside_a_child_it_does_nothing():
     """Code that beats can run without a supervisor."""
     heartbeat()
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
+async def test_a_beat_that_is_missed_during_the_first_start_is_handled_once_all_are_ready(
+    stage, states, autojump_clock, strategy
+):
+    """Like the crash of a child that was ready already; here one of each."""
+    children = [
+        stage.spec("crashes", Act(lives=0.5), Act()),
+        stage.spec("hangs", Act(), Act(beats=0.5), heartbeat=1),
+        stage.spec("slow", Act(start=10)),
+    ]
+    supervisor = Supervisor(children, strategy=strategy, max_restarts=10)
+    with recorded(supervisor) as reports:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(supervisor.run)
+            await trio.sleep(30)
+            assert set(states(supervisor).values()) == {"running"}
+            nursery.cancel_scope.cancel()
+    ready = next(r.at for r in reports if (r.child, r.kind) == ("slow", "ready"))
+    assert {r.kind for r in reports if r.kind == "restart" and r.at < ready} == set()
+    assert "hangs" in {r.child for r in reports if r.kind == "restart"} or strategy != "one_for_one"
+
+
+async def test_after_a_missed_beat_during_the_first_start_a_restart_may_fail_as_any_other(stage, autojump_clock):
+    children = [
+        stage.spec("x", Act(), Act(instead="raise"), Act(beats=0.5), heartbeat=1),
+        stage.spec("slow", Act(start=10)),
+    ]
+    async with open_supervisor(children, max_restarts=10):
+        await trio.sleep(30)
+        assert stage.scripts["x"].entries == 3
+
+
+async def test_a_significant_child_that_hangs_during_the_first_start_ends_the_supervisor_without_an_error(
+    stage, autojump_clock
+):
+    children = [
+        stage.spec("x", heartbeat=1, restart="temporary", significant=True),
+        stage.spec("slow", Act(start=10)),
+    ]
+    async with open_supervisor(children, auto_shutdown="any_significant"):
+        await trio.sleep_forever()
+    assert trio.current_time() == pytest.approx(10)

@@ -144,3 +144,13 @@ async def test_a_snapshot_tells_the_restarts_in_the_window(autojump_clock: trio.
         await trio.sleep(60)
         (info,) = supervisor.children()
         assert (info.restarts, info.recent_restarts) == (info.restarts, 0)
+
+
+@pytest.mark.parametrize(("first", "period"), [(1.0, 5.0), (3.3, 5.0), (0.1, 0.2), (0.7, 0.1)])
+async def test_the_edge_of_the_window_is_inside_it_however_the_times_round(stage, autojump_clock, first, period):
+    """A child that lives for just the period after its restart: `now - at` may round to more than that."""
+    with pytest.raises(RestartIntensityReached):
+        async with open_supervisor(
+            [stage.spec("x", Act(lives=first), Act(lives=period), Act())], max_restarts=1, period=period
+        ):
+            await trio.sleep_forever()

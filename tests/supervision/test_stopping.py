@@ -170,7 +170,8 @@ async def test_past_the_deadline_of_the_whole_stop_what_remains_is_overrun(stage
                 nursery.cancel_scope.cancel()
     if caught is not None:
         assert [(type(error), error.child) for error in caught.value.exceptions] == [(ShutdownOverrun, "b")]
-    assert [(r.child, r.at) for r in reports if r.kind == "overrun"] == [("b", 6.0), ("a", 6.0)]
+    overrun_at = [(r.child, pytest.approx(r.at)) for r in reports if r.kind == "overrun"]
+    assert overrun_at == [("b", 6.0), ("a", 6.0)]
     assert [at for what, _, _, at in stage.journal if what == "end"] == [4, 8, 10]
 
 
@@ -256,3 +257,39 @@ async def test_no_restart_begins_once_stopping_began(stage, autojump_clock, stra
         await supervisor.run()
     assert stage.scripts["a"].entries == 1
     assert stage.happened("end")[-1:] == ["b"] or stage.happened("end") == ["b", "a"]
+
+
+@pytest.mark.parametrize("overrun", ["wait", "escalate"])
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_ends_exactly_at_the_deadline_of_the_whole_stop_is_in_time(stage, autojump_clock, overrun, seed):
+    trio._core._run._r.seed(seed)  # two tasks are due at that instant, and either may be the first
+    supervisor = Supervisor([stage.spec("a", stubborn(3))], shutdown_deadline=3, overrun=overrun)
+    with recorded(supervisor) as reports:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(supervisor.run)
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+    assert "overrun" not in [r.kind for r in reports]
+
+
+async def test_a_child_that_crashes_as_it_is_ready_in_the_moment_of_an_outer_cancellation_disturbs_no_stop(
+    stage, autojump_clock
+):
+    """It is ready and down before the supervisor has its turn: its heartbeat is not watched any more."""
+    incarnations, scope = [], trio.CancelScope()
+
+    async def crashing(*, task_status):
+        incarnations.append(trio.current_time())
+        task_status.started()
+        if len(incarnations) == 2:
+            scope.cancel()
+            raise ValueError("at once")
+        await trio.sleep(1)
+        raise ValueError("later")
+
+    children = [stage.spec("s", stubborn(3)), ChildSpec("c", crashing, heartbeat=2)]
+    supervisor = Supervisor(children, strategy="rest_for_one")
+    with recorded(supervisor) as reports, scope:
+        await supervisor.run()
+    assert [(r.child, r.kind) for r in reports][-3:-1] == [("c", "exit"), ("s", "stopping")]
+    assert (reports[-1].child, reports[-1].kind, reports[-1].at) == ("s", "stopped", pytest.approx(4))
