@@ -209,7 +209,7 @@ def notification_lines(found: list[Document] | None) -> list[str]:
 def attempt_lines(job: Document) -> list[str]:
     """One line for each attempt at a job, if there was more than one."""
     attempts = job.get("attempts") or []
-    return [_attempt_line(one) for one in attempts] if len(attempts) > 1 else []
+    return [_attempt_line(one) for one in attempts] if len(attempts) > 1 or job.get("reruns") else []
 
 
 def _attempt_line(one: Document) -> str:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, aclosing, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import attrs
@@ -51,20 +52,21 @@ async def open_reading(
 ) -> AsyncIterator[Reading]:
     """Read the rows while no supervisor runs; changes need one, and are refused.
 
-    A directory that is read-only is read all the same, and ``note`` is called with this fact. Raises
-    :class:`~actors.store.state_directory.StateDirectoryError` if there is nothing to read yet.
+    Nothing in the directory is changed: if it is read-only, or its database is of an older version, a copy is read,
+    and ``note`` is called with this fact. Raises :class:`~actors.store.state_directory.StateDirectoryError` if there is
+    nothing to read yet.
     """
     path = settings.state_dir / DATABASE
     if not path.exists():
         raise StateDirectoryError(f"there is nothing in {settings.state_dir} yet; start a supervisor: greenroom run")
-    executor, parts, spare = ThreadExecutor(1), Parts(), None
+    executor, parts = ThreadExecutor(1), Parts()
     with ExitStack() as stack:
-        engine = None
-        if read_only.is_read_only(path):
+        spare, engine = Path(stack.enter_context(TemporaryDirectory(prefix="greenroom-"))), None
+        if (why := _why_not_opened(settings, path)) is not None:
             view = stack.enter_context(read_only.viewed(path))
-            path, spare = view.database, view.folder
+            path = view.database
             engine = open_immutable(view.uri) if view.immutable else None
-            note(f"{settings.state_dir} is read-only" + ("" if view.immutable else "; this is read from a copy"))
+            note(why + ("" if view.immutable else "; this is read from a copy"))
         store = _ReadOnlyStore(path, executor=executor, now=parts.clock.now, engine=engine)
         await store.open()
         ledger = Ledger(
@@ -84,10 +86,17 @@ async def open_reading(
                 await store.aclose()
 
 
-def _usable(settings: Settings, spare: Path | None) -> Settings:
-    """Settings whose providers can create their folders: in ``spare``, if not in their usual place."""
-    if spare is None:
-        return settings
+def _why_not_opened(settings: Settings, database: Path) -> str | None:
+    """Why the database is not opened in its place, as a supervisor does; None: it can be."""
+    if read_only.is_read_only(database):
+        return f"{settings.state_dir} is read-only"
+    if read_only.is_old(database):  # only a supervisor, which has the lock, may migrate it
+        return f"the database in {settings.state_dir} is of an older version, until a supervisor is started"
+    return None
+
+
+def _usable(settings: Settings, spare: Path) -> Settings:
+    """Settings whose providers can create their folders: in ``spare``, if they are not in their usual place yet."""
     places = [settings.state_dir / "providers" / name for name in settings.providers]
     return settings if all(place.is_dir() for place in places) else attrs.evolve(settings, state_dir=spare)
 

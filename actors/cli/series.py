@@ -116,12 +116,20 @@ def _columns(rows: Iterable[Any], last: str) -> dict[str, Cell]:
         for name, one in row["metrics"].items():
             metrics[name] = metrics.get(name, False) or one["best"] is not None
     columns: dict[str, Cell] = {"job_id": _field("job_id"), "name": _field("name"), "status": _field("status")}
-    columns |= {name: _parameter(name) for name in parameters}
+    for name in parameters:
+        columns[_free(name, "parameters", columns)] = _parameter(name)
     for name, has_best in metrics.items():
-        columns[name + last] = _metric(name, "last")
+        columns[_free(name + last, "metrics", columns)] = _metric(name, "last")
         if has_best:
-            columns[f"{name}.best"] = _metric(name, "best")
+            columns[_free(f"{name}.best", "metrics", columns)] = _metric(name, "best")
     return columns
+
+
+def _free(title: str, kind: str, taken: Mapping[str, Cell]) -> str:
+    """``title``, or where another column has it, with its kind before it: ``metrics.lr``."""
+    while title in taken or title == "job":
+        title = f"{kind}.{title}"
+    return title
 
 
 def _field(name: str) -> Cell:

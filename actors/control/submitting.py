@@ -32,6 +32,7 @@ from actors.jobs.dependencies import reference_fault
 from actors.jobs.file_rules import FileRules
 from actors.jobs.levels import check_override
 from actors.jobs.matrix import SweepFault, matrix_of
+from actors.jobs.os_text import printable
 from actors.jobs.placeholders import unused
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
@@ -167,7 +168,7 @@ class Submitting(Subject):
         """
         encoded = request_bytes(request)
         if faults := list(islice(self._faults(request, encoded), 1)) or self._provider_faults(request):
-            given = ", ".join(f"{name}={value}" for name, value in request.parameters.items())
+            given = ", ".join(f"{name}={printable(str(value))}" for name, value in request.parameters.items())
             given = given and f" ({given:.200})"
             refusal = f"{where_of(position)}{'; '.join(message for _, message in faults)}{given}"
             several = [(field or "", f"{message}{given}") for field, message in faults] if len(faults) > 1 else ()
@@ -176,6 +177,9 @@ class Submitting(Subject):
 
     def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
         """The faults of a request, each with its field, the first one first; each check relies on those before it."""
+        if request.parameters and (fault := type_fault(request)) is not None:  # its placeholders were filled since
+            yield fault[0], f"{fault[0]}: {fault[1]}"
+            return
         if (fault := text_fault(request, encoded)) is not None:
             yield fault[0], f"{fault[0]} {fault[1]}"
         if (too_much := maxima.fault_of(request, encoded)) is not None:

@@ -1,4 +1,5 @@
-"""Reading a database that cannot be written: a mounted snapshot, a backup, another user's directory.
+"""Reading a database that cannot be written, or must not be: a mounted snapshot, a backup, another user's directory, a
+database of an older version.
 
 SQLite needs to write beside a database that has a write-ahead log, at least its index. Without a log (and without a
 migration) it reads the file as one that nobody changes. With a log, a copy is read, because reading the file alone
@@ -63,6 +64,18 @@ def _immutable(database: Path) -> str:
     return f"file:{quote(os.fsencode(database))}?mode=ro&immutable=1"
 
 
+def is_old(database: Path) -> bool:
+    """Whether opening the database would migrate or create it; an error is left to who opens it."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if "alembic_version" not in tables:
+                return not tables
+            return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone() != (NEWEST,))
+    except sqlite3.Error:
+        return False
+
+
 def _is_newest(database: Path) -> bool:
     """Whether there is nothing to migrate; an error is left to the reader of the database."""
     try:
@@ -84,8 +97,8 @@ def _copied(database: Path, folder: Path) -> Path:
             if _state(database) == before:
                 return copy
     except OSError as error:
-        raise StoreUnavailable(f"{database} is read-only, and cannot be copied to {folder}: {error}") from error
-    raise StoreUnavailable(f"{database} is read-only here, and somebody else writes it; ask where it is written")
+        raise StoreUnavailable(f"{database} cannot be copied to {folder}: {error}") from error
+    raise StoreUnavailable(f"{database} cannot be copied, because somebody else writes it; try again")
 
 
 def _state(database: Path) -> list[tuple[int, int]]:

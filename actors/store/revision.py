@@ -49,6 +49,10 @@ def bring_up_to_date(connection: Connection) -> None:
 def _create(connection: Connection) -> None:
     """Build the newest schema at once in an empty database. A test holds it equal to the result of migrations."""
     dialect.begin(connection)
+    if stored_revision(connection) is not None:  # another process has been faster
+        connection.exec_driver_sql("COMMIT")
+        bring_up_to_date(connection)
+        return
     metadata.create_all(connection, checkfirst=False)
     derived.create(connection)
     for statement in derived.series_statements():

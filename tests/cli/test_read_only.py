@@ -101,3 +101,31 @@ def test_doctor_has_a_line_about_a_network_file_system(tmp_path, monkeypatch):
     done = CliRunner().invoke(doctor, ["--json"])
     assert done.exit_code == 1
     assert "network file system (fuse.sshfs)" in done.stdout
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_what_only_reads_changes_nothing_in_a_directory_of_an_older_version(state, tmp_path):
+    """Else the backup that is made before the first start would hold a database that the old version cannot read."""
+    files = contents(state)
+    folders = {path for path in state.rglob("*") if path.is_dir()}
+    environment = {**os.environ, "GREENROOM_HOME": str(state)}
+    for arguments, shown in ((["jobs"], "file-one"), (["queue"], "pending-elsewhere")):
+        command = [sys.executable, "-m", "actors", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, shown in done.stdout) == (0, True), done.stderr
+        assert "is of an older version" in done.stderr
+    found = {name: content for name, content in contents(state).items() if not name.endswith("-shm")}
+    assert found == {name: content for name, content in files.items() if not name.endswith("-shm")}
+    assert {path for path in state.rglob("*") if path.is_dir()} == folders
+
+
+def test_a_database_that_is_no_more_than_an_empty_file_is_not_filled_by_who_reads_it(tmp_path):
+    (tmp_path / "greenroom.db").touch()
+    environment = {**os.environ, "GREENROOM_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "actors", "jobs"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "There are no jobs.\n"), done.stderr
+    assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == {"greenroom.db": 0}

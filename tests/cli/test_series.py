@@ -150,3 +150,24 @@ def test_a_supervisor_that_is_killed_loses_and_doubles_no_number(terminal: Any) 
     shown = terminal.type("show", job)
     assert "CURVE" in shown.stdout
     assert shown.stderr.count("read from the store") == 1
+
+
+def test_a_name_that_several_columns_have_says_of_which_kind_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sweep over lr whose program reports lr; a number called job_id; a parameter called status."""
+    ends = {
+        "lr": {"last": 0.0, "best": None},
+        "loss": {"last": 1.0, "best": 0.5},
+        "loss.best": {"last": 2.0, "best": None},
+    }
+    row = {
+        "job_id": "01kabcdefghjkmnpqrstvwxyz0", "name": "x", "status": "completed",
+        "parameters": {"lr": 0.1, "status": "s1", "job": "j"},
+        "metrics": {name: {"last": last, "best": best} for name, (last, best) in ends.items()},
+    }  # fmt: skip
+    print_comparison([row])
+    header, line = capsys.readouterr().out.splitlines()
+    assert header.split() == [
+        "JOB", "NAME", "STATUS", "lr", "parameters.status", "parameters.job", "metrics.lr", "loss", "loss.best",
+        "metrics.loss.best", "metrics.job_id",
+    ]  # fmt: skip
+    assert line.split()[1:] == ["x", "completed", "0.1", "s1", "j", "0", "1", "0.5", "2", "5"]

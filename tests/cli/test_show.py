@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -49,3 +50,13 @@ def test_a_job_that_waits_for_an_approval_says_how_to_approve_it(terminal: Any, 
     job = terminal.json("submit", "--json", "--needs-approval", "dear", "--", "true")
     asked = job["approval"]["approval_id"][-12:]
     assert re.search(rf"approval: +pending, greenroom approve {asked}\n", terminal.type("show", job["job_id"]).stdout)
+
+
+def test_the_only_attempt_of_a_job_that_was_put_back_is_shown(terminal: Any, supervisor: Any) -> None:
+    rerun = ("--rerun", "2", "--rerun-on", "failed", "--rerun-delay", "1h")
+    terminal.type("submit", "--name", "x", *rerun, "--", "false")
+    deadline = time.monotonic() + 60
+    while not terminal.json("show", "--json", "x")["reruns"]:
+        assert time.monotonic() < deadline
+    terminal.type("cancel", "x")
+    assert re.search(r"attempts: +1 +failed +ran .* exit status 1", terminal.type("show", "x").stdout)

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from actors.kernel import VirtualClock
-from actors.store import InlineExecutor, Store
+from actors.store import InlineExecutor, Store, revision
 from actors.store.revision import KNOWN, MIGRATIONS, NEWEST
 from tests.store.schemas import difference
 
@@ -66,3 +66,16 @@ async def test_opening_an_existing_database_changes_nothing(tmp_path):
     with sqlite3.connect(tmp_path / "db") as connection:
         assert connection.execute("SELECT value FROM counters").fetchall() == [(0,)]
     connection.close()
+
+
+async def test_two_that_make_the_same_database_at_once_both_open_it(tmp_path, monkeypatch):
+    """The second one saw an empty file before the first one wrote."""
+    first = Store(tmp_path / "db", executor=InlineExecutor(), now=VirtualClock().now)
+    await first.open()
+    await first.aclose()
+    answers = iter([None])
+    real = revision.stored_revision
+    monkeypatch.setattr(revision, "stored_revision", lambda connection: next(answers, real(connection)))
+    second = Store(tmp_path / "db", executor=InlineExecutor(), now=VirtualClock().now)
+    await second.open()
+    await second.aclose()
