@@ -154,11 +154,7 @@ def test_a_supervisor_that_is_killed_loses_and_doubles_no_number(terminal: Any) 
 
 def test_a_name_that_several_columns_have_says_of_which_kind_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """A sweep over lr whose program reports lr; a number called job_id; a parameter called status."""
-    ends = {
-        "lr": {"last": 0.0, "best": None},
-        "loss": {"last": 1.0, "best": 0.5},
-        "loss.best": {"last": 2.0, "best": None},
-    }
+    ends = {"lr": (0.0, None), "loss": (1.0, 0.5), "loss.best": (2.0, None), "job_id": (5.0, None)}
     row = {
         "job_id": "01kabcdefghjkmnpqrstvwxyz0", "name": "x", "status": "completed",
         "parameters": {"lr": 0.1, "status": "s1", "job": "j"},
