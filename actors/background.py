@@ -8,6 +8,8 @@ the next start, stop or wait.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import trio
 
 from actors.poller.actor import decide_polling
@@ -73,8 +75,10 @@ class BackgroundTaskManager:
         return self.runtime is not None and self.runtime.is_polling_active
 
     async def refresh_polling_state(self) -> bool:
-        """Decide anew whether timed polling is on, after a change of configuration."""
-        return self.runtime is not None and await self.runtime.refresh_polling_state()
+        """Decide anew whether timed polling is on, after a change of configuration; of the changed settings only what
+        decides this is taken over. Raises :class:`SettingsError` if they are wrong.
+        """
+        return self.runtime is not None and await self.runtime.refresh_polling_state(self.settings)
 
     async def start(self, nursery: trio.Nursery | None = None) -> None:
         """Start the runtime and return when it is ready. Raises the error that prevented the start.
@@ -120,7 +124,8 @@ class BackgroundTaskManager:
             if all(isinstance(one, trio.Cancelled) for one in leaves(error)):  # the host's trio run is over
                 raise
             self.failure = _alone(error)
-            _logger.critical("The background tasks have failed", exc_info=self.failure)
+            with suppress(Exception):  # a filter or a handler of the host's
+                _logger.critical("The background tasks have failed", exc_info=self.failure)
         finally:
             ready.event.set()
 

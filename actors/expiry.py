@@ -57,9 +57,13 @@ class Expiry(TickingActor):
             return
         self._deadline = self._clock.now() + _AGAIN
         due, _ = await self._ledger.read(deadlines, self._clock.now())
-        expired = sum([await self._ledger.write(expire, approval_id) for approval_id in due])
-        if expired:
-            _logger.info("Expired %d approval requests", expired, extra={"expired": expired})
+        expired = 0
+        try:
+            for approval_id in due:
+                expired += await self._ledger.write(expire, approval_id)
+        finally:  # also where a later one could not be written
+            if expired:
+                _logger.info("Expired %d approval requests", expired, extra={"expired": expired})
         now = self._clock.now()
         _, following = await self._ledger.read(deadlines, now)
         overdue = following is not None and following <= now  # nothing could end it: its row, or its job's, is damaged

@@ -18,7 +18,7 @@ from actors.ledger import Ledger
 from actors.ledger.prune import Ended, Removed, drop_keys, drop_notifications, merge_texts, remove, review
 from actors.providers.guard import Failure, GuardedProvider
 from actors.store import Transaction, retention
-from logconf import get_logger
+from logconf import bind_correlation_id, get_logger
 
 _logger = get_logger("actors.pruner")
 T = TypeVar("T")
@@ -223,7 +223,8 @@ class Forgetting:
             self._left[job.provider] += bool(job.handed)
             return True
         for key, handle in job.handed:
-            failure = self._unavailable.get(job.provider) or await provider.forget(key, handle)
+            with bind_correlation_id(job.correlation_id):
+                failure = self._unavailable.get(job.provider) or await provider.forget(key, handle)
             if failure is not None:
                 self._kept[job.provider] += 1
                 self._failures[job.provider] = failure

@@ -47,17 +47,9 @@ from actors.pruner import Pruner
 from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
-from actors.settings.effective import effective
-from actors.store import (
-    Executor,
-    InlineExecutor,
-    SharedExecutor,
-    Store,
-    StoreError,
-    ThreadExecutor,
-    restored,
-    text_search,
-)
+from actors.settings.effective import as_documents
+from actors.store import Executor, InlineExecutor, SharedExecutor, Store, ThreadExecutor, restored, text_search
+from actors.store.errors import StoreError
 from actors.store.file_system import advice, network_kind
 from actors.store.state_directory import DATABASE, StateDirectory
 from logconf import get_logger
@@ -116,7 +108,7 @@ class RunningRuntime(Runtime):
             rules=configured_rules(settings), sources=parts.sources, queue=settings.queue, notify=settings.notify,
         )  # fmt: skip
         super().__init__(
-            Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
+            Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(as_documents, settings),
             bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
             kinds={name: one.kind for name, one in settings.providers.items()}, best=settings.series.best,
             entry_points=EntryPoints(settings.offered_entry_points()), recheck=self.recheck,
@@ -132,6 +124,7 @@ class RunningRuntime(Runtime):
         self._notifier = self._actor("notifier", self.ledger.outbox.wakes)
         self._steps.leapt = lambda: self._pruner.cast(PollNow())
         self._poller_now: Poller | None = None
+        self._polling = (settings.background.job_status_polling, settings.webhook_urls())
 
     # The tree.
 
@@ -179,7 +172,7 @@ class RunningRuntime(Runtime):
         return timed(Scheduler(self.ledger, self.context.providers, self.clock, home), "scheduler", self.tallies)
 
     def _make_poller(self) -> Poller:
-        polling, urls = self.settings.background.job_status_polling, self.settings.webhook_urls()
+        polling, urls = self._polling
         jitter, requests = self._parts.sources.jitter, self._poll_requests
         self._poller_now = Poller(
             self.ledger, self.context.providers, self.clock, polling, urls, jitter, requests,
@@ -241,19 +234,19 @@ class RunningRuntime(Runtime):
         """Whether timed polling is on."""
         return self._poller_now is not None and self._poller_now.is_polling_active
 
-    async def refresh_polling_state(self) -> bool:
-        """Decide anew whether timed polling is on, after a change of configuration."""
-        return bool(await self._poller.call(Refresh()))
+    async def refresh_polling_state(self, settings: Settings | None = None) -> bool:
+        """Decide anew whether timed polling is on.
+
+        ``settings``: the changed ones, of which only what decides this is taken over; None: nothing has changed.
+        """
+        if settings is not None:
+            self._polling = (settings.background.job_status_polling, settings.webhook_urls())
+        return bool(await self._poller.call(Refresh(*self._polling)))
 
 
 def configured_rules(settings: Settings) -> tuple[ApprovalRule, ...]:
     """The approval rules of the configuration, with the default ones if it asks for them."""
     return (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
-
-
-def config_of(settings: Settings) -> list[dict[str, Any]]:
-    """The settings in effect, with secrets masked."""
-    return [row._asdict() for row in effective(settings)]
 
 
 def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:

@@ -187,4 +187,4 @@ def _log_failure(answer: Answer) -> None:
     extra = {"job_id": job.job_id, "provider": job.provider, "failure": failure.kind.value}
     extra["cycle_id"] = get_correlation_id()
     with bind_correlation_id(job.correlation_id):
-        _logger.info("Job was not accepted: %s", failure.message, extra=extra)
+        _logger.info("Job was not accepted: %s", failure.message, extra=extra, stacklevel=2)

@@ -151,7 +151,7 @@ def init_from_env(environ: Mapping[str, str] | None = None, *, stream: Stream = 
 
 
 def _warn_unknown(variable: str, value: str, default: str, known: tuple[str, ...]) -> None:
-    extra = {"variable": variable, "value": value}
+    extra = {"variable": variable, "given": value}
     text = "%s=%r is not known, using %s (one of %s)"
     _logger.warning(text, variable, value[:100], default, ", ".join(known), extra=extra)
 

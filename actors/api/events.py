@@ -65,10 +65,9 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
         named = await runtime.jobs.named(job_id, call.peer.viewer, newest=True)
         job_id, newest = named.job.job_id, newest_header(named)
     types = _types(asked.types)
-    if after is not None and job_id is not None:
-        start, gap = after, None  # a job's events are removed with the job, never in part
-    else:
-        start, gap = await runtime.event_reader.place_to_begin(after)
+    start, gap = await runtime.event_reader.place_to_begin(after)
+    if job_id is not None and gap is not None and gap.resume == after:
+        gap = None  # events of other jobs: a job's own are removed with the job, never in part
 
     async def produce(stream: EventStream) -> None:
         async with runtime.events(after=start, job_id=job_id, types=types, user_id=user_id) as found:

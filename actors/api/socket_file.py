@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 SOCKET = "greenroom.sock"
 POINTER = "socket"
+_LONGEST_POINTER = 4096
 LONGEST = 100
 """The most bytes of a path: ``sun_path`` holds 108 on Linux and 104 elsewhere, its final NUL included."""
 
@@ -42,7 +44,12 @@ def announce(state_dir: Path, bound: Path) -> None:
 
 def announced(state_dir: Path) -> Path:
     """The path on which the supervisor of ``state_dir`` listens, if there is one."""
+    usual = state_dir.absolute() / SOCKET
     try:
-        return Path((state_dir / POINTER).read_text().strip())
+        descriptor = os.open(state_dir / POINTER, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError:
-        return state_dir.absolute() / SOCKET
+        return usual
+    with open(descriptor, "rb") as pointer:  # noqa: PTH123 - a descriptor; of a pipe nothing is read
+        found = pointer.read(_LONGEST_POINTER) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    path = os.fsdecode(found).strip()
+    return Path(path) if path and "\0" not in path else usual

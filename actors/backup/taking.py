@@ -57,6 +57,8 @@ def take(settings: Settings, file: Path, *, force: bool = False, now: datetime |
     file = file.absolute()
     check_target(file, force=force)
     database = settings.state_dir / DATABASE_FILE
+    if database.exists() and not database.is_file():
+        raise BackupError(f"{database} is not a regular file, so it is not a database")
     if not database.exists():
         raise BackupError(f"there is nothing in {settings.state_dir} yet, so there is nothing to back up")
     try:

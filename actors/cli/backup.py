@@ -67,9 +67,15 @@ def _print_taken(taken: Taken) -> None:
         click.echo(f"Not in it: {plain(left_out)}")
 
 
+def _directory(context: click.Context, parameter: click.Parameter, value: str) -> Path:
+    if not value:  # as of a variable that is not set; it would mean the working directory
+        raise click.BadParameter("must not be empty", context, parameter)
+    return Path(value)
+
+
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--into", required=True, metavar="DIR", type=click.Path(path_type=Path), help="New state directory.")
+@click.option("--into", required=True, metavar="DIR", callback=_directory, help="New state directory.")
 @click.option("--original-stopped", is_flag=True, help="Confirm that no supervisor runs where the backup was made.")
 @with_json
 def restore(file: Path, into: Path, original_stopped: bool, as_json: bool) -> None:

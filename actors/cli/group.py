@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import importlib
+import os
 import sys
 from io import TextIOWrapper
 from typing import Any
@@ -37,6 +39,8 @@ _DEFAULT = "run"
 _LOCAL = ("run", "restore", "config", "completion")
 """Commands that ask no supervisor."""
 _ALSO = "--url, --token-file, --insecure and --socket (see greenroom --help) may stand here, too."
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What writing to a disk fails with; a reader that has gone (EPIPE) is handled by click."""
 _WHOLE = 1_000
 """A limit so high that click does not cut the sentence of a command."""
 
@@ -167,4 +171,11 @@ def main(arguments: list[str] | None = None, **options: Any) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors=_READABLE)
-    cli.main(args=arguments, prog_name="greenroom", **options)
+    try:
+        cli.main(args=arguments, prog_name="greenroom", **options)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter tries once more at its end
+        click.echo(f"greenroom: the output cannot be written: {error.strerror}", err=True)
+        sys.exit(ExitStatus.FAILED)

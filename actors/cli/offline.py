@@ -28,8 +28,9 @@ from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Viewer
 from actors.ledger import Ledger
-from actors.runtime import Parts, config_of, configured_rules, guarded_providers
+from actors.runtime import Parts, configured_rules, guarded_providers
 from actors.settings import Settings
+from actors.settings.effective import as_documents
 from actors.store import Store, ThreadExecutor, read_only
 from actors.store.dialect import open_immutable
 from actors.store.errors import StoreError
@@ -77,7 +78,7 @@ async def open_reading(
         try:
             yield Reading(
                 context,
-                partial(config_of, settings),
+                partial(as_documents, settings),
                 settings.series.best,
                 EntryPoints(settings.offered_entry_points()),
             )

@@ -94,7 +94,12 @@ def _confirmed(seen: Mapping[str, Any], done: str) -> dict[str, Any]:
             click.echo(f"  {id_and_name(one)} ({plain(one['user_id'])}): {one['status']}", err=True)
         if (rest := seen["selected"] - _ASKED) > 0:
             click.echo(f"  and {rest} more", err=True)
-        click.confirm(f"{seen['selected']} jobs will be {done}{_left_out(seen)}. Go on?", abort=True, err=True)
+        try:
+            click.confirm(f"{seen['selected']} jobs will be {done}{_left_out(seen)}. Go on?", abort=True, err=True)
+        except click.Abort as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # which click takes for a "no"
+                raise KeyboardInterrupt from None
+            raise
     return {"jobs": seen["left"]}
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ from actors.net.streams import tls_context
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store.errors import StoreError
 from actors.store.state_directory import StateDirectoryError
-from logconf import get_logger
+from logconf import bind_correlation_id, get_logger
 from supervision import RestartIntensityReached, SupervisionError
 from supervision.errors import leaves
 
@@ -193,7 +193,10 @@ class Session:
         except Refused as error:  # decided by somebody else meanwhile, expired, or self-approval is forbidden
             if request.approval_id not in self._not_granted:
                 self._not_granted.add(request.approval_id)
-                _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
+                with suppress(Refused):  # its job was removed meanwhile
+                    view = await runtime.jobs.get(request.job_id)
+                    with bind_correlation_id(view.job.correlation_id):
+                        _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
 
     async def _heed_signals(self) -> None:
         """Stop the run in order at the first signal; the next one ends the process (:class:`StopSignals`)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import click
 
 from actors.cli.address import program
 from actors.cli.client import MANY_SECONDS, WAIT_SECONDS, Client
-from actors.cli.context import Failed, os_user
+from actors.cli.context import BadInput, Failed, os_user
 from actors.cli.job_text import accuracy_and_loss, clock, duration, how_many, name_of, note, standing
 from actors.cli.options import DURATION, FINITE, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
@@ -276,7 +277,13 @@ def _encoded(value: str) -> str | dict[str, str]:
     """An argument as a request holds it: its bytes, whatever the encoding of this terminal is."""
     from actors.jobs.os_text import from_bytes, to_plain
 
-    return to_plain(from_bytes(os.fsencode(value)))
+    try:
+        return to_plain(from_bytes(os.fsencode(value)))
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        raise BadInput(
+            f"{value!r:.80} cannot be written in the encoding of this locale ({encoding}); set LC_ALL=C.UTF-8"
+        ) from None
 
 
 def _pairs(assignments: tuple[str, ...]) -> dict[str, Any] | None:

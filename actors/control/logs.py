@@ -20,6 +20,7 @@ from actors.jobs.views import JobView
 from actors.providers.base import LogChunk
 from actors.providers.guard import Failure, GuardedProvider
 from actors.store import submissions
+from logconf import bind_correlation_id
 
 _LOOK_SECONDS = 0.5
 """Seconds between two looks at a job that has not ended, if its provider does not stream."""
@@ -125,7 +126,8 @@ class LogReader:
         provider = self._context.providers.get(view.job.provider)
         if provider is None:
             raise Refused(f"provider {view.job.provider} is not configured here", RefusalKind.UNAVAILABLE)
-        chunks = await provider.logs(submission.key, submission.handle, place.cursor)
+        with bind_correlation_id(view.job.correlation_id):
+            chunks = await provider.logs(submission.key, submission.handle, place.cursor)
         if isinstance(chunks, Failure):
             raise unreadable(chunks)
         return chunks

@@ -10,7 +10,7 @@ from actors.jobs.retry import FailureKind
 from actors.ledger import naming
 from actors.ledger.prune import check_free, remove_one
 from actors.store import names, retention
-from logconf import get_logger
+from logconf import bind_correlation_id, get_correlation_id, get_logger
 
 _logger = get_logger("actors.control")
 _ABOUT_THE_JOB = frozenset({FailureKind.INVALID, FailureKind.OTHER})
@@ -45,12 +45,14 @@ class Removing(Subject):
         """
         job = (await self._ledger.read(naming.find, text)).job
         await self._ledger.read(check_free, job.job_id)
-        provider_name = (await self._ledger.read(names.provider_of, job.job_id)) or ""
+        provider_name, correlation_id = await self._ledger.read(names.provider_and_trail_of, job.job_id)
         handed = (await self._ledger.read(retention.handed, [job.job_id]))[job.job_id]
-        freed, left_at = await self._forget(job.job_id, provider_name, handed)
-        removed = await self._ledger.write(remove_one, job.job_id)
-        extra = {"job_id": job.job_id, "by": by, "bytes": freed, "events": removed.events}
-        _logger.info("Job was removed", extra=extra)
+        cycle_id = get_correlation_id()
+        with bind_correlation_id(correlation_id):
+            freed, left_at = await self._forget(job.job_id, provider_name, handed)
+            removed = await self._ledger.write(remove_one, job.job_id)
+            extra = {"job_id": job.job_id, "by": by, "bytes": freed, "events": removed.events, "cycle_id": cycle_id}
+            _logger.info("Job was removed", extra=extra)
         return RemovedJob(job.job_id, job.name, job.user_id, freed, removed.events, removed.keys, left_at)
 
     async def _forget(

@@ -33,7 +33,7 @@ def get_async_client(transport_from: TransportOptions | None = None, **options: 
     :class:`httpx.AsyncClient`. By default redirects are not followed and proxies of the environment are not used, so
     that a credential is sent only where the configuration says.
     """
-    hooks = {name: list(functions) for name, functions in options.pop("event_hooks", {}).items()}
+    hooks = {name: list(functions) for name, functions in (options.pop("event_hooks", None) or {}).items()}
     hooks.setdefault("request", []).insert(0, _stamp)
     travel = transport_from if transport_from is not None else transport_options(os.environ)[0]
     return httpx.AsyncClient(event_hooks=hooks, **{**travel.for_client(), **options})

@@ -170,7 +170,7 @@ class _Pass:
         self._providers = providers
         self._now = now
         self._total = 0
-        self._full = WaitReason("global", _global_summary(limits.total, limits), "limits.total")
+        self._full: WaitReason | None = None
         self._users = Quota("user", limits.per_user)
         self._organisations = Quota("organisation", limits.per_organisation)
         self._teams = Quota("team", limits.per_team)
@@ -236,7 +236,8 @@ class _Pass:
     def _why_not(self, lane: Lane) -> WaitReason | None:
         there = self._at(lane.provider)
         counted = self._limits.count_clusters or not there.separate
-        if counted and self._total >= self._limits.total:
+        if counted and self._total >= self._limits.total:  # and so it stays: nothing that counts begins any more
+            self._full = self._full or WaitReason("global", _global_summary(self._total, self._limits), "limits.total")
             return self._full
         wait = there.closed or (self._common_limit(lane) if counted else None) or there.limit()
         if wait is None and there.separate:

@@ -94,7 +94,7 @@ def set_limit(tx: Transaction, name: str, value: int, *, by: str | None) -> None
     check_limit(name, value)
     kept: int | bool = bool(value) if name in _SWITCHES else value
     runtime_settings.put(tx.connection, PREFIX + name, kept, tx.now, by)
-    tx.emit(EventType.LIMITS_CHANGED, None, tx.correlation_id, limit=name, value=value, by=by)
+    tx.emit(EventType.LIMITS_CHANGED, None, tx.correlation_id, limit=name, value=int(value), by=by)
 
 
 def reset_limits(tx: Transaction, names: Iterable[str], *, by: str | None) -> None:

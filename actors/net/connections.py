@@ -95,7 +95,7 @@ class Connections:
         try:
             await serve(stream, ending)
         except* Exception as group:  # noqa: BLE001 - border: a fault of a server library, a client's nonsense, or ours
-            self._faults.record(self._port, group, _logger, "A connection failed", {"port": self._port})
+            self._faults.record(self._port, group, _logger, "A connection failed", {"server": self._port})
         finally:
             self._open.pop(stream, None)
             stream.socket.close()
@@ -142,7 +142,7 @@ class Connections:
         """Log a limit of this machine, once a minute at most."""
         if trio.current_time() - self._logged >= _LOG_EVERY:
             self._logged = trio.current_time()
-            _logger.warning("Cannot accept a connection: %s", error.strerror, extra={"port": self._port})
+            _logger.warning("Cannot accept a connection: %s", error.strerror, extra={"server": self._port})
 
 
 @contextmanager

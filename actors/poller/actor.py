@@ -13,7 +13,7 @@ from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
 from actors.ledger.remarks import note_remark
 from actors.poller.poll_requests import PollRequests
-from actors.poller.watch import Watch
+from actors.poller.watch import Round, Watch
 from actors.providers.abilities import Remark
 from actors.providers.base import Capabilities
 from actors.providers.guard import GuardedProvider
@@ -68,8 +68,12 @@ LONGEST_ROUND = 15.0
 """Seconds that one provider's round may take; after a longer one health is degraded until one was shorter again."""
 
 
+@attrs.frozen
 class Refresh:
-    """The message after a change of configuration: decide anew which providers are polled (B6)."""
+    """The message after a change of configuration: decide anew, by this, which providers are polled (B6)."""
+
+    options: PollerOptions
+    webhook_urls: Mapping[str, str | None]
 
 
 class Poller(TickingActor):
@@ -151,6 +155,7 @@ class Poller(TickingActor):
     async def handle(self, message: Any) -> Any:
         """An event or ``PollNow``: look at what was requested. ``Refresh``: decide anew who is polled."""
         if isinstance(message, Refresh):
+            self._options, self._webhook_urls = message.options, message.webhook_urls
             self._switch = self._decide()
             self.wake()
             return self._switch.active
@@ -184,15 +189,15 @@ class Poller(TickingActor):
 
     async def cycle(self, watches: Sequence[Watch]) -> None:
         """One round of each of ``watches``, to its end."""
-        faults: list[Exception] = []
+        rounds: list[Round] = []
 
         async def sync(watch: Watch) -> None:
-            if (fault := await watch.sync()) is not None:
-                faults.append(fault)
+            rounds.append(await watch.sync())
 
         async with trio.open_nursery() as nursery:
             for watch in watches:
                 nursery.start_soon(sync, watch)
+        faults = [one.fault for one in rounds if one.fault is not None]
         if faults:
             self._faulty_cycles += 1
             extra = {"faults_in_a_row": self._faulty_cycles}
@@ -201,8 +206,11 @@ class Poller(TickingActor):
                 raise faults[0]
         elif watches:
             self._faulty_cycles = 0
+        for watch in self._watches.values():
+            if watch.last_fault is not None and watch.faults_in_a_row >= FAULTY_CYCLES:
+                raise watch.last_fault
         if self._switch.active:
-            synced = sum(watch.synced for watch in watches)
+            synced = sum(one.synced for one in rounds)
             _logger.debug("Synced %d active jobs", synced, extra={"synced": synced})
 
     @property

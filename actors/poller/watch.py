@@ -76,6 +76,7 @@ class Round:
     ``observe``: request statuses, too; else only of jobs that did not change for ``silent_for`` seconds (0: of none).
     ``first``: it is the look at all jobs that a provider which is not polled gets at the start.
     ``correlation_id``: that of the cycle that requested it, None for none. ``waiters``: set when it has ended.
+    ``fault``: what failed it. ``synced``: how many jobs it read.
     """
 
     everything: bool = False
@@ -87,6 +88,7 @@ class Round:
     correlation_id: str | None = None
     waiters: list[trio.Event] = attrs.field(factory=list)
     fault: Exception | None = None
+    synced: int = 0
 
     def add(self, other: Round) -> None:
         """Look at what ``other`` was to look at, too; its waiters do not wait for this round."""
@@ -104,6 +106,7 @@ class Watch:
     ``kept_days``: after which ended jobs are removed, 0: never.
 
     ``synced``: how many jobs the last round read. ``syncing``: whether a cycle waits for this watch.
+    ``faults_in_a_row``: of the rounds over all jobs for which no cycle waits; ``last_fault``: that of the last one.
     """
 
     def __init__(
@@ -116,7 +119,8 @@ class Watch:
         kept_days: float,
     ) -> None:
         self.name = provider.name
-        self.synced = 0
+        self.synced = self.faults_in_a_row = 0
+        self.last_fault: Exception | None = None
         self.syncing = False
         self._provider = provider
         self._ledger = ledger
@@ -149,8 +153,8 @@ class Watch:
         self._next.rows.update(keys)
         self._requested.set()
 
-    async def sync(self) -> Exception | None:
-        """A whole round, statuses included; returns when it is through: None, or its fault."""
+    async def sync(self) -> Round:
+        """A whole round, statuses included; returns when it is through."""
         done = trio.Event()
         request = self._next
         request.waiters.append(done)
@@ -161,7 +165,7 @@ class Watch:
             await done.wait()
         finally:
             self.syncing = False
-        return request.fault
+        return request
 
     async def run(self) -> None:
         """Rounds, as they are requested, until cancelled."""
@@ -182,6 +186,10 @@ class Watch:
                 request.fault = fault
                 if not request.waiters:
                     _logger.exception("Error in job polling", extra={"provider": self.name})
+            if request.everything and not request.waiters:
+                self.faults_in_a_row = 0 if request.fault is None else self.faults_in_a_row + 1
+                self.last_fault = request.fault
+            request.synced = self.synced
             self._took, self._begun_at = trio.current_time() - self._begun_at, math.inf
             for waiter in request.waiters:
                 waiter.set()

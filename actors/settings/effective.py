@@ -45,6 +45,11 @@ def effective(settings: Settings, environ: Mapping[str, str] | None = None) -> l
     return rows
 
 
+def as_documents(settings: Settings) -> list[dict[str, Any]]:
+    """The settings in effect, with secrets masked."""
+    return [row._asdict() for row in effective(settings)]
+
+
 def quantities(settings: Settings) -> dict[str, str]:
     """The durations and sizes among the rows of :func:`effective` by key, as a file has them: ``10m``, ``2GiB``."""
     written = {path: as_written(value, kind) for path, value, kind in _leaves(settings)}

@@ -54,7 +54,7 @@ def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float |
         return wait_of(text.strip())
     except ValueError as error:
         message = f"{name} {error}: it is ignored"
-        notes.append(Note(logging.WARNING, message, {"variable": name, "value": text[:200]}))
+        notes.append(Note(logging.WARNING, message, {"variable": name, "given": text[:200]}))
         return None
 
 

@@ -34,7 +34,7 @@ _BY_IDS = Prepared(select(*COLUMNS).where(jobs.c.job_id.in_(bindparam("these", e
 _RETRIES = Prepared(
     select(jobs.c.retry_of, jobs.c.job_id).where(jobs.c.retry_of.in_(bindparam("these", expanding=True)))
 )
-_PROVIDER = Prepared(select(jobs.c.provider).where(jobs.c.job_id == bindparam("this")))
+_PROVIDER = Prepared(select(jobs.c.provider, jobs.c.correlation_id).where(jobs.c.job_id == bindparam("this")))
 
 _NEWEST_IDS = select(jobs.c.job_id).order_by(jobs.c.job_id.desc()).limit(bindparam("most"))
 _LABELS = (jobs.c.config_name, jobs.c.group_name)
@@ -58,10 +58,10 @@ def retries_of(connection: Connection, job_ids: Iterable[str]) -> list[tuple[str
     return [(row[0], row[1]) for row in _RETRIES.all(connection, these=job_ids)]
 
 
-def provider_of(connection: Connection, job_id: str) -> str | None:
-    """The name of a job's provider."""
+def provider_and_trail_of(connection: Connection, job_id: str) -> tuple[str, str]:
+    """The name of a job's provider and the job's correlation ID; two empty texts where it is gone."""
     found = _PROVIDER.one(connection, this=job_id)
-    return None if found is None else found[0]
+    return ("", "") if found is None else (found[0], found[1])
 
 
 def of_name(connection: Connection, name: str, user_id: str | None, most: int) -> list[Called]:

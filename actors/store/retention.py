@@ -63,6 +63,7 @@ class Ended:
     """A job that may go: its provider, when it ended, and the submissions (key, handle) that its provider knows."""
 
     job_id: str
+    correlation_id: str
     provider: str
     completed_at: datetime
     handed: tuple[tuple[str, Any], ...]
@@ -73,7 +74,7 @@ def _moments(before: datetime) -> dict[str, Any]:
 
 
 _OLDEST = Prepared(
-    select(jobs.c.job_id, jobs.c.provider, jobs.c.completed_at)
+    select(jobs.c.job_id, jobs.c.correlation_id, jobs.c.provider, jobs.c.completed_at)
     .where(_OLD, jobs.c.job_id > bindparam("after"))
     .order_by(jobs.c.job_id)
     .limit(bindparam("most"))
@@ -93,8 +94,8 @@ _COUNT_EVENTS = Prepared(
 def ended(connection: Connection, before: datetime, after: str, limit: int) -> list[Ended]:
     """Jobs that may go, in the order of their ids, from the one that follows id ``after`` on."""
     found = _OLDEST.all(connection, after=after, most=limit, **_moments(before))
-    known = handed(connection, [job_id for job_id, _, _ in found])
-    return [Ended(job_id, provider, at, known[job_id]) for job_id, provider, at in found]
+    known = handed(connection, [job_id for job_id, *_ in found])
+    return [Ended(job_id, trail, provider, at, known[job_id]) for job_id, trail, provider, at in found]
 
 
 def count(connection: Connection, before: datetime) -> tuple[int, int, datetime | None]:

@@ -133,7 +133,7 @@ async def test_rules_are_listed_in_the_order_in_which_they_are_tried(edge: Any) 
         ({"condition": "cost_exceds"}, "did you mean cost_exceeds?"),
         ({"condition": "cost_exceeds", "value": "much"}, "value: must be a number"),
         ({"condition": "first_job"}, "value: first_job takes none"),
-        ({"value": "^(unclosed$"}, "no regular expression"),
+        ({"value": "^(unclosed$"}, "not a regular expression"),
         ({"condition": "provider", "value": "scriptd"}, "did you mean scripted?"),
         ({"applies_to_provider": "replicat"}, "applies_to_provider: there is no provider"),
         ({"exempt_levels": ["boss"]}, "exempt_levels[0]: must be one of viewer"),

@@ -48,7 +48,7 @@ def test_each_page_of_a_list_says_how_to_go_on(terminal: Any) -> None:
 def test_a_cursor_of_nobody_is_bad_input(terminal: Any) -> None:
     fill(terminal.home, 1)
     done = terminal.type("queue", "--cursor", "x")
-    assert (done.returncode, done.stderr.count("cursor")) == (2, 1)
+    assert (done.returncode, done.stderr.count("not a cursor of this list")) == (2, 1)
 
 
 def test_a_spec_has_a_maximum_of_bytes(terminal: Any) -> None:

@@ -18,7 +18,7 @@ LEFT = {
     "kernel/clock.py",  # until a deadline, which may have passed
     "kernel/steps.py",
     "providers/ray/statuses.py",  # compared with what was allowed, never shown
-    "providers/scripted/pushes.py", "providers/scripted/remote.py",  # the simulated provider's own time
+    "providers/scripted/nudges.py", "providers/scripted/remote.py",  # the simulated provider's own time
     "simulation/deliveries.py",
     *(f"testing/fake_replicate/{name}.py" for name in ("deliveries", "documents", "fake", "jobs")),
 }  # fmt: skip

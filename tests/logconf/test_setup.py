@@ -149,7 +149,7 @@ def test_an_unknown_value_is_a_warning_and_the_default_holds(
     assert variable in warning["message"]
     assert value in warning["message"]
     assert default in warning["message"]
-    assert warning["extra"] == {"variable": variable, "value": value}
+    assert warning["extra"] == {"variable": variable, "given": value}
     assert info["message"] == "yes"
 
 

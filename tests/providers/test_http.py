@@ -94,7 +94,7 @@ async def test_json_that_is_none_is_a_protocol_error_with_its_beginning():
         answer.json()
     answer = await client_of(always(200, json=[1])).request("GET", "/jobs")
     assert answer.json() == [1]
-    with pytest.raises(errors.Protocol, match="no JSON object"):
+    with pytest.raises(errors.Protocol, match="not a JSON object"):
         answer.object()
 
 

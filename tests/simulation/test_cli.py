@@ -27,7 +27,7 @@ def test_numbers_are_written_as_people_write_them(text, numbers):
 def test_what_is_no_list_of_numbers_is_a_usage_error(text):
     result = run("--seeds", text)
     assert result.exit_code == 2
-    assert "no list of whole numbers such as 1-100 or 3,17" in result.output
+    assert "not a list of whole numbers such as 1-100 or 3,17" in result.output
 
 
 def test_the_summary_counts_what_was_done_and_reached():

@@ -27,11 +27,19 @@ from actors.providers.local.lost_jobs import Remains
 from actors.providers.local.outputs import Outputs, last_line, output_url
 from actors.providers.local.records import moment, text
 from actors.providers.local.shim.files import MOST_SPEC
+from actors.providers.trails import trail_of
+from logconf.correlation import JOB_VARIABLE
 
 
 def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observation:
     """Return the observation of a job whose shim lives or has written its record."""
     spec = _spec(directory)
+    env = spec.get("env")
+    with trail_of(env.get(JOB_VARIABLE) if isinstance(env, Mapping) else None):
+        return _observed(directory, seen, spec, outputs)
+
+
+def _observed(directory: JobDirectory, seen: Look, spec: Mapping[str, Any], outputs: Outputs) -> Observation:
     job_id = text(spec.get("job_id"), directory.key)
     if seen.exit is not None:
         return attrs.evolve(_ended(directory, seen.exit, spec, outputs), devices=devices_of(seen.run))

@@ -26,6 +26,7 @@ from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloade
 from actors.providers.replicate.key_files import KeyFiles, is_file_name
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import RETENTION, kind_and_id, results_of
+from actors.providers.trails import trail_of
 from logconf import get_logger
 
 _logger = get_logger("actors.providers.replicate")
@@ -120,7 +121,11 @@ class Copies:
         return found
 
     async def _finish(self, pending: PendingCopy) -> bool:
-        """Do what can be done for one job. Returns whether nothing is left to do."""
+        """Do what can be done for one job, under its correlation ID. Returns whether nothing is left to do."""
+        with trail_of(pending.handle.get("correlation_id")):
+            return await self._try(pending)
+
+    async def _try(self, pending: PendingCopy) -> bool:
         extra = {
             "provider": self._api.name,
             "submission": pending.key,
