@@ -74,14 +74,17 @@ class Session:
     async def run(self) -> int:
         """Run until a signal, or until idle; return the exit status. Raises :class:`Failed` with the reason."""
         failures: list[BaseException] = []
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._heed_signals)
-            try:
-                with self._stop:
-                    await self._run_runtime()
-            except* (StateDirectoryError, SharedDirectoryError, StoreError, SupervisionError, Refused) as group:
-                failures += leaves(group)
-            nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._heed_signals)
+                try:
+                    with self._stop:
+                        await self._run_runtime()
+                except* (StateDirectoryError, SharedDirectoryError, StoreError, SupervisionError, Refused) as group:
+                    failures += leaves(group)
+                nursery.cancel_scope.cancel()
+        finally:
+            self._signals.detach()
         if failures:
             raise _explained(failures)
         self._show(lambda display: display.end(self._board, self._interrupted))

@@ -56,6 +56,16 @@ class StopSignals:
         assert self.first is not None
         return self.first
 
+    @staticmethod
+    def detach() -> None:
+        """Let trio's loop no longer be woken by signals, as the last act in it; the handlers stay.
+
+        Trio closes the pipe by which signals wake it before it takes it back. The interpreter reports each signal that
+        cannot write there, and does so in the signal handler under a lock, which the interrupted code may hold: the
+        process would never end.
+        """
+        signal.set_wakeup_fd(-1)
+
     def ignore(self) -> None:
         """Ignore them until the process has ended. Programs that are started from now on would ignore them, too."""
         for number in self._numbers:

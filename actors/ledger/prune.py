@@ -105,7 +105,12 @@ def check_free(connection: Connection, job_id: str) -> None:
 
 
 def drop_keys(tx: Transaction, limit: int) -> int:
-    """Remove idempotency keys that no longer bind, at most ``limit`` of them: how many (B20)."""
+    """Remove idempotency keys that no longer bind, at most ``limit`` of them: how many (B20).
+
+    None during a hold, which may have begun since the pass began, even in this transaction: all keys bind then (C6).
+    """
+    if holds.current(tx.connection) is not None:
+        return 0
     return retention.remove_keys(tx.connection, tx.now - KEY_LIFETIME, limit)
 
 

@@ -125,7 +125,7 @@ class KeptWaits:
         A scheduler that hangs ends none; from then on it has as long as otherwise.
         """
         now, late = self._world.elapsed(), []
-        if self._world.scheduler_hangs:
+        if "scheduler" in self._world.may_hang:
             self._hung_until = now
         for job_id, wait in self._waits.items():
             if wait.began is not None:

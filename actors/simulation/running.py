@@ -65,7 +65,8 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             process.servers[args["provider"]].delay(args["times"], args["seconds"])
         case "point":
             world.trace.count("fault point")
-            world.scheduler_hangs |= args["do"] == "hang" and args["point"].endswith(":scheduler")
+            if args["do"] == "hang":
+                world.may_hang.add(args["point"].rpartition(":")[2])
             process.plan.at(args["point"], occurrence=1, do=args["do"], delay=args["delay"])
         case "restart_actor":
             for _ in range(_TRIES):

@@ -127,7 +127,8 @@ async def settle(
     _check_shown(process, context, "without faults")
     for name in ("scheduler", "poller", "expiry", "notifier"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
-    world.scheduler_hangs, world.expiry_disturbed_at = False, world.elapsed()
+    world.may_hang.clear()
+    world.expiry_disturbed_at = world.elapsed()
     for turn in range(END_WITHIN):
         await operator.resume_paused(runtime)
         await operator.settle(runtime)

@@ -58,7 +58,8 @@ class Waiting:
         self._checker = checker
         self._intents: dict[tuple[str, str], float] = {}
         self._began = world.elapsed()
-        world.scheduler_hangs, world.expiry_disturbed_at = False, -math.inf
+        world.may_hang.clear()
+        world.expiry_disturbed_at = -math.inf
         self._could: dict[str, float] = {}
 
     async def watch(self, runtime: RunningRuntime) -> None:
@@ -89,7 +90,7 @@ class Waiting:
 
     def _what_was_left_is_asked_about(self) -> None:
         now, before, self._intents = self._world.elapsed(), self._intents, {}
-        if self._world.scheduler_hangs:
+        if "scheduler" in self._world.may_hang:
             return
         for one in self._world.database.look("SELECT key, token FROM submissions WHERE state = 'intent'"):
             self._intents[one] = before.get(one, now)  # under the same key there may be another one by now
@@ -121,7 +122,7 @@ class Waiting:
     def _what_can_run_starts(self, runtime: RunningRuntime) -> None:
         now = self._world.elapsed()
         before, self._could = self._could, {}
-        if self._world.scheduler_hangs:
+        if "scheduler" in self._world.may_hang:
             return
         for job_id in (*self._runnable(runtime), *self._overdue()):
             self._could[job_id] = before.get(job_id, now)

@@ -103,9 +103,9 @@ class Known:
 class World:
     """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses.
 
-    ``jumped_at``: when the wall clock was last moved; ``quiet``: what follows from it. ``scheduler_hangs``: a fault
-    of this process makes it hang, now or later: a restart by hand may come first. ``expiry_disturbed_at``: when a
-    fault last made that actor late. ``restored``: its database was replaced by a backup.
+    ``jumped_at``: when the wall clock was last moved; ``quiet``: what follows from it. ``may_hang``: the
+    actors that a fault of this process makes hang, now or later: a restart by hand may come first.
+    ``expiry_disturbed_at``: when a fault last made that actor late. ``restored``: its database was replaced by a backup.
     """
 
     def __init__(self, seed: int) -> None:
@@ -124,7 +124,7 @@ class World:
         self.elapsed_at_end = 0.0
         self.jumped_at = 0.0
         self.quiet = Quiet()
-        self.scheduler_hangs = False
+        self.may_hang: set[str] = set()
         self.expiry_disturbed_at = -math.inf
         self.changed_limits: dict[str, int] = {}
         self.restored = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 
 import attrs
 import pytest
@@ -11,7 +11,7 @@ import trio
 
 from actors import get_enterprise_config, get_task_manager, start_background_tasks, stop_background_tasks
 from actors.background import BackgroundTaskManager
-from actors.jobs.options import Limits
+from actors.jobs.options import Limits, PollerOptions
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
@@ -223,3 +223,42 @@ async def test_whether_polling_would_be_automatic_can_be_asked(tmp_path, monkeyp
     text = f"providers: {providers}\nbackground: {{job_status_polling: {{enabled: false}}}}"
     (tmp_path / "e.yaml").write_text(text)
     assert await BackgroundTaskManager()._should_auto_enable_polling() is expected
+
+
+async def test_a_filter_of_the_host_that_raises_does_not_end_its_trio_run(autojump_clock, monkeypatch):
+    class Raising(logging.Filter):
+        def filter(self, record):
+            raise ValueError("the host's filter")
+
+    @asynccontextmanager
+    async def failing(_settings, _parts):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail)
+            yield object()
+
+    async def fail():
+        await trio.sleep(1)
+        raise RuntimeError("gave up")
+
+    monkeypatch.setattr("actors.background.open_runtime", failing)
+    logger, raising = logging.getLogger("actors.background"), Raising()
+    logger.addFilter(raising)
+    try:
+        manager = a_manager()
+        await manager.start()
+        with pytest.raises(RuntimeError, match="gave up"):
+            await manager.wait_failed()
+    finally:
+        logger.removeFilter(raising)
+
+
+async def test_a_changed_configuration_switches_timed_polling(autojump_clock):
+    manager = a_manager()
+    await manager.start()
+    settings = manager.settings
+    for enabled in (False, True):
+        background = attrs.evolve(settings.background, job_status_polling=PollerOptions(enabled=enabled))
+        manager.configure(attrs.evolve(settings, background=background))
+        assert await manager.refresh_polling_state() is enabled
+        assert manager.is_polling_active is enabled
+    await manager.stop()

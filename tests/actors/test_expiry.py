@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from itertools import pairwise
 
 import trio
 
 from actors.jobs.options import ExpiryOptions
 from actors.jobs.records import JobStatus
+from actors.ledger.approvals import expire
 from actors.ledger.queries import deadlines
+from actors.store.errors import StoreUnavailable
 from tests.runtime_fixtures import fail_reading
 
 
@@ -55,3 +58,24 @@ async def test_five_faulty_sweeps_in_a_row_fail_it_and_its_supervisor_starts_it_
         monkeypatch.undo()
         with trio.fail_after(3_600):
             assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
+
+
+async def test_what_expired_before_a_later_write_failed_is_in_the_log(autojump_clock, world, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, "actors.expiry")
+    async with world.open() as runtime:
+        for _ in range(3):
+            await world.submit(requires_approval="big")
+        real, written = runtime.ledger.write, []
+
+        async def write(verb, *args, **kwargs):
+            if verb is expire:
+                written.append(args)
+                if len(written) == 3:
+                    raise StoreUnavailable("disk I/O error")
+            return await real(verb, *args, **kwargs)
+
+        monkeypatch.setattr(runtime.ledger, "write", write)
+        world.clock.suspend(timedelta(hours=runtime.settings.approvals.timeout_hours, seconds=60))
+        await trio.sleep(ExpiryOptions().interval_seconds * 2)
+    told = [record.message for record in caplog.records if record.message.startswith("Expired")]
+    assert told == ["Expired 2 approval requests", "Expired 1 approval requests"]

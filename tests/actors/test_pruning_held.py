@@ -14,6 +14,7 @@ from actors.jobs.records import Job
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import HOLD_SECONDS, Hold, too_many
 from actors.kernel import VirtualClock
+from actors.ledger.prune import drop_keys
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.settings import Retention
@@ -249,3 +250,15 @@ async def test_the_hold_begins_in_the_transaction_that_first_sees_the_leap(autoj
         machine.clock.move(91 * DAY)
         (again,) = await runtime.jobs.submit_many([wanted])
         assert not again.created
+
+
+async def test_a_pass_that_was_under_way_when_the_clock_leapt_removes_no_key(autojump_clock, machine):
+    """It had found no hold; the one that the leap begins stands in the transaction of the removal itself."""
+    async with machine.open() as runtime:
+        wanted = request(duration=1, idempotency_key="once")
+        (first,) = await runtime.jobs.submit_many([wanted])
+        await runtime.wait(first.job.job_id)
+        machine.clock.move(8 * DAY)
+        assert await runtime.ledger.write(drop_keys, 1000) == 0
+        (again,) = await runtime.jobs.submit_many([wanted])
+        assert again.job.job_id == first.job.job_id

@@ -64,6 +64,20 @@ async def test_filters_leave_the_rest_away(socket: Path, client: httpx.AsyncClie
     assert not any(first["job_id"] in one["data"] for one in seen)
 
 
+async def test_a_reader_of_one_job_with_an_id_that_no_event_has_yet_hears_what_comes(
+    socket: Path, client: httpx.AsyncClient
+) -> None:
+    """As of a reader from before a restore: the stream goes on from the newest event, and says that."""
+    made = await submit(client)
+    frames = await Frames.open(socket, f"?job_id={made['job_id']}", "Last-Event-ID: 5000\r\n")
+    async with frames.stream:
+        first = await frames.next()
+        assert int(first["id"]) < 5000
+        assert (await frames.next())["event"] == "gap"
+        await client.post(f"/api/jobs/{made['job_id']}/cancel")
+        assert int((await frames.next())["id"]) == int(first["id"]) + 1
+
+
 async def test_so_many_types_are_asked_for_and_no_more_however_they_are_written(edge: Any) -> None:
     """One text may name many: each is a parameter of every read of this stream."""
     names = ",".join(f"t{number}" for number in range(maxima.CHOICES + 1))

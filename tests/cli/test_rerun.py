@@ -35,7 +35,7 @@ def test_a_job_goes_on_after_an_interruption_and_shows_its_attempts(terminal: An
     shown = terminal.type("show", job["job_id"]).stdout
     assert re.search(r"rerun: +up to 3 times after interrupted, exit:75, 2 so far\n", shown)
     assert re.search(
-        r"attempts: +1  interrupted  ran .*, by nobody's cancel request\n +2  failed  ran .*\n +3  comp", shown
+        r"attempts: +1  interrupted  ran .*, but nobody requested a cancel\n +2  failed  ran .*\n +3  comp", shown
     )
     assert terminal.type("logs", job["job_id"]).stdout == "attempt 3 begins\nof 2\n"
     assert terminal.type("logs", "--attempt", "1", job["job_id"]).stdout == "attempt 1 begins\n"

@@ -40,6 +40,13 @@ async def test_an_id_of_32_hex_is_the_trace_id_and_any_other_is_hashed():
     assert traces == ["0123456789abcdef0123456789abcdef", hashlib.sha256(b"request-1").hexdigest()[:32]]
 
 
+async def test_no_hooks_may_be_said_as_httpx_says_it():
+    seen = []
+    async with get_async_client(transport=remembering(seen), event_hooks=None) as client:
+        await client.get("https://example.invalid/")
+    assert len(seen) == 1
+
+
 async def test_redirects_are_not_followed_and_hooks_of_the_caller_are_kept():
     called = []
 

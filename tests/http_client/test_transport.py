@@ -51,7 +51,7 @@ def test_a_bundle_that_holds_no_certificates_is_not_used(tmp_path):
     bundle.write_text("no certificate")
     options, warnings = transport_options({"SIMPLETUNER_CA_BUNDLE": str(bundle)})
     assert options == USUAL
-    assert "no file of certificates" in warnings[0]
+    assert "is not a file of certificates" in warnings[0]
 
 
 def test_tls_that_is_not_checked_is_a_warning_at_the_start(tmp_path):

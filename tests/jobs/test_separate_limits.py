@@ -66,3 +66,9 @@ def test_a_full_global_limit_ends_the_round_only_where_no_provider_is_limited_ap
     assert global_limit_reached(running, Limits(), [Capacity()]) == "Global limit reached (5/5)"
     assert global_limit_reached(running, Limits(), [Capacity(), Capacity(separate_limits=True)]) is None
     assert decided(Limits(), running, lane(1, "local")).summary == "Global limit reached (5/5)"
+
+
+def test_how_many_run_is_said_as_it_is_also_where_a_limit_was_lowered_below_it() -> None:
+    """Beside a cluster, for which lanes are looked at although the limit is reached."""
+    found = decided(Limits(total=5), [runs("local", 7)], lane(1, "local"))
+    assert [one.reason for one in found.waiting.values()] == ["Global limit reached (7/5)"]

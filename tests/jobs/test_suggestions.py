@@ -1,10 +1,10 @@
-"""Guesses at what was meant."""
+"""Suggestions of what was meant."""
 
 from __future__ import annotations
 
 import pytest
 
-from actors.jobs.suggestions import did_you_mean, guess, guess_of_configured, one_letter_apart
+from actors.jobs.suggestions import did_you_mean, one_letter_apart, suggestion, suggestion_of_configured
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ def test_one_letter_added_left_out_or_changed_or_two_neighbours_swapped(one, oth
 
 
 def test_what_is_near_is_guessed_and_a_short_list_is_shown():
-    assert guess("locl", ["local", "ray"]) == "; did you mean local?"
-    assert guess("nothing", ["local", "ray"]) == ""
+    assert suggestion("locl", ["local", "ray"]) == "; did you mean local?"
+    assert suggestion("nothing", ["local", "ray"]) == ""
     assert did_you_mean("nothing", ["local", "ray"]) == "; known are local, ray"
     assert did_you_mean("nothing", []) == ""
     assert did_you_mean("x", [str(number) for number in range(12)]).startswith("; known are 0")
@@ -37,7 +37,7 @@ def test_what_is_near_is_guessed_and_a_short_list_is_shown():
 
 def test_where_more_may_be_added_the_section_is_named():
     others = "others are added in section providers of the supervisor's configuration"
-    assert guess_of_configured("locl", ["local"], "providers") == "; did you mean local?"
-    assert guess_of_configured("x", ["local"], "providers") == f"; known are local; {others}"
-    assert guess_of_configured("x", [], "providers") == f"; {others}"
-    assert guess_of_configured("x", [str(n) for n in range(13)], "providers") == f"; {others}"
+    assert suggestion_of_configured("locl", ["local"], "providers") == "; did you mean local?"
+    assert suggestion_of_configured("x", ["local"], "providers") == f"; known are local; {others}"
+    assert suggestion_of_configured("x", [], "providers") == f"; {others}"
+    assert suggestion_of_configured("x", [str(n) for n in range(13)], "providers") == f"; {others}"

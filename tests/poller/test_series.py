@@ -129,7 +129,7 @@ async def test_a_job_that_runs_again_has_the_points_of_all_its_attempts(autojump
         assert points[:51] == [(step, LOSSES[step]) for step in range(51)]
         assert points[52:] == [(step, LOSSES[step]) for step in range(101)]
         [compared] = await runtime.series.compare("g", "ana")
-        assert compared.metrics == {"loss": (LOSSES[100], LOSSES[100])}
+        assert compared.values == {"loss": (LOSSES[100], LOSSES[100])}
         assert ended.pace is None or pairs_of(ended.pace)[0][0] >= ended.started_at.timestamp() - 1
 
 
@@ -147,8 +147,8 @@ async def test_a_group_side_by_side(autojump_clock, world):
         assert (first.job_id, first.name, first.status, first.parameters) == (
             good.job_id, "good", "completed", {"lr": "0.20"},
         )  # fmt: skip
-        assert first.metrics == {"loss": (2.0, 1.0), "score": (2.0, 3.0), "x": (1.0, None)}
-        assert (second.job_id, second.metrics) == (other.job_id, {})
+        assert first.values == {"loss": (2.0, 1.0), "score": (2.0, 3.0), "x": (1.0, None)}
+        assert (second.job_id, second.values) == (other.job_id, {})
         with pytest.raises(Refused, match="no jobs in a group 'h'"):
             await runtime.series.compare("h", "ana")
 

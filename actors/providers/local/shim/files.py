@@ -47,7 +47,7 @@ def open_folder(path: str | bytes | os.PathLike[str], at: int | None = None) -> 
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFE, dir_fd=at)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise NotPlain(os.fsdecode(path), "no directory") from None
+            raise NotPlain(os.fsdecode(path), "not a directory") from None
         raise
 
 
@@ -85,7 +85,7 @@ def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, *, follow: bool
     if stat.S_ISREG(os.fstat(fd).st_mode):
         return fd
     os.close(fd)
-    raise NotPlain(name, kind_of(folder, name) or "no plain file")
+    raise NotPlain(name, kind_of(folder, name) or "not a plain file")
 
 
 def read_plain(folder: int, name: str, most: int) -> bytes:
