@@ -105,7 +105,8 @@ class World:
 
     ``jumped_at``: when the wall clock was last moved; ``quiet``: what follows from it. ``may_hang``: the
     actors that a fault of this process makes hang, now or later: a restart by hand may come first.
-    ``expiry_disturbed_at``: when a fault last made that actor late. ``restored``: its database was replaced by a backup.
+    ``expiry_disturbed_at``: when a fault last made that actor late. ``restored``: its database was replaced by a
+    backup.
     """
 
     def __init__(self, seed: int) -> None:

@@ -65,9 +65,12 @@ def _immutable(database: Path) -> str:
 
 
 def is_old(database: Path) -> bool:
-    """Whether opening the database would migrate or create it; an error is left to who opens it."""
+    """Whether opening the database would migrate or create it; an error of SQLite is left to who opens it.
+
+    Raises :class:`StoreUnavailable` for a damaged log, which may hide of which version the database is.
+    """
     try:
-        with closing(sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True)) as connection:
+        with wal.checked(database), closing(sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if "alembic_version" not in tables:
                 return not tables
