@@ -16,6 +16,8 @@ from actors.cli.context import Failed, load_settings, read_job_file
 from actors.cli.options import with_config
 
 if TYPE_CHECKING:
+    from actors.cli.session import Session
+    from actors.cli.signals import StopSignals
     from actors.jobs.file_rules import Again
     from actors.settings import Settings
 
@@ -68,12 +70,19 @@ def run(
     gc.enable()
     signals = StopSignals(_ends(shown))
     try:
-        status = trio.run(Session(plan, display, signals).run)
+        status = trio.run(_run_session, Session(plan, display, signals), signals)
     finally:
         flush()
         signals.ignore()
     if status:
         raise click.exceptions.Exit(status)
+
+
+async def _run_session(session: Session, signals: StopSignals) -> int:
+    try:
+        return await session.run()
+    finally:
+        signals.detach()
 
 
 def _ends(shown: bool) -> list[signal.Signals]:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ from actors.net.streams import tls_context
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store.errors import StoreError
 from actors.store.state_directory import StateDirectoryError
-from logconf import bind_correlation_id, get_logger
+from logconf import get_logger
 from supervision import RestartIntensityReached, SupervisionError
 from supervision.errors import leaves
 
@@ -74,17 +74,14 @@ class Session:
     async def run(self) -> int:
         """Run until a signal, or until idle; return the exit status. Raises :class:`Failed` with the reason."""
         failures: list[BaseException] = []
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._heed_signals)
-                try:
-                    with self._stop:
-                        await self._run_runtime()
-                except* (StateDirectoryError, SharedDirectoryError, StoreError, SupervisionError, Refused) as group:
-                    failures += leaves(group)
-                nursery.cancel_scope.cancel()
-        finally:
-            self._signals.detach()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._heed_signals)
+            try:
+                with self._stop:
+                    await self._run_runtime()
+            except* (StateDirectoryError, SharedDirectoryError, StoreError, SupervisionError, Refused) as group:
+                failures += leaves(group)
+            nursery.cancel_scope.cancel()
         if failures:
             raise _explained(failures)
         self._show(lambda display: display.end(self._board, self._interrupted))
@@ -196,10 +193,7 @@ class Session:
         except Refused as error:  # decided by somebody else meanwhile, expired, or self-approval is forbidden
             if request.approval_id not in self._not_granted:
                 self._not_granted.add(request.approval_id)
-                with suppress(Refused):  # its job was removed meanwhile
-                    view = await runtime.jobs.get(request.job_id)
-                    with bind_correlation_id(view.job.correlation_id):
-                        _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
+                _logger.info("Approval request was not granted: %s", error, extra={"approval_id": request.approval_id})
 
     async def _heed_signals(self) -> None:
         """Stop the run in order at the first signal; the next one ends the process (:class:`StopSignals`)."""

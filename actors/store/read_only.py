@@ -69,8 +69,9 @@ def is_old(database: Path) -> bool:
 
     Raises :class:`StoreUnavailable` for a damaged log, which may hide of which version the database is.
     """
+    uri = f"file:{quote(os.fsencode(database))}?mode=ro"
     try:
-        with wal.checked(database), closing(sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True)) as connection:
+        with wal.checked(database), closing(sqlite3.connect(uri, uri=True)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if "alembic_version" not in tables:
                 return not tables
