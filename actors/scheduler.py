@@ -106,7 +106,9 @@ class Scheduler(TickingActor):
             return
         if self._unsure:  # an intent that nobody here is handing over is the poller's to ask about (B13)
             await self._ledger.mark_orphans(frozenset(self._in_flight))
-        self._unsure = True  # until what this look claims is in hands: a fault between commit and here leaves orphans
+        self._unsure = (
+            True  # until the calls for what this look claims have begun: a fault between commit and here leaves orphans
+        )
         claimed = await self._look()
         if not self._started:
             self._started = True

@@ -1,4 +1,4 @@
-"""Restoring: a state directory from a backup. Nothing in it counts before its database lies whole under its name.
+"""Restoring: a state directory from a backup. A restored directory is valid only when its whole database has its name.
 
 **Order.** The directory's lock and, where it can be reached, the original's are held all the time. Everything is made
 in a folder inside the directory: the database is copied, checked, brought up to date, and its rows are made those of a

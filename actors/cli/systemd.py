@@ -89,7 +89,7 @@ async def _live(runtime: Runtime, notifier: Notifier) -> None:
     while True:
         status = await _status(runtime)
         if status is None:
-            notifier.notify(STATUS="not alive: no sign of life is given")
+            notifier.notify(STATUS="not alive: no watchdog message is sent")
         elif notifier.watchdog is None:
             notifier.notify(STATUS=status)
         else:
@@ -101,16 +101,16 @@ async def _status(runtime: Runtime) -> str | None:
     """The state of the runtime in one line; None if it does not work."""
     dead = sorted(dead_among(runtime.tree.describe()))
     if dead:
-        _logger.error("No sign of life for the service manager: %s", ", ".join(dead))
+        _logger.error("The watchdog message was not sent: %s", ", ".join(dead))
         return None
     with trio.move_on_after(_ANSWER_SECONDS):
         try:
             health = await runtime.health.check()
         except StoreError as error:
-            _logger.error("No sign of life for the service manager: %s", error)
+            _logger.error("The watchdog message was not sent: %s", error)
             return None
         return "; ".join(health.reasons)[:200] or "ok"
-    _logger.error("No sign of life for the service manager: rows cannot be read within %g s", _ANSWER_SECONDS)
+    _logger.error("The watchdog message was not sent: rows cannot be read within %g s", _ANSWER_SECONDS)
     return None
 
 

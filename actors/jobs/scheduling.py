@@ -99,7 +99,7 @@ NOTHING_WAITS = Decision((), {}, frozenset(), "No pending jobs in queue")
 NextHead = Callable[[Lane], Head | None]
 
 _IS_NEXT = WaitReason("next", "is next")
-_TURN = WaitReason("turn", "other jobs come first in this round")
+_TURN = WaitReason("turn", "other jobs come first in this pass")
 
 
 def _nothing_known(_provider: str) -> tuple[()]:
@@ -282,7 +282,7 @@ _BLOCKED_BY = {
     "resources": "provider capacity",
     "never": "provider capacity",
     "closed": "closed providers",
-    "turn": "the size of this round",
+    "turn": "the size of this pass",
 }
 
 

@@ -1,4 +1,5 @@
-"""Decisions of people: approve, reject, cancel, prioritise; and the one that time takes for them: expire.
+"""Decisions of people: approve, reject, cancel, prioritise; and `expire`, which follows from
+the deadline.
 
 An approval is decided once, by one compare-and-set: a second decision changes nothing and is refused with the reason.
 """

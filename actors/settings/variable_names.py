@@ -136,7 +136,7 @@ VARIABLES = (
         "NOTIFY_SOCKET",
         "none",
         "/run/systemd/notify",
-        "Set by systemd: the start, the end and signs of life are sent there. Jobs do not inherit it.",
+        "Set by systemd: the start, the end and watchdog messages are sent there. Jobs do not inherit it.",
     ),
     Variable(
         "WATCHDOG_USEC", "none", "60000000", "Set by systemd: the period of its watchdog. Jobs do not inherit it."

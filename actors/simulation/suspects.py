@@ -1,4 +1,4 @@
-"""What may have killed a process is handed over alone (B13), by what the rows of a dead process show.
+"""A submission that may have killed a process is made alone (B13), by what the rows of a dead process show.
 
 Jobs whose hand-over had no answer when a process died are suspects, until one of their hand-overs has an answer: while
 one is under way, and it is not known for longer than a while, no other job is claimed; and none of them beside another.

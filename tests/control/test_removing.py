@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from actors.providers.errors import Conflict, Unavailable
 from actors.providers.scripted import ScriptedProvider
 from actors.store.errors import StoreUnavailable
 from actors.store.schema import dependencies, ended_parents, metadata, queue_entries, series, submissions
+from logconf import bind_correlation_id, get_correlation_id
+from logconf.testing import capture_logs
 
 OF_A_JOB = ("jobs", "queue_entries", "submissions", "approvals", "events", "idempotency_keys", "dependencies", "series")
 
@@ -194,3 +197,24 @@ async def test_a_removal_that_was_cut_off_is_done_again(autojump_clock, world, m
         assert (await runtime.jobs.get(job.job_id)).job.is_terminal
         assert (await runtime.removing.remove(job.job_id)).job_id == job.job_id
         assert set((await rows(runtime, job.job_id)).values()) == {0}
+
+
+async def test_what_removes_a_job_stands_under_the_jobs_correlation_id(autojump_clock, world, monkeypatch):
+    """The line, and what the provider is asked; the request's own ID is the line's `cycle_id`."""
+    asked, forget = [], ScriptedProvider.forget
+
+    async def noted(self, key, handle):
+        asked.append(get_correlation_id())
+        await forget(self, key, handle)
+
+    monkeypatch.setattr(ScriptedProvider, "forget", noted)
+    async with world.open() as runtime:
+        job = await ended(world)
+        with bind_correlation_id("the-request"), capture_logs() as lines:
+            await runtime.removing.remove(job.job_id, by="ana")
+        (line,) = [one for one in lines if one["message"] == "Job was removed"]
+        assert (line["correlation_id"], line["extra"]["cycle_id"]) == (job.correlation_id, "the-request")
+        old = await ended(world)
+        world.clock.suspend(timedelta(days=91))
+        assert (await runtime.jobs.prune()).jobs == 1
+    assert asked == [job.correlation_id, old.correlation_id]

@@ -3,7 +3,7 @@
 ``spec.json`` (what to run: with it the job is submitted) · ``lock`` (held by the shim for life) · ``run.json`` (who
 runs it) · ``log`` (its output) · ``cancel`` (the intent) · ``exit.json`` (how it ended), whose space ``exit.new``
 reserves · ``progress.jsonl``, ``result.json``, ``output/`` and ``work/`` belong to the job. Beside the directory, out
-of the job's own reach, ``.started-KEY`` says that the program was let go, by whom, and how it ended.
+of the job's own reach, ``.started-KEY`` says that the program was started, by whom, and how it ended.
 
 The whole directory can be written by its job: whatever is read there may be forged, and is read by :mod:`.shim.files`.
 """

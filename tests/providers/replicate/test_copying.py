@@ -14,6 +14,8 @@ from actors.providers.deliveries import DeliveryEvent, Rejected
 from actors.providers.replicate.copying import FILES_AT_ONCE
 from actors.providers.replicate.downloading import UNFINISHED
 from actors.testing.fake_replicate import signed
+from logconf import bind_correlation_id
+from logconf.testing import capture_logs
 from tests.providers.replicate.account import request
 from tests.providers.replicate.copying_studio import Sent, Studio, delivery, remarks, settled
 
@@ -201,3 +203,19 @@ async def test_a_delivery_claims_nothing_where_results_are_copied(studio: Studio
     reading.add(body)
     assert reading.done(body, len(body)) == DeliveryEvent("msg_1", "abc")
     await provider.aclose()
+
+
+async def test_a_copy_stands_under_the_jobs_correlation_id_after_a_restart_too(studio: Studio) -> None:
+    first = studio.provider()
+    with bind_correlation_id("of-the-job"):
+        await studio.ended(first)
+    await first.aclose()
+    second = studio.provider()
+    with capture_logs() as lines:
+        await settled(second)
+    await second.aclose()
+    copied = [line for line in lines if line["message"].startswith("Copied")]
+    assert [line["correlation_id"] for line in copied] == ["of-the-job"]
+    asked = [request.headers["x-correlation-id"] for request in studio.asked]
+    assert asked
+    assert set(asked) == {"of-the-job"}

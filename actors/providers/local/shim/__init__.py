@@ -15,11 +15,11 @@ before the next one (SIGKILL; a power cut ends all processes, too):
    starts another shim, which begins anew.
 2. *Program forked*: it waits at a gate, in its control group. Killed here, the program ends with its shim (by
    ``PR_SET_PDEATHSIG``, and because its gate closes): nothing ran. The next shim uses the same, empty group.
-3. ``run.json`` *written*. Killed here, nothing ran, but nobody can tell that from a program that was let go: the free
+3. ``run.json`` *written*. Killed here, nothing ran, but nobody can tell that from a program that was started: the free
    lock beside ``run.json``, without ``exit.json``, means that the job is lost.
 4. ``.started-KEY`` *made*, beside the directory, and synced. Killed here: the same.
 5. *Gate opened*: the program runs. Killed here, its processes run on, and so does the drainer of its output. The job is
-   lost; what is left of it is ended by the supervisor, and its devices stay taken until nothing is.
+   lost; what is left of it is ended by the supervisor, and its devices stay taken until nothing of the job is left.
 6. *The last process has gone*. Killed here: lost as well, though it had ended.
 7. *The end noted* in ``.started-KEY``. Killed here, the job has ended as the note says.
 8. ``exit.json`` *written*, in one step. The shim leaves, and with it the lock.
