@@ -32,11 +32,15 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 
 @attrs.frozen
 class PendingCopy:
-    """A copy to be made of the results of the job ``key`` (a submission key), which are deleted at ``expires``."""
+    """A copy to be made of the results of the job ``key`` (a submission key), which are deleted at ``expires``.
+
+    ``trail``: the job's correlation ID; None: not known, because an earlier process submitted it.
+    """
 
     key: str
     handle: Handle
     expires: datetime
+    trail: str | None = None
 
 
 @attrs.define(eq=False)

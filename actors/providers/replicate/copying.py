@@ -7,6 +7,7 @@ copy is complete or absent. A copy that cannot be made is reported in the log an
 from __future__ import annotations
 
 import shutil
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from actors.providers.replicate.key_files import KeyFiles, is_file_name
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import RETENTION, kind_and_id, results_of
 from actors.providers.trails import trail_of
-from logconf import get_logger
+from logconf import get_correlation_id, get_logger
 
 _logger = get_logger("actors.providers.replicate")
 
@@ -40,6 +41,7 @@ MOST_FILES = 1000
 _LATE = timedelta(minutes=10)
 """For how long after the time of deletion a copy is still tried, because clocks differ."""
 _MOST_REMARKS = 1000
+_MOST_TRAILS = 10_000  # of jobs that this process has submitted
 _FAILURES = (NotCopied, ProviderError, OSError, ValueError, httpx.HTTPError, httpx.InvalidURL)
 
 
@@ -62,8 +64,15 @@ class Copies:
         self._downloader = Downloader(options, api.credentials, 2 * PLACES * FILES_AT_ONCE, transport)
         self._turns = Turns(self._finish)
         self._over_at: dict[str, float] = {}
+        self._trails: OrderedDict[str, str] = OrderedDict()
         self._nudge: Nudge = lambda _key: None
         self._remark, self.remarks = trio.open_memory_channel[Remark](_MOST_REMARKS)
+
+    def note_trail(self, key: str) -> None:
+        """Remember the correlation ID under which the job of ``key`` is being submitted."""
+        self._trails[key] = get_correlation_id()
+        while len(self._trails) > _MOST_TRAILS:
+            self._trails.popitem(last=False)
 
     async def want(self, key: str, handle: Handle, ended: datetime | None) -> None:
         """Write to the disk that the results of this job, which ended then, are to be copied. Raises ``OSError``."""
@@ -72,14 +81,14 @@ class Copies:
         now = self._now()
         # Their clock may differ from ours: results that have vanished by their clock are tried all the same.
         expires = max(min((ended or now) + RETENTION, now + RETENTION), now)
-        pending = PendingCopy(key, dict(handle), expires)
+        pending = PendingCopy(key, dict(handle), expires, self._trails.get(key))
         if await trio.to_thread.run_sync(self._write_pending, pending):
             self._turns.add(pending)
 
     def _write_pending(self, pending: PendingCopy) -> bool:
         if (self._done / pending.key).exists():
             return False
-        content = {"handle": dict(pending.handle), "expires": pending.expires.isoformat()}
+        content = {"handle": dict(pending.handle), "expires": pending.expires.isoformat(), "trail": pending.trail}
         self._pending.write(pending.key, content)
         return True
 
@@ -115,22 +124,20 @@ class Copies:
                 # Until 0.1.0 this file had the time of the end, not the last moment for a copy.
                 until = content["expires"] if "expires" in content else content["since"]
                 expires = datetime.fromisoformat(until) + (timedelta() if "expires" in content else RETENTION)
-                found.append(PendingCopy(key, dict(content["handle"]), expires))
+                found.append(PendingCopy(key, dict(content["handle"]), expires, content.get("trail")))
             except (OSError, ValueError, KeyError, TypeError):  # not written by us, or removed meanwhile
                 continue
         return found
 
     async def _finish(self, pending: PendingCopy) -> bool:
         """Do what can be done for one job, under its correlation ID. Returns whether nothing is left to do."""
-        with trail_of(pending.handle.get("correlation_id")):
+        with trail_of(pending.trail):
             return await self._try(pending)
 
     async def _try(self, pending: PendingCopy) -> bool:
-        extra = {
-            "provider": self._api.name,
-            "submission": pending.key,
-            "job_id": pending.key.rpartition("-")[0] or pending.key,
-        }
+        extra = {"provider": self._api.name, "submission": pending.key}
+        if pending.trail is not None:  # a line with a job's id has that job's correlation ID (A14)
+            extra["job_id"] = pending.key.rpartition("-")[0] or pending.key
         left = self._seconds_left(pending)
         try:
             with trio.fail_after(max(left, self._options.request_seconds)):

@@ -98,6 +98,8 @@ class ReplicateProvider:
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Create the prediction or training. If this process has created it under the same key, nothing is created."""
+        if self._copies is not None:
+            self._copies.note_trail(key)
         return await self._submitter.submit(key, token, prepared)
 
     async def find(self, key: str, token: str) -> Found:

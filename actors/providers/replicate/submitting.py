@@ -20,7 +20,6 @@ from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import handle_of
 from actors.providers.replicate.searching import Search, reach, search
 from actors.providers.replicate.unsettled import Unsettled, UnsettledFiles
-from logconf import get_correlation_id
 
 REMEMBERED = 10_000
 """Keys that this process knows the outcome of; older ones are in the runtime's rows alone."""
@@ -71,7 +70,7 @@ class Submitter:
             raise
         finally:
             unsettled.ended = trio.current_time()
-        submitted = Submitted({**handle, "correlation_id": get_correlation_id()}, self._seen(created))
+        submitted = Submitted(handle, self._seen(created))
         self._remember(key, submitted)
         return submitted
 

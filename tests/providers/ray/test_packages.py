@@ -108,6 +108,6 @@ async def test_jobs_of_one_directory_upload_it_once(code: Path) -> None:
 
 async def test_a_directory_that_is_gone_refuses_the_job_before_anything_is_sent(tmp_path: Path) -> None:
     ray = Canned()
-    with pytest.raises(Invalid, match="no directory on this machine"):
+    with pytest.raises(Invalid, match="is not a directory on this machine"):
         await submit(ray.provider(), JobRequest(command=("true",), cwd=str(tmp_path / "gone")))
     assert {one.method for one in ray.requests} == {"GET"}

@@ -156,7 +156,9 @@ async def test_a_job_that_slurm_has_forgotten_is_looked_up_in_accounting(
     provider = provider_at(tmp_path, canned)
     await submit(provider)
     first = await provider.observe_many({KEY: {"id": 7}})
-    assert "Slurm does not show it; it counts as absent" in first.failed[KEY]  # a controller that starts anew knows nothing yet
+    assert (
+        "Slurm does not show it; it counts as absent" in first.failed[KEY]
+    )  # a controller that starts anew knows nothing yet
     await trio.sleep(60)
     assert (await seen(provider)).phase is Phase.LOST
     job = tmp_path / "shared" / "jobs" / KEY
