@@ -126,7 +126,8 @@ class Actor:
         Returns False to end the loop.
         """
         mailbox = self.ref.mailbox
-        until = min(until, math.inf if self.suspended else self._timers.next_due())
+        if not mailbox.suspended:
+            until = min(until, self._timers.next_due())
         if self.heartbeat is not None:
             until = min(until, trio.current_time() + self.heartbeat_every)
         await mailbox.wait(until)
@@ -134,7 +135,7 @@ class Actor:
             self.heartbeat()
         while mailbox.system:
             self._obey(mailbox.system.pop(0))
-        if not self.suspended:
+        if not mailbox.suspended:
             for message in self._timers.take_due():
                 self.ref.notice(message)
         if not self._ended:
