@@ -120,7 +120,7 @@ class RunningRuntime(Runtime):
         self._poll_requests = PollRequests()
         self._poller = self._actor("poller", self._poll_requests.note)
         self._expiry = self._actor("expiry", wakes_expiry)
-        self._pruner = self.registry.actor("pruner")
+        self._pruner = self.registry.actor("pruner", _wakes())
         self._notifier = self._actor("notifier", self.ledger.outbox.wakes)
         self._steps.leapt = lambda: self._pruner.cast(PollNow())
         self._poller_now: Poller | None = None
@@ -193,11 +193,8 @@ class RunningRuntime(Runtime):
         return timed(notifier, "notifier", self.tallies)
 
     def _actor(self, name: str, is_wake: Callable[[Event], bool]) -> ActorRef:
-        """A reference whose mailbox absorbs wakes of the same kind, because one "look now" is as good as a hundred."""
-        wakes = Mailbox(
-            capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, PollNow)) or None
-        )
-        ref = self.registry.actor(name, wakes)
+        """The reference of an actor that events wake."""
+        ref = self.registry.actor(name, _wakes())
         self.bus.subscribe(Event, into=ref, where=is_wake)
         return ref
 
@@ -242,6 +239,15 @@ class RunningRuntime(Runtime):
         if settings is not None:
             self._polling = (settings.background.job_status_polling, settings.webhook_urls())
         return bool(await self._poller.call(Refresh(*self._polling)))
+
+
+def _wakes() -> Mailbox:
+    """A mailbox that absorbs wakes of the same kind, because one "look now" is as good as a hundred, and refuses none:
+    who sends one, such as a transaction that sees the clock leap, must not fail for that.
+    """
+    return Mailbox(
+        capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, PollNow)) or None
+    )
 
 
 def configured_rules(settings: Settings) -> tuple[ApprovalRule, ...]:

@@ -98,7 +98,12 @@ class Operator:
                 failed = self._draw.random() < _SHARE_FAILED
                 verdict = "ran" if runs else "failed" if failed else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
-                await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")
+                try:
+                    await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")
+                except Refused:
+                    if job_id in await runtime.ledger.read(jobs.uncertain):
+                        raise
+                    continue  # the round that was under way when the last phase began has settled it
                 self._world.trace.count(f"settled: {verdict}")
 
     async def resume_paused(self, runtime: RunningRuntime) -> None:

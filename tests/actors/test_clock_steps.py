@@ -273,3 +273,16 @@ async def test_a_clock_that_leaps_again_and_again_does_not_keep_approvals_open_f
             machine.clock.move(25 * HOUR)
             await trio.sleep(300)
         assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.CANCELLED
+
+
+async def test_a_leap_is_written_down_also_while_the_pruners_mailbox_is_full(autojump_clock, machine):
+    """The transaction that sees the leap wakes the pruner, and must not fail for it: its request would."""
+    async with machine.open() as runtime:
+        pruner = runtime.registry.whereis("pruner")
+        pruner.suspend()
+        for number in range(200):
+            pruner.cast(number)
+        machine.clock.move(YEAR)
+        job = await runtime.submit(request(duration=1))
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+        pruner.resume()
