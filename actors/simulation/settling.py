@@ -98,13 +98,16 @@ class Operator:
                 failed = self._draw.random() < _SHARE_FAILED
                 verdict = "ran" if runs else "failed" if failed else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
+                refusal: Refused | None = None
                 try:
                     await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")
-                except Refused:
-                    if job_id in await runtime.ledger.read(jobs.uncertain):
-                        raise
-                    continue  # the round that was under way when the last phase began has settled it
-                self._world.trace.count(f"settled: {verdict}")
+                except Refused as error:
+                    refusal = error
+                if refusal is None:
+                    self._world.trace.count(f"settled: {verdict}")
+                elif job_id in await runtime.ledger.read(jobs.uncertain):
+                    raise refusal
+                # else the round that was under way when the last phase began has settled it
 
     async def resume_paused(self, runtime: RunningRuntime) -> None:
         """Resume paused providers, also those paused by a refusal; those that wait for a time resume by themselves."""
