@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import attrs
 import trio
 
 from actors.poller.actor import decide_polling
@@ -37,7 +38,7 @@ class BackgroundTaskManager:
         self._parts = parts
         self._working_directory = working_directory
         self._scope = trio.CancelScope()
-        self._ended: trio.Event | None = None
+        self._ended: _End | None = None
         self._changing = trio.Lock()
 
     def configure(self, settings: Settings | None = None, *, working_directory: bool | None = None) -> None:
@@ -87,11 +88,11 @@ class BackgroundTaskManager:
         """
         async with self._changing:
             if self._ended is not None and self._scope.cancel_called:  # by a stop that did not wait for its end
-                await self._ended.wait()
+                await self._ended.event.wait()
             self._raise_failure()
             if self._ended is not None:
                 return
-            self._ended, self._scope = trio.Event(), trio.CancelScope()
+            self._ended, self._scope = _End(), trio.CancelScope()
             try:
                 if nursery is not None:
                     await nursery.start(self._run)
@@ -104,17 +105,17 @@ class BackgroundTaskManager:
     async def _start_in_system_task(self) -> None:
         ended, ready = self._ended, _Ready()
         assert ended is not None
-        trio.lowlevel.spawn_system_task(self._run_contained, ready, name="greenroom", context=fresh_context())
+        trio.lowlevel.spawn_system_task(self._run_contained, ended, ready, name="greenroom", context=fresh_context())
         try:
             await ready.event.wait()
         except (trio.Cancelled, KeyboardInterrupt):
             self._scope.cancel()
             with trio.CancelScope(shield=True):  # a runtime that stops has limits of its own
-                await ended.wait()
+                await ended.event.wait()
             raise
         self._raise_failure()
 
-    async def _run_contained(self, ready: _Ready) -> None:
+    async def _run_contained(self, ended: _End, ready: _Ready) -> None:
         """A named border for broad ``except``: an exception that left a system task would end the host's whole trio
         run.
         """
@@ -123,7 +124,7 @@ class BackgroundTaskManager:
         except BaseException as error:  # noqa: ASYNC103 - kept in `failure` and raised by the next call
             if all(isinstance(one, trio.Cancelled) for one in leaves(error)):  # the host's trio run is over
                 raise
-            self.failure = _alone(error)
+            self.failure = ended.failure = _alone(error)
             with suppress(Exception):  # a filter or a handler of the host's
                 _logger.critical("The background tasks have failed", exc_info=self.failure)
         finally:
@@ -140,7 +141,7 @@ class BackgroundTaskManager:
         finally:
             self.runtime = None
             self._ended = None
-            ended.set()
+            ended.event.set()
 
     async def stop(self) -> None:
         """Stop the runtime and return when nothing of it is left. Raises the error of a failure, once."""
@@ -148,20 +149,33 @@ class BackgroundTaskManager:
             ended = self._ended
             if ended is not None:
                 self._scope.cancel()
-                await ended.wait()
+                await ended.event.wait()
             self._raise_failure()
 
     async def wait_failed(self) -> None:
-        """Wait until the runtime has ended. Raises the error if it failed, returns if it was stopped."""
-        if self._ended is not None:
-            await self._ended.wait()
+        """Wait until the runtime has ended. Raises the error if it failed, also to each of several tasks that wait, and
+        returns if it was stopped.
+        """
+        ended = self._ended
         await trio.lowlevel.checkpoint()
+        if ended is not None:
+            await ended.event.wait()
         self._raise_failure()
+        if ended is not None and ended.failure is not None:  # raised by another task that waits
+            raise ended.failure
 
     def _raise_failure(self) -> None:
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
+
+
+@attrs.define(eq=False)
+class _End:
+    """The end of one run of the runtime, with the error that ended it in a system task."""
+
+    event: trio.Event = attrs.field(factory=trio.Event)
+    failure: BaseException | None = None
 
 
 class _Ready(trio.TaskStatus[None]):

@@ -102,7 +102,7 @@ async def test_in_a_nursery_it_ends_with_the_host(autojump_clock):
 
 
 async def break_the_scheduler(manager, monkeypatch):
-    async def claim(_capacities, _cautions):
+    async def claim(*_):
         raise RuntimeError("the rows are away")
 
     monkeypatch.setattr(manager.runtime.ledger, "claim", claim)
@@ -132,6 +132,24 @@ async def test_in_a_system_task_a_failure_is_kept_told_and_raised_by_the_next_ca
     assert isinstance(manager.failure, RestartIntensityReached)
     with pytest.raises(RestartIntensityReached):
         await manager.stop()
+    await manager.stop()
+
+
+async def test_each_of_several_tasks_that_wait_gets_the_failure(autojump_clock, monkeypatch):
+    manager, raised = a_manager(), []
+
+    async def wait():
+        with pytest.raises(RestartIntensityReached) as failure:
+            await manager.wait_failed()
+        raised.append(failure.value)
+
+    await manager.start()
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        await break_the_scheduler(manager, monkeypatch)
+    assert len(raised) == 3
     await manager.stop()
 
 
