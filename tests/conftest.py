@@ -1,8 +1,12 @@
-"""Every process that tests start ends with them: what is left when the run ends fails the run, and is ended then."""
+"""Every process that tests start ends with them: what is left when the run ends fails the run, and is ended then.
+
+What a killed run leaves is ended by a process beside it.
+"""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from logconf.masking import forget_secrets
 from tests import statement_plans
-from tests.left_processes import Left, end, left_by, settled
+from tests.left_processes import Left, end, left_by, settled, watch_over
 
 pytest_plugins = ["tests.runtime_fixtures", "tests.http_fixtures"]
 """Fixtures that several folders use."""
@@ -24,11 +28,16 @@ settings.load_profile("any machine")
 MARK = "PYTEST_RUN_OF_GREENROOM"
 """In the environment of whatever is started, unless that wipes it: then its directories tell whose it is."""
 
+WATCHER = pytest.StashKey[subprocess.Popen[bytes]]()
 
+
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Mark what is started from here on; the workers of one run share its mark."""
     if not hasattr(config, "workerinput"):
+        unmarked = {name: value for name, value in os.environ.items() if name != MARK}
         os.environ[MARK] = uuid.uuid4().hex
+        config.stash[WATCHER] = watch_over(_marks(config), unmarked)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -37,13 +46,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     yield
     if hasattr(session.config, "workerinput"):
         return
-    factory = session.config._tmp_path_factory  # type: ignore[attr-defined]  # the only way to it after the last test
-    marks = (f"{MARK}={os.environ[MARK]}".encode(), os.fsencode(factory.getbasetemp()) + b"/")
+    marks = _marks(session.config)
     if left := settled(lambda: left_by(marks)):
-        _tell(session, left)
+        _report(session, left)
         end(left)
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    session.config.stash[WATCHER].communicate()
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +80,12 @@ def _no_scans() -> Iterator[None]:
             pytest.fail(f"{text}\n{plan}\nnot found by their list: {found}", pytrace=False)
 
 
-def _tell(session: pytest.Session, left: list[Left]) -> None:
+def _marks(config: pytest.Config) -> tuple[bytes, bytes]:
+    factory = config._tmp_path_factory  # type: ignore[attr-defined]  # the only way to it outside of tests
+    return f"{MARK}={os.environ[MARK]}".encode(), os.fsencode(factory.getbasetemp()) + b"/"
+
+
+def _report(session: pytest.Session, left: list[Left]) -> None:
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
     reporter.section("processes that tests started and left", red=True)
     for one in left:

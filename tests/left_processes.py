@@ -1,18 +1,26 @@
-"""Which processes a test run left behind, by what they carry of it."""
+"""Which processes a test run left behind, by what they carry of it.
+
+    python -m tests.left_processes        # beside a run: reads marks, one on a line, and ends at the end of its input
+
+The input ends with the run, also where the run was killed: what still carries a mark then is ended.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import attrs
 
+ROOT = Path(__file__).resolve().parents[1]
 WAIT = 5.0
-"""Seconds that processes have to end in which were told to, and need not have ended when their test did."""
+"""Seconds for processes to end that were asked to end; they may still run when their test is through."""
 
 PAUSE = 0.1
 
@@ -64,3 +72,32 @@ def end(left: Sequence[Left]) -> None:
             begun = Path(f"/proc/{one.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
             if begun == one.begun:
                 os.kill(one.pid, signal.SIGKILL)
+
+
+def watch_over(marks: Sequence[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the process that ends everything with a mark once its input is closed. ``environment`` has no mark, so that
+    this process is not found itself.
+    """
+    command = [sys.executable, "-m", "tests.left_processes"]
+    watcher = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
+        env=environment, start_new_session=True,
+    )  # fmt: skip
+    assert watcher.stdin is not None
+    watcher.stdin.writelines(mark + b"\n" for mark in marks)
+    watcher.stdin.flush()
+    return watcher
+
+
+def main() -> None:
+    """Wait for the end of the run, and end what it left, and what that starts meanwhile."""
+    marks = [line.removesuffix(b"\n") for line in sys.stdin.buffer]
+    for _ in range(int(WAIT / PAUSE)):
+        if not (left := left_by(marks)):
+            return
+        end(left)
+        threading.Event().wait(PAUSE)
+
+
+if __name__ == "__main__":
+    main()

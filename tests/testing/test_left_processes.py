@@ -54,3 +54,14 @@ def test_a_run_that_leaves_a_process_fails_and_ends_it(tmp_path, wiped):
     assert "sleep 1000" in done.stdout
     assert done.returncode == 1
     assert left_by([os.fsencode(tmp_path)]) == []
+
+
+@pytest.mark.parts
+def test_what_a_killed_run_leaves_ends_with_it(tmp_path):
+    test = tmp_path / "test_it.py"
+    test.write_text(LEAVES.format(wiped="{}") + f"    os.kill(os.getpid(), {int(signal.SIGKILL)})\n")
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-s", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    command += [f"--basetemp={tmp_path / 'base'}", f"--rootdir={ROOT}", str(test)]
+    # The process left has the run's output: this returns when it has ended.
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL
