@@ -54,13 +54,14 @@ def _follow(tx: Transaction, parent_id: str, share: int) -> int:
 def _cancel(tx: Transaction, parent: Parent, waiting: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Cancel the jobs that need ``parent`` to complete. Returns which are to be counted down, and which were cancelled.
 
-    A job with a damaged row is neither: nobody knows whether it may start.
+    A job with a damaged row is neither: nobody knows whether it may start. A restored job whose provider is still to be
+    asked about it is neither, too: it may run there. If it has not, :func:`~actors.store.dependencies.reopen` follows.
     """
     going_on, cancelled = [], []
     for job_id, pair in load_many(tx, waiting).items():
         if not breaks(parent.status, pair.job.request.after_mode):
             going_on.append(job_id)
-        elif pair.entry.status in WAITING_ENTRIES:
+        elif pair.entry.status in WAITING_ENTRIES and pair.entry.restored is None:
             _end(tx, pair, parent)
             cancelled.append(job_id)
     return going_on, cancelled

@@ -22,7 +22,7 @@ from actors.ledger.observe import apply_observation
 from actors.ledger.rerun import OF_AN_ATTEMPT
 from actors.ledger.settle import settle_absent
 from actors.ledger.uncertain import Token, close_request, make_uncertain, put_unknown
-from actors.store import Transaction, jobs, queue, restored, submissions
+from actors.store import Transaction, dependencies, jobs, queue, restored, submissions
 
 Jitter = Callable[[], float]
 
@@ -74,6 +74,8 @@ def _go_on(tx: Transaction, pair: Pair, jitter: Jitter) -> None:
         changes = {"error_message": f"Cancelled by {by}" if by else "Cancelled"}
         close_request(tx, pair.job.job_id, "its job was cancelled")
         advance(tx, after, Trigger.CANCEL_WAITING, job=changes, entry=changes)
+    elif after.entry.unfinished_parents and after.job.request.after_mode == "ok":
+        dependencies.reopen(tx.connection, after.job.job_id, tx.now)
 
 
 def _adopt(tx: Transaction, pair: Pair, seen: Sequence[Seen], token: Token) -> None:

@@ -91,7 +91,8 @@ def _lanes(world: World) -> None:
 
 _WRONG_ROWS = {
     Rule.PARENTS_COUNTED: (
-        "SELECT q.job_id FROM queue_entries q WHERE q.status IN ('pending', 'blocked') AND q.unfinished_parents !="
+        "SELECT q.job_id FROM queue_entries q WHERE q.status IN ('pending', 'blocked') AND q.restored IS NULL"
+        " AND q.unfinished_parents !="
         " (SELECT count(*) FROM dependencies d WHERE d.job_id = q.job_id AND d.parent_status IS NULL)"
     ),
     Rule.CASCADES: (

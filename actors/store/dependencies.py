@@ -3,9 +3,10 @@
 A row is *open* until its parent has ended and the job that waits was counted down, or cancelled. The parent's name,
 status and end are kept in it from then on, so that they can be shown when the parent itself is removed.
 
-**Invariants.** An entry's ``unfinished_parents`` is the number of its open rows, as long as it waits. An entry that
-others wait for has ``is_awaited``, so that the end of any other job costs nothing here. When such a job ends, it is put
-into ``ended_parents`` in the same transaction; it leaves that list in the transaction that closes the last of its rows.
+**Invariants.** An entry's ``unfinished_parents`` is the number of its open rows, as long as it waits and is not to be
+looked up after a restore. An entry that others wait for has ``is_awaited``, so that the end of any other job costs
+nothing here. When such a job ends, it is put into ``ended_parents`` in the same transaction; it leaves that list in the
+transaction that closes the last of its rows.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ import pytest
 import trio
 
 from actors.jobs.options import Limits
+from actors.jobs.records import Restored
 from actors.providers.base import Idempotency
 from actors.providers.scripted import ScriptedOptions
+from actors.providers.scripted.faults import Fault, FaultKind
 from actors.testing import request
 
 NONE = ScriptedOptions(idempotency=Idempotency.NONE)
@@ -18,7 +20,7 @@ FOUR = Limits(total=4, per_user=4)
 
 
 @attrs.frozen
-class Restored:
+class Stage:
     runtime: object
     parents: tuple
     waiting: object
@@ -54,7 +56,7 @@ async def in_doubt(site, result="failed", **child):
             await trio.sleep(1)
         assert (await runtime.jobs.row(waiting.job_id)).uncertain_since is not None
         await runtime.queue.resume(None, by="root")
-        yield Restored(runtime, tuple(parents), waiting)
+        yield Stage(runtime, tuple(parents), waiting)
 
 
 @pytest.mark.parametrize("child", [{}, {"requires_approval": "why"}])
@@ -82,3 +84,33 @@ async def test_an_end_that_it_waited_for_lets_it_start(autojump_clock, site, res
             assert (await here.runtime.jobs.row(here.waiting.job_id)).status in {"uploading", "pending"}
             await step()
         assert (await here.its_end()).status == "completed"
+
+
+@pytest.mark.parametrize("ran", [True, False])
+async def test_the_bad_end_of_a_parent_waits_for_what_the_provider_says(autojump_clock, site, ran):
+    """Its provider cannot be asked yet when the parent's end is known: it may run there."""
+    async with site.open(site.original, limits=FOUR) as runtime:
+        parent = await runtime.submit(request(duration=100, config_name="one"))
+        child = await runtime.submit(request(duration=5_000, after=("one",)))
+        await trio.sleep(1)
+        site.take()
+        if ran:
+            await runtime.wait(parent.job_id)
+            await trio.sleep(20)
+    await site.restore()
+    for run in site.remote.runs_of(f"{parent.job_id}-1"):
+        run.forgotten = True  # as a directory that was not in the backup
+    site.remote.inject(Fault(FaultKind.REFUSED, ("find",), times=None))
+    async with site.open(site.new, limits=FOUR) as runtime:
+        await trio.sleep(20)
+        await runtime.jobs.settle(parent.job_id, "failed", by="root")
+        await trio.sleep(20)
+        waiting = await runtime.jobs.get(child.job_id)
+        assert (waiting.job.status, waiting.entry.restored) == ("pending", Restored.LOOK_UP)
+        site.remote.heal()
+        await trio.sleep(30)
+        after = await runtime.jobs.row(child.job_id)
+        if ran:
+            assert (after.status, after.error_message) == ("running", None)
+        else:
+            assert (after.status, after.error_message) == ("cancelled", "one, which it waits for, failed")
