@@ -79,7 +79,7 @@ def refusal_of(parent: Parent) -> str:
     named = parent.job_id if parent.name is None else f"{parent.name} ({parent.job_id})"
     return (
         f"{named} {_ENDS.get(parent.status, 'ended')}, so this job would never start; "
-        "retry that one first, or say after_mode ended"
+        "retry or remove that one first, or say after_mode ended"
     )
 
 

@@ -13,7 +13,7 @@ from actors.jobs.codec import fingerprint
 from actors.jobs.file_rules import FileRules
 from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.jobs.refusal import Refused
-from actors.store import Transaction, dependencies, holds, idempotency
+from actors.store import Transaction, dependencies, holds, idempotency, names
 
 KEY_LIFETIME = timedelta(hours=24)
 _DIGITS = 32
@@ -30,10 +30,12 @@ class Keys:
         # While the clock may be wrong no key is forgotten (C6).
         since = None if not pairs or holds.current(tx.connection) else tx.now - KEY_LIFETIME
         self._known = idempotency.used(tx.connection, pairs, since)
-        self._rows: list[dict[str, Any]] = []
+        self._rows: dict[tuple[str, str], dict[str, Any]] = {}
         self._repeated: set[str] = set()
         if file is not None and file.digest and len(self._known) < len(pairs):
             self._recognise(requests, file.digest[:_DIGITS])
+        if file is not None and self._known:
+            self._follow_retries(requests)
 
     def _recognise(self, requests: Sequence[JobRequest], digest: str) -> None:
         """Bind the new keys to the jobs that version 0.1.0 had bound to the old keys of the same file."""
@@ -44,6 +46,14 @@ class Keys:
                 earlier[user] = idempotency.beginning_with(self._tx.connection, user, f"{digest}-")
             job_id = earlier[user].get(f"{digest}-{index}")
             if job_id is not None and (pair := _pair(request)) is not None and pair not in self._known:
+                self.bind(request, job_id)
+
+    def _follow_retries(self, requests: Sequence[JobRequest]) -> None:
+        """Bind the keys of jobs that their owners submitted again to the newest of their retries."""
+        newest = names.newest_retries(self._tx.connection, {job_id for job_id, _ in self._known.values()})
+        for request in requests if newest else ():
+            pair = _pair(request)
+            if pair is not None and pair in self._known and (job_id := newest.get(self._known[pair][0])) is not None:
                 self.bind(request, job_id)
 
     def job_of(self, request: JobRequest) -> str | None:
@@ -63,7 +73,8 @@ class Keys:
     def repeats(self, job: Job) -> bool:
         """Whether ``job``, which exists already, is submitted anew, because its file asks for it.
 
-        Together with failed jobs, those that were cancelled because of them are repeated; they come after them.
+        Together with failed jobs, those that were cancelled because of them are repeated; they come after them, or the
+        failed ones were submitted again before.
         """
         file = self._file
         found = file is not None and (file.repeats(job) or (file.again == "failed" and self._was_broken(job)))
@@ -76,7 +87,8 @@ class Keys:
             return False
         parents = dependencies.parents_of(self._tx.connection, job.job_id, maxima.PARENTS)
         broke = [parent.job_id for parent in parents if parent.broke]
-        return bool(broke) and self._repeated.issuperset(broke)
+        left = set(broke) - self._repeated
+        return bool(broke) and left <= names.newest_retries(self._tx.connection, left).keys()
 
     def bind(self, request: JobRequest, job_id: str) -> None:
         """Bind the key of ``request``, if it has one, to this job."""
@@ -85,20 +97,18 @@ class Keys:
             return
         print_ = fingerprint(request)
         self._known[pair] = (job_id, print_)
-        self._rows.append(
-            {
-                "user_id": pair[0],
-                "key": pair[1],
-                "job_id": job_id,
-                "fingerprint": print_,
-                "created_at": self._tx.now,
-                "kept_with_job": self._file is not None,
-            }
-        )
+        self._rows[pair] = {
+            "user_id": pair[0],
+            "key": pair[1],
+            "job_id": job_id,
+            "fingerprint": print_,
+            "created_at": self._tx.now,
+            "kept_with_job": self._file is not None,
+        }
 
     def write(self) -> None:
         """Write what was bound."""
-        idempotency.reserve(self._tx.connection, self._rows)
+        idempotency.reserve(self._tx.connection, list(self._rows.values()))
 
 
 def known_keys(connection: Connection, requests: Sequence[JobRequest]) -> set[tuple[str, str | None]]:

@@ -3,18 +3,20 @@
 A name means the earlier jobs of the same submission first: one of that name, or all of a matrix of that name (as it is
 written, ``t-{lr}``). Else it is an exact id, an exact name, or the beginning or end of an id, in this order, the user's
 own jobs before others'. A group means all jobs of the user's group so far. Both are fixed here, once.
+
+In a group, and among the parents of a job that is submitted again, the newest retry of a failed job stands for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from actors.jobs import maxima
-from actors.jobs.dependencies import Parent, breaks, refusal_of
+from actors.jobs.dependencies import BAD_ENDS, Parent, breaks, refusal_of
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import Refused, invalid
 from actors.jobs.start_times import AT_ONCE, Start, start_of
@@ -22,7 +24,7 @@ from actors.jobs.suggestions import suggestion
 from actors.jobs.views import Viewer
 from actors.ledger import naming
 from actors.ledger.new_job import NewJob
-from actors.store import dependencies, named
+from actors.store import dependencies, named, names
 
 
 class Parents:
@@ -60,12 +62,21 @@ class Parents:
             return ()
         if new.retry_of is not None:
             before = dependencies.parents_of(self._connection, new.retry_of, maxima.PARENTS)
-            found = {one.job_id: self._instead.get(one.job_id, one) for one in before}
+            found = {one.job_id: one for one in self._with_retries(before, new.request.user_id)}
         else:
             found = {one.job_id: one for reference in new.request.after for one in self._named(reference, new)}
         parents = self._checked(list(found.values()), new.request.after_mode)
         self._waiting.append((job_id, parents))
         return parents
+
+    def _with_retries(self, parents: Iterable[Parent], user_id: str) -> list[Parent]:
+        """``parents``, with its newest retry in the place of each that failed and was submitted again since: in this
+        submission, or before by its owner or by ``user_id``.
+        """
+        found = [self._instead.get(one.job_id, one) for one in parents]
+        failed = [one.job_id for one in found if one.status in BAD_ENDS]
+        newest = names.newest_retries(self._connection, failed, user_id)
+        return [named.of_id(self._connection, newest[one.job_id]) if one.job_id in newest else one for one in found]
 
     def write(self) -> None:
         """Write whom each of the jobs waits for; their own rows are there."""
@@ -113,7 +124,7 @@ class Parents:
             self._groups[user_id, group] = stored
         if not stored and not earlier:
             raise invalid("after", f"user {user_id} has no group {group!r:.80}")
-        return [*stored, *earlier]
+        return [*self._with_retries(stored, user_id), *earlier]
 
     def _lookup(self, reference: str, viewer: Viewer) -> Parent:
         try:

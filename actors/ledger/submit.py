@@ -9,6 +9,7 @@ from datetime import timedelta
 import attrs
 
 from actors.jobs.approval_rules import Facts, first_match, why
+from actors.jobs.dependencies import BAD_ENDS
 from actors.jobs.file_rules import FileRules
 from actors.jobs.ids import IdFactory
 from actors.jobs.levels import base_priority, level_reaches
@@ -96,7 +97,7 @@ class _Batch:
             job_id = keys.job_of(new.request)
             one = None if job_id is None else self._existing(job_id)
             if one is None or keys.repeats(one.job):
-                one = self._make(new)
+                one = self._make(new, None if one is None else one.job)
                 keys.bind(new.request, one.job.job_id)
             accepted.append(one)
             if self._parents is not None:
@@ -130,8 +131,12 @@ class _Batch:
         approval = approvals.of_jobs(self._tx.connection, [job_id]).get(job_id)
         return Accepted(pair.job, pair.entry, approval, created=False)
 
-    def _make(self, new: NewJob) -> Accepted:
+    def _make(self, new: NewJob, earlier: Job | None = None) -> Accepted:
+        """``earlier``: the job of the same line of a job file; if that has failed, this one is a retry of it."""
         request = new.request
+        retry_of, trail = new.retry_of, new.correlation_id
+        if earlier is not None and earlier.status in BAD_ENDS:
+            retry_of, trail = earlier.job_id, earlier.correlation_id
         job_id = self._ids.new(self._tx.now)
         start = start_of_request(request, self._tx.now)
         try:
@@ -144,11 +149,11 @@ class _Batch:
             job_id=job_id,
             status=following.job,
             provider=request.provider,
-            correlation_id=new.correlation_id,
+            correlation_id=trail,
             request=request,
             created_at=self._tx.now,
             updated_at=self._tx.now,
-            retry_of=new.retry_of,
+            retry_of=retry_of,
         )
         entry = QueueEntry(
             job_id=job_id,

@@ -182,7 +182,9 @@ class Checker:
             " json_each(json_extract(j.request, '$.after')) named JOIN jobs p ON"
             " CASE named.type WHEN 'object' THEN p.group_name = json_extract(named.value, '$.group')"
             " AND p.user_id = j.user_id AND p.job_id < j.job_id ELSE p.config_name = named.value END"
-            " WHERE j.job_id = ? AND j.retry_of IS NULL AND p.retry_of IS NULL",
+            " WHERE j.job_id = ? AND j.retry_of IS NULL AND (p.retry_of IS NULL OR named.type = 'object')"
+            " AND NOT EXISTS (SELECT 1 FROM jobs again WHERE named.type = 'object' AND again.retry_of = p.job_id"
+            " AND again.user_id = p.user_id AND again.job_id < j.job_id)",
             (job_id,),
         )
         for parent, status, mode in found:

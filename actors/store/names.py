@@ -34,6 +34,16 @@ _BY_IDS = Prepared(select(*COLUMNS).where(jobs.c.job_id.in_(bindparam("these", e
 _RETRIES = Prepared(
     select(jobs.c.retry_of, jobs.c.job_id).where(jobs.c.retry_of.in_(bindparam("these", expanding=True)))
 )
+_EARLIER = jobs.alias("earlier")
+_OWN_RETRIES = Prepared(
+    select(jobs.c.retry_of, jobs.c.job_id)
+    .join_from(jobs, _EARLIER, jobs.c.retry_of == _EARLIER.c.job_id)
+    .where(
+        jobs.c.retry_of.in_(bindparam("these", expanding=True)),
+        jobs.c.user_id.in_((_EARLIER.c.user_id, bindparam("user"))),
+    )
+    .order_by(jobs.c.job_id)
+)
 _PROVIDER = Prepared(select(jobs.c.provider, jobs.c.correlation_id).where(jobs.c.job_id == bindparam("this")))
 
 _NEWEST_IDS = select(jobs.c.job_id).order_by(jobs.c.job_id.desc()).limit(bindparam("most"))
@@ -56,6 +66,20 @@ def of_ids(connection: Connection, job_ids: Iterable[str]) -> dict[str, Called]:
 def retries_of(connection: Connection, job_ids: Iterable[str]) -> list[tuple[str, str]]:
     """Those of these ids that were submitted again, each with the id of every job that this made."""
     return [(row[0], row[1]) for row in _RETRIES.all(connection, these=job_ids)]
+
+
+def newest_retries(connection: Connection, job_ids: Iterable[str], user_id: str | None = None) -> dict[str, str]:
+    """Those of these ids that their owner or this user submitted again, each with the newest job that this led to."""
+    newest: dict[str, str] = {}
+    origins = {one: [one] for one in job_ids}
+    while origins:  # a retry may have been submitted again, too
+        moved: dict[str, list[str]] = {}
+        found = {row[0]: row[1] for row in _OWN_RETRIES.all(connection, these=list(origins), user=user_id)}
+        for before, after in found.items():
+            newest |= dict.fromkeys(origins[before], after)
+            moved[after] = origins[before]
+        origins = moved
+    return newest
 
 
 def provider_and_trail_of(connection: Connection, job_id: str) -> tuple[str, str]:
