@@ -19,7 +19,8 @@ import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, Permission
@@ -103,7 +104,7 @@ class GuardedRoute(Route):
     """A route of one method with the ``permission`` that its callers need."""
 
     def __init__(self, method: str, path: str, endpoint: Callable[..., Any], permission: Permission) -> None:
-        # A name may hold a slash, which arrives decoded; routes that end with a name are tried last (app.py).
+        # A name may hold a slash; where that arrives decoded, routes that end with a name are tried last (app.py).
         super().__init__(path.replace(_NAMED_PART, "{job_id:path}"), endpoint, methods=[method])
         self.path = path
         self.permission = permission
@@ -135,6 +136,14 @@ class DeclaredRoute(GuardedRoute):
         self.body, self.query = get_args(hints["call"])
         self.statuses = (int(status),) if isinstance(status, int) else tuple(map(int, status))
         self.media, self.headers, self.body_bytes = media, headers or {}, body_bytes
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether this is the route of a request. A slash that the client wrote as %2F belongs to a name."""
+        raw: bytes = scope.get("raw_path") or b""
+        separators = self.path.count("/") + scope.get("root_path", "").count("/")
+        if b"%2F" in raw.upper() and raw.count(b"/") != separators:
+            return Match.NONE, {}
+        return super().matches(scope)
 
     async def _answer(self, request: Request) -> Response:
         check_path(request)

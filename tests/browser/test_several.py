@@ -78,6 +78,26 @@ def test_all_that_fit_the_filters_are_prioritised_and_removed(stage: Stage, page
     assert stage.ask("GET", "/api/jobs/fits-not")["status"] == "pending"
 
 
+@pytest.mark.usefixtures("paused")
+@pytest.mark.parametrize("by_filter", [True, False])
+def test_another_filter_ends_the_selection(stage: Stage, page: Page, served: Served, by_filter: bool) -> None:
+    """Nothing is done to jobs that are no longer shown; another order changes nothing."""
+    old, new = (f"{name}-by-{'filter' if by_filter else 'hand'}" for name in ("old", "new"))
+    for name in (old, new):
+        stage.submit(name, group=name)
+    page.goto(at(served, f"jobs?group={old}"))
+    if by_filter:
+        page.get_by_role("button", name="Select all that fit the filters").click()
+    else:
+        select(page, old)
+    bar = page.get_by_role("group", name="Selected jobs")
+    page.get_by_label("Sort by").select_option("name")
+    expect(row(page, old).get_by_role("checkbox")).to_be_checked()
+    page.get_by_label("Group").fill(new)
+    expect(row(page, new).get_by_role("checkbox")).not_to_be_checked()
+    expect(bar.get_by_role("button", name="Remove")).to_be_hidden()
+
+
 def test_what_cannot_be_done_is_said_job_by_job(stage: Stage, page: Page, served: Served) -> None:
     """A command runs again on its machine alone; a simulated job is submitted anew."""
     for name, more in (("a-command", {"provider": "local", "command": ["true"], "spec": None}), ("simulated", {})):

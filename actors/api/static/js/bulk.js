@@ -119,6 +119,7 @@ export function bulkOf(model, { changed, acted, selection }) {
   return {
     node,
     show,
+    clear,
     has: (jobId) => everything !== null || chosen.has(jobId),
     choose: (job, on) => { everything = null; put(job, on); changed(); },
     chooseAll: (all, on) => { everything = null; for (const job of all) put(job, on); changed(); },

@@ -17,10 +17,10 @@ export function filterOf(asked) {
   return filter;
 }
 
-const usual = { sort: "created", order: "desc" };
+export const ORDER = { sort: "created", order: "desc" }; // the usual one
 
 export function addressOf(filter) {
-  const asked = new URLSearchParams(Object.entries(filter).filter(([name, value]) => value !== "" && value !== usual[name]));
+  const asked = new URLSearchParams(Object.entries(filter).filter(([name, value]) => value !== "" && value !== ORDER[name]));
   return `#/jobs${asked.size ? `?${asked}` : ""}`;
 }
 
@@ -28,7 +28,7 @@ export function queryOf(filter) {
   const query = new URLSearchParams();
   for (const status of STATES[filter.state] ?? []) query.append("status", status);
   for (const [field, name] of Object.entries(AS_THEY_ARE)) if (filter[field].trim()) query.set(name, filter[field].trim());
-  if (filter.sort !== usual.sort || filter.order !== usual.order) {
+  if (filter.sort !== ORDER.sort || filter.order !== ORDER.order) {
     query.set("sort", filter.sort);
     query.set("order", filter.order);
   }
@@ -38,7 +38,7 @@ export function queryOf(filter) {
 // The filter as the server takes a selection of jobs; null where it says more than such a selection can.
 export function selectionOf(filter) {
   if (["q", "provider", "since", "until"].some((field) => filter[field].trim())) return null;
-  const chosen = { name: filter.name, group: filter.group, user_id: filter.user, status: STATES[filter.state] };
+  const chosen = { name: filter.name.trim(), group: filter.group.trim(), user_id: filter.user.trim(), status: STATES[filter.state] };
   const found = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value?.length));
   return Object.keys(found).length ? found : null;
 }

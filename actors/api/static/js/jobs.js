@@ -3,7 +3,7 @@
 import { activityOf } from "./activity.js";
 import { bulkOf } from "./bulk.js";
 import { button, el } from "./dom.js";
-import { addressOf, filterForm, filterOf, queryOf, selectionOf } from "./job_filters.js";
+import { ORDER, addressOf, filterForm, filterOf, queryOf, selectionOf } from "./job_filters.js";
 import { JobPages } from "./job_pages.js";
 import { jobTable } from "./job_table.js";
 import { oncePerFrame } from "./pace.js";
@@ -36,6 +36,8 @@ export function jobsView(model, asked = new URLSearchParams()) {
   }
 
   function changed(next, atOnce = true) {
+    // Nothing is done to jobs that are no longer listed.
+    if (queryOf({ ...next, ...ORDER }).toString() !== queryOf({ ...filter, ...ORDER }).toString()) bulk.clear();
     filter = next;
     history.replaceState(null, "", addressOf(filter));
     form.show(filter);
