@@ -51,6 +51,11 @@ def _happened(event: Document, typed: Callable[..., str]) -> str:
     return text
 
 
+def missing_events(gap: Document) -> str:
+    """The line about events that can no longer be had."""
+    return f"({gap['missing']} events after {gap['after']} are no longer kept)"
+
+
 def parsed(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any], str | None]]:
     """The events of a ``text/event-stream`` as (name, document, id of the last one with an id); an unnamed one is a
     ``message``.

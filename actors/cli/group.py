@@ -165,9 +165,20 @@ def cli() -> None:
 cli.params += address.options(hidden=False)
 
 
+def _open_missing_streams() -> None:
+    """Where the caller closed them (``>&-``), else a database could be opened as descriptor 1 and printed into."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115 - for the whole process
+
+
 def main(arguments: list[str] | None = None, **options: Any) -> None:
     """Run the command line and exit with its status."""
     codecs.register_error(_READABLE, _replace)
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors=_READABLE)

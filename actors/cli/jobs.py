@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from actors.cli import selections
-from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import (
@@ -20,7 +17,7 @@ from actors.cli.job_text import (
     note,
     standing,
 )
-from actors.cli.options import given, print_warnings, unchecked, with_client
+from actors.cli.options import given, next_page, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
 
@@ -62,15 +59,7 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
         "CREATED": lambda job: ago(job["created_at"]), "RAN": duration, "": note,
     })  # fmt: skip
     if found["next"] and not as_json:
-        asked = [f"{option} {shlex.quote(value)}" for option, value in _as_typed(filters)]
-        click.echo(" ".join([f"more: {program()} jobs", *asked, "--before", found["jobs"][-1]["job_id"]]))
-
-
-def _as_typed(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The options of this list as they were typed, for its next page."""
-    for name, value in given({**filters, "before": None, "limit": None}).items():
-        for one in value if isinstance(value, tuple) else (value,):
-            yield f"--{name.removesuffix('_id')}", one
+        click.echo(next_page("jobs", filters, before=found["jobs"][-1]["job_id"]))
 
 
 @click.command()

@@ -41,6 +41,7 @@ def logs(job: str, follow: bool, tail: int | None, since: str | None, attempt: i
         return
     try:
         if follow:  # refused before the answer begins, where there is nothing to follow
+            job = client.request("GET", "api", "jobs", job)["job_id"]  # another job may get this name meanwhile
             with client.stream("api", "jobs", job, "logs", params={"limit": 1, **begin}):
                 pass
         params = {**begin, "follow": "true"} if follow else begin
@@ -70,7 +71,7 @@ def _follow_over_network(client: Client, job: str, begin: dict[str, Any]) -> Non
         sys.stdout.buffer.flush()
 
     found = client.request("GET", "api", "jobs", job)
-    job_id, has_ended = found["job_id"], found["status"] in TERMINAL_JOBS  # another job may get this name meanwhile
+    job_id, has_ended = found["job_id"], found["status"] in TERMINAL_JOBS
     with client.stream("api", "jobs", job_id, "logs", params={"limit": _PAGE_BYTES, **begin}) as answer:
         for piece in answer.pieces():
             write(piece)

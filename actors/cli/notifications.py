@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.job_text import ago
-from actors.cli.options import given, with_client, with_pages
+from actors.cli.options import given, next_page, with_client, with_pages
 from actors.cli.tables import print_json, print_rows, short
 
 _STATES = ("pending", "merged", "delivered", "given_up")
@@ -35,7 +34,7 @@ def notifications(client: Client, as_json: bool, **filters: Any) -> None:
         "CREATED": lambda one: ago(one["created_at"]), "": "last_error",
     })  # fmt: skip
     if found["next"]:
-        click.echo(f"more: {program()} notifications --cursor {found['next']}")
+        click.echo(next_page("notifications", filters, cursor=found["next"]))
 
 
 @notifications.command()

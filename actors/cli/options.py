@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
 
+from actors.cli.address import program
 from actors.cli.client import Client
 from actors.cli.context import Failed
 from actors.cli.tables import plain
@@ -116,3 +118,15 @@ def print_warnings(accepted: Iterable[Mapping[str, Any]]) -> None:
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given. Defaults are left out, because only the API has them."""
     return {name: value for name, value in values.items() if value not in (None, ())}
+
+
+def next_page(command: str, filters: Mapping[str, Any], **place: str) -> str:
+    """The line that says how to ask for the next page of a list, with its ``filters`` as they were typed.
+
+    ``place``: the option that says where that page begins.
+    """
+    words = ["more:", program(), command]
+    for name, value in given({**filters, "limit": None, "cursor": None, **dict.fromkeys(place), **place}).items():
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [f"--{name.removesuffix('_id')}", shlex.quote(one)]
+    return " ".join(words)

@@ -19,7 +19,7 @@ from trio_websocket import (
 )
 
 from actors.cli.context import Failed
-from actors.cli.event_text import describe
+from actors.cli.event_text import describe, missing_events
 from actors.cli.network import NetworkAddress
 from supervision.errors import leaves
 
@@ -116,9 +116,11 @@ class _Watching:
             elif message["type"] == "subscribed":
                 if message["after"] is not None:
                     self._subscription.setdefault("after", message["after"])
+                if "job_id" in message:  # another job may get this name meanwhile
+                    self._subscription["job_id"] = message["job_id"]
                 self._tries, self._connected = 0, True
                 click.echo("Connected; Ctrl-C ends this.", err=True)
             elif message["type"] == "gap":
-                click.echo(f"({message['missing']} events after {message['after']} are no longer kept)", err=True)
+                click.echo(missing_events(message), err=True)
             elif message["type"] == "error":
                 click.echo(f"({message['detail']})", err=True)

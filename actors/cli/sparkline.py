@@ -19,7 +19,8 @@ def sparkline(points: Sequence[Sequence[float | None]], width: int = WIDTH) -> s
     for number, (_, y) in enumerate(points):
         if y is not None:
             columns[number * len(columns) // len(points)].append(y)
-    means = [sum(each) / len(each) if each else None for each in columns]
+    # Of halves, since sums and differences of very large numbers are infinite.
+    means = [sum(y / 2 / len(each) for y in each) if each else None for each in columns]
     known = [mean for mean in means if mean is not None]
     if not known:
         return ""

@@ -67,6 +67,11 @@ def colour_of(status: str) -> str | None:
     return _COLOURS.get(status.split(",")[0])
 
 
+def is_coloured() -> bool:
+    """Whether the terminal and its user want colours; click leaves them out elsewhere."""
+    return "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
 def print_rows(
     found: Sequence[Any], as_json: bool, empty: str, columns: Mapping[str, str | Callable[[Any], object]]
 ) -> None:
@@ -114,11 +119,10 @@ class _Block(NamedTuple):
     width: int
 
     def print(self) -> None:
-        coloured = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         titles = self.table[0]
         for number, row in enumerate(self.table):
             line = [_filled(_cut(row[column], width), width) for column, width in self.widths.items()]
-            if coloured:
+            if is_coloured():
                 styled = zip(line, [row[column] for column in self.widths], strict=True)
                 line = [click.style(part, fg=colour_of(text), bold=number == 0 or None) for part, text in styled]
             click.echo(_GAP.join(line).rstrip())

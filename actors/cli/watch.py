@@ -15,7 +15,7 @@ from actors.cli.client import Client
 from actors.cli.context import Failed
 from actors.cli.job_text import lasted, name_and_user
 from actors.cli.options import given, with_client, with_config
-from actors.cli.tables import plain, print_answer
+from actors.cli.tables import is_coloured, plain, print_answer
 
 _REFRESH_SECONDS = 1.0
 _STATES = {"running": "green", "starting": "cyan", "restarting": "yellow", "parked": "red", "overrun": "red"}
@@ -39,10 +39,12 @@ def watch(as_json: bool, config: str | None, **filters: Any) -> None:
         watch_feed(*feed, query, as_json=as_json)
         return
     from actors.cli.event_stream import Patience, events
-    from actors.cli.event_text import describe
+    from actors.cli.event_text import describe, missing_events
 
     client = Client(config)
     patience = Patience(client)
+    if "job_id" in query:  # another job may get its name meanwhile
+        query["job_id"] = client.request("GET", "api", "jobs", query["job_id"])["job_id"]
 
     @functools.cache
     def name(job_id: str) -> str | None:
@@ -55,6 +57,8 @@ def watch(as_json: bool, config: str | None, **filters: Any) -> None:
     for kind, event in events(client, query, patience):
         if kind == "connection":
             click.echo("Connected; Ctrl-C ends this.", err=True)
+        elif kind == "gap" and not as_json:
+            click.echo(missing_events(event), err=True)
         elif kind != "goodbye":
             if as_json:
                 click.echo(orjson.dumps(event))
@@ -87,8 +91,10 @@ def tree(client: Client, as_json: bool, follow: bool, parked: str | None) -> Non
 def _branches(nodes: list[dict[str, Any]], before: str = "") -> Iterator[str]:
     for node in nodes:
         mark, below = ("└── ", "    ") if node is nodes[-1] else ("├── ", "│   ")
-        state = click.style(node["state"], fg=_STATES.get(node["state"]))
-        yield f"{before}{mark}{plain(node['id'])}  {state}{click.style(plain(_details(node)), dim=True)}"
+        state, details = node["state"], plain(_details(node))
+        if is_coloured():
+            state, details = click.style(state, fg=_STATES.get(state)), click.style(details, dim=True)
+        yield f"{before}{mark}{plain(node['id'])}  {state}{details}"
         yield from _branches(node.get("children") or [], before + below)
 
 

@@ -103,7 +103,8 @@ class Connection:
                 raise CloseConnection(Close.POLICY, str(error)) from None
             filters = attrs.evolve(filters, job_id=named.job.job_id)
         after, gap = await self._runtime.event_reader.place_to_begin(filters.after)
-        await self._send(type="subscribed", after=after)
+        about = {} if filters.job_id is None else {"job_id": filters.job_id}
+        await self._send(type="subscribed", after=after, **about)
         if gap is not None:
             await self._send(type="gap", **attrs.asdict(gap))
         self._subscription = _Subscription(filters)

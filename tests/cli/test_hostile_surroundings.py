@@ -35,6 +35,19 @@ def test_output_to_a_full_disk_is_one_sentence(tmp_path: Path, words: tuple[str,
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("words", ["jobs", "--version", "doctor"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_as_if_nobody_read_them(tmp_path: Path, words: str, closed: str) -> None:
+    """Nothing that a command opens becomes descriptor 1 or 2, into which it prints."""
+    done = typed(tmp_path, words)
+    shell = ["sh", "-c", f'"$@" {closed}', "sh", *GREENROOM, words]
+    environment = {**os.environ, "GREENROOM_HOME": str(tmp_path)}
+    quiet = subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert quiet.returncode == done.returncode
+    assert "Traceback" not in quiet.stderr
+    assert "Bad file descriptor" not in quiet.stderr
+
+
 def test_an_empty_directory_to_restore_into_is_not_the_working_directory(tmp_path: Path) -> None:
     done = typed(tmp_path, "restore", "backup.zip", "--into", "", cwd=tmp_path)
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])

@@ -35,3 +35,16 @@ def test_ctrl_c_ends_what_follows_without_a_word(terminal: Any, supervisor: Any,
     assert "Aborted" not in rest
     assert "Traceback" not in rest
     assert follows.returncode == 130
+
+
+def test_output_is_followed_to_the_end_of_its_job_whoever_has_its_name_by_then(terminal: Any, supervisor: Any) -> None:
+    os.mkfifo(terminal.cwd / "go")
+    os.mkfifo(terminal.cwd / "never")
+    terminal.json("submit", "--json", "--name", "train", "--cpus", "0", "--", "sh", "-c", "echo here; cat go")
+    follows = terminal.start("logs", "-f", "train")
+    until(follows, "here")
+    newer = terminal.json("submit", "--json", "--name", "train", "--cpus", "0", "--", "cat", "never")
+    (terminal.cwd / "go").write_text("gone\n")
+    assert follows.communicate()[0] == "gone\n"
+    assert follows.returncode == 0
+    terminal.type("cancel", newer["job_id"])

@@ -53,6 +53,20 @@ def test_it_continues_where_the_connection_was_lost(token_file: Path, pauses: li
     assert "was lost before the answer was whole; going on in 1 s" in done.stderr
 
 
+def test_watch_too_asks_for_its_job_by_the_id_and_says_which_events_are_missing(token_file: Path) -> None:
+    gap = {"type": "gap", "after": 3, "missing": 4, "resume": 7}
+    cut = stream((1, "connection", CONNECTED), (7, "gap", gap), cut=2)
+    rest = stream((7, "connection", CONNECTED), (7, "gap", gap), (8, "goodbye", {}))
+    with answering([JOB, cut, rest]) as (url, received):
+        typed = ["--url", url, "--token-file", str(token_file), "watch", "--job", "train"]
+        done = CliRunner().invoke(cli, typed, env={"GREENROOM_URL": None, "GREENROOM_SOCKET": None})
+    assert [target(one) for one in received] == [
+        "/api/jobs/train", "/api/events?job_id=j", "/api/events?job_id=j&after=1",
+    ]  # fmt: skip
+    assert "(4 events after 3 are no longer kept)" in done.stderr
+    assert done.exit_code == 1
+
+
 def test_output_that_was_not_followed_to_its_end_is_a_failure(token_file: Path) -> None:
     answers = [JOB, greenroom(200, b""), stream(output(2, b"a\n"), (3, "goodbye", {}))]
     done, _ = followed(answers, token_file)

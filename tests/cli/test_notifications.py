@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,10 @@ def test_a_job_notifies_a_command_and_people_see_what_became_of_it(
         listed = terminal.type("notifications", "--target", "broken").stdout
         assert "the command ended with exit status 3: no such channel" in listed
         assert re.search(rf"^{job['job_id'][-12:]} +both +broken +completed", listed, re.MULTILINE)
+        first = terminal.type("notifications", "--target", "keep", "--limit", "1").stdout
+        more = re.search(r"^more: greenroom (notifications --target keep --cursor .*)$", first, re.MULTILINE)
+        assert more is not None
+        assert "from-file" in terminal.type(*shlex.split(more[1])).stdout
         targets = terminal.type("notifications", "targets").stdout
         assert "a command" in targets
         assert "sh -c" not in targets

@@ -105,6 +105,9 @@ def test_a_curve_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sparkline([(1, 5.0)]) == "▄"
     assert sparkline([(step, float(step)) for step in range(8)]) == "▁▂▃▄▅▆▇█"
     assert sparkline([(1, 0.0), (2, None), (3, 1.0)]) == "▁ █"
+    most = sys.float_info.max
+    assert sparkline([(1, -most), (2, 0.0), (3, most)]) == "▁▅█"
+    assert sparkline([(1, most), (2, most), (3, -most), (4, -most)], 2) == "█▁"
     assert len(sparkline([(step, 1.0) for step in range(1_000)])) == 30
     monkeypatch.setattr(Utf8, "encoding", "ascii")
     assert sparkline([(1, 0.0), (2, 1.0)]) == "_#"

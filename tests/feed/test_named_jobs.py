@@ -21,7 +21,7 @@ async def test_a_job_is_subscribed_to_by_its_name(runtime: RunningRuntime, conne
     mine = await runtime.submit(request(config_name="train", user_id="bo", duration=LONG))
     await runtime.submit(request(config_name="train", user_id="cy", duration=LONG))
     async with connect() as client:
-        await client.subscribe(after=0, job_id="train")
+        assert (await client.subscribe(after=0, job_id="train"))["job_id"] == mine.job_id
         assert (await client.next())["job_id"] == mine.job_id
 
 
