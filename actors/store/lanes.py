@@ -168,36 +168,50 @@ _BY_KEY = Prepared(
 _NEW = Prepared(insert(lanes).returning(lanes.c.lane_id), (*LANE_KEY, *_HEAD, "count", "tag"))
 
 
-def enter(connection: Connection, key: LaneKey, first: Mapping[str, Any], count: int) -> int:
-    """Count ``count`` entries, ``first`` the oldest of them, into the lane of ``key``; its id."""
+def enter(
+    connection: Connection, key: LaneKey, first: Mapping[str, Any], count: int, short_since: datetime | None = None
+) -> int:
+    """Count ``count`` entries, ``first`` the oldest of them, into the lane of ``key``; its id.
+
+    ``short_since``: since when ``first`` has been waiting for resources, if it is the head from now on.
+    """
     named = dict(zip(LANE_KEY, key, strict=True))
     head = {column: first[name] for column, name in zip(_HEAD, _OF_HEAD, strict=True)}
     lane = _BY_KEY.one(connection, **named)
     if lane is None:
         made = _NEW.one(connection, **named, **head, count=count, tag=_new_tag())
         assert made is not None
+        if short_since is not None:
+            set_shortage(connection, made[0], short_since)
         return int(made[0])
     lane_id, there, *since = lane
     is_older = [first["queued_at"], first["queued_seq"]] < since
-    _change(connection, lane_id, count=there + count, **({**head, "blocked_since": None} if is_older else {}))
+    _change(connection, lane_id, count=there + count, **({**head, "blocked_since": short_since} if is_older else {}))
     return int(lane_id)
 
 
-_COUNTED = Prepared(select(lanes.c.count, lanes.c.head_job_id).where(lanes.c.lane_id == bindparam("lane")))
+_COUNTED = Prepared(
+    select(lanes.c.count, lanes.c.head_job_id, lanes.c.blocked_since).where(lanes.c.lane_id == bindparam("lane"))
+)
 _EMPTY = Prepared(delete(lanes).where(lanes.c.lane_id == bindparam("lane")))
 
 
-def leave(connection: Connection, lane_id: int, job_ids: Collection[str]) -> None:
-    """Count these entries, whose rows name the lane no more, out of it; its oldest one becomes its head."""
+def leave(connection: Connection, lane_id: int, job_ids: Collection[str]) -> datetime | None:
+    """Count these entries, whose rows name the lane no more, out of it; its oldest one becomes its head.
+
+    Returns since when the head has been waiting for resources, if the head leaves.
+    """
     found = _COUNTED.one(connection, lane=lane_id)
     assert found is not None, f"there is no lane {lane_id}"
     count, head = found[0] - len(job_ids), found[1]
+    short_since: datetime | None = found[2] if head in job_ids else None
     if count <= 0:
         _EMPTY.run(connection, lane=lane_id)
     elif head in job_ids:
         _change(connection, lane_id, count=count, blocked_since=None, **_first(connection, lane_id))
     else:
         _change(connection, lane_id, count=count)
+    return short_since
 
 
 def _first(connection: Connection, lane_id: int) -> dict[str, Any]:

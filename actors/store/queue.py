@@ -89,20 +89,20 @@ def get_many(connection: Connection, job_ids: Iterable[str]) -> dict[str, QueueE
 
 
 def change(connection: Connection, job_id: str, **changes: Any) -> None:
-    """Change an entry; lanes follow by themselves."""
+    """Change an entry; lanes follow by themselves. In another lane it has waited for resources as long as before."""
     row = _WHOLE.one_dict(connection, this=job_id)
     assert row is not None, f"there is no entry of job {job_id}"
     if "status" in changes:
         changes["status"] = changes["status"].value
     after = {**row, **changes}
-    lane_id = row["lane_id"]
+    lane_id, short_since = row["lane_id"], None
     if lane_id is not None and (not is_ready(after) or lanes.key_of(after) != lanes.key_of(row)):
         changes["lane_id"] = None
         _ONE.writing(changes).run(connection, this=job_id, **changes)
-        lanes.leave(connection, lane_id, [job_id])
+        short_since = lanes.leave(connection, lane_id, [job_id])
         lane_id, changes = None, {}
     if is_ready(after) and lane_id is None:
-        changes["lane_id"] = lanes.enter(connection, lanes.key_of(after), after, 1)
+        changes["lane_id"] = lanes.enter(connection, lanes.key_of(after), after, 1, short_since)
     if changes:
         _ONE.writing(changes).run(connection, this=job_id, **changes)
 

@@ -61,24 +61,28 @@ def holders(connection: Connection, provider: str, policy: ReservePolicy, now: d
 
 
 _BY_NAME = (
-    select(jobs.c.job_id)
+    select(jobs.c.status, jobs.c.started_at, jobs.c.completed_at)
     .where(jobs.c.config_name == bindparam("name"), jobs.c.user_id == bindparam("user"))
     .order_by(jobs.c.job_id.desc())
-    .limit(bindparam("most"))
+    .limit(bindparam("among"))
+    .subquery()
 )
 _RUN_TIMES = Prepared(
-    select(jobs.c.started_at, jobs.c.completed_at).where(
-        jobs.c.job_id.in_(select(_BY_NAME.subquery())),
-        unindexed(jobs.c.status) == constant(JobStatus.COMPLETED),
-        jobs.c.started_at.is_not(None),
-        jobs.c.completed_at.is_not(None),
+    select(_BY_NAME.c.started_at, _BY_NAME.c.completed_at)
+    .where(
+        _BY_NAME.c.status == constant(JobStatus.COMPLETED),
+        _BY_NAME.c.started_at.is_not(None),
+        _BY_NAME.c.completed_at.is_not(None),
     )
+    .limit(bindparam("most"))
 )
+_AMONG = 10_000
+"""Jobs of a name, the newest, among which those that completed are looked for; as many may wait."""
 
 
 def run_times(connection: Connection, user_id: str, name: str, most: int = 50) -> list[float]:
-    """How long those of the newest ``most`` jobs of this user and this name ran that completed, in seconds."""
-    rows = _RUN_TIMES.all(connection, user=user_id, name=name, most=most)
+    """How long the newest ``most`` jobs of this user and this name ran that completed, in seconds."""
+    rows = _RUN_TIMES.all(connection, user=user_id, name=name, most=most, among=_AMONG)
     return [seconds_between(started, ended) for started, ended in rows]
 
 

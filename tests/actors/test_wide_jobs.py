@@ -60,6 +60,24 @@ async def test_after_the_time_that_is_set_what_becomes_free_is_kept(autojump_clo
         assert await kept(runtime) == [f"keeping 0 of 2 GPUs free for {behind.job_id}"]  # it has waited long by now
 
 
+@pytest.mark.parametrize("others", [False, True])
+async def test_another_priority_takes_nothing_away_that_is_kept(
+    autojump_clock: MockClock, world: World, others: bool
+) -> None:
+    """``others``: there is already a job of that priority, which came later."""
+    async with world.open(**GPUS, queue=QueueOptions(reserve_after=120.0)) as runtime:
+        await gpu_job(world, seconds=400.0)
+        big = await big_model(world)
+        if others:
+            await big_model(world, priority_override=12)
+        await trio.sleep(150)
+        assert await kept(runtime) == [KEPT]
+        await runtime.jobs.prioritise(big.job_id, 12, by="root")
+        later = await gpu_job(world)
+        assert await kept(runtime) == [KEPT]
+        assert await status(runtime, later) is JobStatus.PENDING
+
+
 @pytest.mark.parametrize(("override", "at_once"), [(29, False), (30, True)])
 @pytest.mark.parametrize("how", ["submitted", "prioritised"])
 async def test_an_override_of_thirty_keeps_it_at_once(

@@ -9,6 +9,7 @@ import trio
 
 from actors.documents.jobs import job_document
 from actors.jobs.options import Limits
+from actors.testing import request
 
 ONE = Limits(total=1, per_user=1)
 
@@ -63,6 +64,14 @@ async def test_jobs_of_a_name_run_as_long_as_the_median_of_those_before(autojump
         assert view.starts.middle == pytest.approx(begun + timedelta(seconds=60), abs=timedelta(seconds=2))
         assert view.ends.middle == pytest.approx(begun + timedelta(seconds=120), abs=timedelta(seconds=2))
         assert (await runtime.jobs.get(third.job_id)).starts is None  # behind bo's, of whose name nothing is known
+
+
+async def test_as_many_as_wait_of_a_name_the_runs_before_are_known(autojump_clock, world):
+    async with world.open(limits=ONE) as runtime:
+        await runtime.wait((await world.submit(config_name="eval", duration=60)).job_id)
+        many = await runtime.jobs.submit_many([request(config_name="eval", duration=60) for _ in range(60)])
+        await trio.sleep(10)
+        assert (await runtime.jobs.get(many[1].job.job_id)).starts is not None
 
 
 async def test_where_nothing_is_known_nothing_is_shown(autojump_clock, world):
