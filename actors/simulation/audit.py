@@ -108,6 +108,7 @@ _WRONG_ROWS = {
         "SELECT d.job_id FROM dependencies d JOIN jobs j ON j.job_id = d.job_id"
         " WHERE j.status NOT IN ('cancelled') AND d.parent_status IN ('failed', 'cancelled')"
         " AND coalesce(json_extract(j.request, '$.after_mode'), 'ok') = 'ok'"
+        " AND j.job_id NOT IN (SELECT job_id FROM queue_entries WHERE restored = 'look_up')"
     ),
     Rule.WAITS_END: (
         "SELECT job_id FROM queue_entries WHERE start_after IS NOT NULL"

@@ -22,13 +22,23 @@ from actors.simulation.wrong_calls import make_wrong_call
 from actors.testing import request as scripted_request
 from logconf import bind_correlation_id
 
+_PLAIN = {
+    "provider": "exact",
+    "spec": {"duration": 1.0},
+    "user_id": "ana",
+    "resources": (0, 0),
+    "user_levels": ("admin",),
+}
+LAST_JOB = Step(0.0, "submit", {"marker": "last", "request": {**_PLAIN, "idempotency_key": "last"}})
+"""A job of the last phase. Where everything before it was lost with a backup of no jobs, it alone runs."""
+
 
 class Clients:
     """All clients. ``unanswered``: submissions whose process ended first; the next process gets them."""
 
     def __init__(self, world: World, causes: Causes) -> None:
         self._world = world
-        self._causes = causes
+        self.causes = causes
         self.unanswered: list[Step] = []
         self._do: Mapping[str, Callable[[RunningRuntime, Step], Awaitable[Any]]] = {
             "submit": self._submit,
@@ -91,14 +101,14 @@ class Clients:
             right = refusal.field != "after" or "has no group" in str(refusal)  # drawn jobs may be of another group
             self._world.require(right, Rule.REFUSED, f"a right batch is refused: {refusal}")
         if step.kind in ("approve", "reject") and "expired at" in str(refusal):
-            self._causes.came_too_late(self._world.by_marker[step.args["marker"]], str(refusal))
+            self.causes.came_too_late(self._world.by_marker[step.args["marker"]], str(refusal))
 
     # Submitting.
 
     async def _submit(self, runtime: RunningRuntime, step: Step) -> str:
         """Submit, and remember the answer; the job's ID."""
         marker, fields = step.args["marker"], step.args["request"]
-        self._causes.asked("submit", marker)
+        self.causes.asked("submit", marker)
         job = await runtime.submit(_request(marker, fields))
         self._remember(job, marker, fields)
         return job.job_id
@@ -119,7 +129,7 @@ class Clients:
 
     async def _refused(self, runtime: RunningRuntime, step: Step) -> None:
         marker = step.args["marker"]
-        self._causes.asked("submit", marker)
+        self.causes.asked("submit", marker)
         try:
             await runtime.submit(_request(marker, step.args["request"]))
         except Refused:
@@ -130,7 +140,7 @@ class Clients:
     async def _batch(self, runtime: RunningRuntime, step: Step) -> None:
         markers, requests = step.args["markers"], step.args["requests"]
         for marker in markers:
-            self._causes.asked("submit", marker)
+            self.causes.asked("submit", marker)
         try:
             accepted = await runtime.jobs.submit_many([_request(*pair) for pair in zip(markers, requests, strict=True)])
         except Refused:
@@ -142,7 +152,7 @@ class Clients:
 
     async def _sweep(self, runtime: RunningRuntime, step: Step) -> None:
         for name in sweeps.names(step.args):
-            self._causes.asked("submit", name)
+            self.causes.asked("submit", name)
         for one in await sweeps.submit(self._world, runtime, dict(step.args)):
             self._remember(one.job, str(one.job.request.config_name), {})
 
@@ -165,22 +175,22 @@ class Clients:
     # Deciding.
 
     async def _cancel(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
-        self._causes.asked("cancel", job_id)
+        self.causes.asked("cancel", job_id)
         await runtime.cancel(job_id, by="op")
 
     async def _approve(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
-        self._causes.asked("approve", job_id, step.args["level"])
+        self.causes.asked("approve", job_id, step.args["level"])
         granted = await runtime.approve(job_id, by="bo", level=step.args["level"])
         self._world.note(self._decided, job_id, granted.approval_id, ApprovalStatus.APPROVED)
 
     async def _reject(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
-        self._causes.asked("reject", job_id, step.args["level"])
+        self.causes.asked("reject", job_id, step.args["level"])
         rejected = await runtime.reject(job_id, by="bo", reason="no", level=step.args["level"])
         self._world.note(self._decided, job_id, rejected.approval_id, ApprovalStatus.REJECTED)
 
     async def _settle(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
         """By what is true of it, whether or not anybody doubts it."""
-        runs = self._causes.runs_of(job_id)
+        runs = self.causes.runs_of(job_id)
         if runs:
             await runtime.jobs.settle(job_id, "ran", handle={"run": runs[-1].run_id}, by="op")
 

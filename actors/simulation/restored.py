@@ -79,7 +79,6 @@ async def _mark(world: World, backup: Backup) -> None:
     last = Restore(world.clock.now(), backup.began_at, "original")
     begun = await store.write(lambda tx: restoring.begin(tx, last, f"restored-{world.seed}"))
     await store.aclose()
-    ((marked,),) = world.database.look("SELECT count(*) FROM queue_entries WHERE restored = 'look_up'")
-    world.require(
-        begun.to_look_up == marked, Rule.SHOWN, f"{begun.to_look_up} are to be looked up, {marked} are marked"
-    )
+    ((world.marked,),) = world.database.look("SELECT count(*) FROM queue_entries WHERE restored = 'look_up'")
+    text = f"{begun.to_look_up} are to be looked up, {world.marked} are marked"
+    world.require(begun.to_look_up == world.marked, Rule.SHOWN, text)

@@ -245,7 +245,7 @@ class Simulation:
                 nursery.start_soon(self._clients.act, process, runtime, step)
             if await self._carry_out(process, runtime, nursery) and not self._is_to_restore:
                 await trio.sleep(self._unattended_seconds)
-                await settle(process, runtime, self._operator, waiting, self._causes)
+                await settle(process, runtime, self._operator, waiting, self._clients)
                 self._over = True
             nursery.cancel_scope.cancel()
 

@@ -1,4 +1,4 @@
-"""The last phase: no new jobs and no faults; an operator settles uncertain jobs, and every job must come to an end."""
+"""The last phase: no faults, and one new job; an operator settles uncertain jobs, and every job must come to an end."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
 from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
+from actors.simulation.clients import LAST_JOB, Clients
 from actors.simulation.pinned import source
 from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
@@ -37,8 +38,8 @@ CANCEL_AFTER, END_WITHIN = 5, 60
 NOTICED_WITHIN = 200.0
 """Seconds after which the end of a run must be known, where its provider is asked regularly."""
 
-MANY_TO_LOOK_UP = 10
-"""If more jobs than this are left, their look-ups after a restore may take longer."""
+MANY_TO_LOOK_UP, MANY_LEFT = 50, 10
+"""If more jobs than this were restored, or are left, their look-ups after a restore may take longer."""
 
 _SHARE_FAILED = 0.2
 """Of uncertain jobs that did not run, how many the operator settles as failed; the others are to run."""
@@ -118,10 +119,10 @@ class Operator:
 
 
 async def settle(
-    process: Process, runtime: RunningRuntime, operator: Operator, waiting: Waiting, causes: Causes
+    process: Process, runtime: RunningRuntime, operator: Operator, waiting: Waiting, clients: Clients
 ) -> None:
-    """Let every job end; one that has not after an hour is a violation."""
-    world = process.world
+    """Let every job end; one that has not after an hour is a violation. A last job is submitted, without any faults."""
+    world, causes = process.world, clients.causes
     for server in process.servers.values():
         server.heal()
         server.delay(0, 0.0)
@@ -144,6 +145,7 @@ async def settle(
         await enable_targets(process, runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
+            await clients.act(process, runtime, LAST_JOB)
         world.checks.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
         if turn == CANCEL_AFTER:
             world.checks.ask(_all_are_looked_up, process)
@@ -164,7 +166,7 @@ def _all_are_looked_up(process: Process) -> None:
     """Some minutes after a restore, unless there are many, or a submission is, or was, on its way: nobody can tell."""
     rows = process.world.database.look(_TO_LOOK_UP)
     left = [job_id for job_id, provider in rows if not process.servers[provider].has_late(job_id, ROUND)]
-    done = not left or len(left) > MANY_TO_LOOK_UP
+    done = not left or len(left) > MANY_LEFT or process.world.marked > MANY_TO_LOOK_UP
     process.world.require(done, Rule.LOOKED_UP, f"{left} are still to be looked up after the restore")
 
 

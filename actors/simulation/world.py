@@ -106,7 +106,7 @@ class World:
     ``jumped_at``: when the wall clock was last moved; ``quiet``: what follows from it. ``may_hang``: the
     actors that a fault of this process makes hang, now or later: a restart by hand may come first.
     ``expiry_disturbed_at``: when a fault last made that actor late. ``restored``: its database was replaced by a
-    backup.
+    backup; ``marked``: how many jobs were to be looked up then.
     """
 
     def __init__(self, seed: int) -> None:
@@ -129,6 +129,7 @@ class World:
         self.expiry_disturbed_at = -math.inf
         self.changed_limits: dict[str, int] = {}
         self.restored = False
+        self.marked = 0
         self._base = 0.0
         self._inside = False
 

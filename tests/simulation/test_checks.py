@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from actors.simulation import running, simulate
+from actors.simulation import running, settling, simulate
 from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.cli import Summary
@@ -12,6 +12,7 @@ from actors.simulation.replay import Replay
 from actors.simulation.reruns import Attempts
 from actors.simulation.rules import IN_EVERY_WORLD, MANY, NOT_ASKED, Checks, Rule, never_asked
 from actors.simulation.slots import Slots
+from actors.simulation.step import Step
 from actors.simulation.targets import Targets
 from actors.simulation.waiting import Waiting
 from actors.simulation.wide import WideJobs
@@ -48,6 +49,7 @@ def test_an_error_of_a_check_is_a_violation_wherever_it_happens(owner, check, mo
 
 def test_a_world_in_which_nothing_ran_has_checked_nothing(monkeypatch):
     monkeypatch.setattr(running, "drawn_script", lambda _seed, _hours: [])
+    monkeypatch.setattr(settling, "LAST_JOB", Step(0.0, "look"))
     outcome = simulate(1, 0.25)
     assert outcome.rule == Rule.NOTHING_CHECKED
     assert "0 runs" in outcome.violation
