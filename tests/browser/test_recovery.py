@@ -132,3 +132,22 @@ def test_a_supervisor_that_stops_says_so(stage_of_its_own: Stage, browser: Brows
         again.ask("DELETE", f"/api/tokens/{made['token_id']}")
         page.unroute("**/api/**")
         expect(page.get_by_role("alert").filter(has_text="The session has ended.")).to_be_visible()
+
+
+def test_too_many_open_pages_are_said_and_what_was_refused_is_opened_later(
+    stage: Stage, page: Page, served: Served
+) -> None:
+    """The server refuses a stream and answers all else: nothing that is not so is said about job or supervisor."""
+    job = stage.submit("prints", provider="local", spec=None, command=["echo", "a line"])
+    refused = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"detail": "this token has 5 streams already"}}
+    for path in ("**/logs/stream*", "**/api/events*"):
+        page.route(path, lambda route: route.fulfill(**refused))
+    page.goto(at(served, f"jobs/{job['job_id']}"))
+    page.reload()  # for another address alone nothing is opened anew
+    expect(page.locator("#connection")).to_contain_text("takes no more connections of yours; close other pages")
+    page.unroute("**/api/events*")
+    expect(page.locator("#connection")).to_have_text("")
+    expect(page.get_by_text("The output cannot be followed now: too many pages are open")).to_be_visible()
+    page.unroute("**/logs/stream*")
+    expect(page.get_by_role("region", name="Output")).to_contain_text("a line")
+    expect(page.get_by_text("The output cannot be followed now")).to_have_count(0)

@@ -41,6 +41,12 @@ function changed() {
   badge.textContent = String(number);
 }
 
+const WHY = {
+  stopped: "the supervisor was stopped",
+  refused: "the supervisor takes no more connections of yours; close other pages of it",
+  disconnected: "the supervisor does not answer",
+};
+
 function connectionIs(word) {
   if (word === "signed out") askToSignIn("The session has ended.");
   if (!signedIn) return;
@@ -51,8 +57,7 @@ function connectionIs(word) {
   }
   lastTrue ??= new Date();
   const at = lastTrue.toLocaleTimeString([], { hour12: false });
-  const why = word === "stopped" ? "Disconnected: the supervisor was stopped." : "Disconnected: the supervisor does not answer.";
-  connection.textContent = `${why} This is how things stood at ${at}. Trying again by itself.`;
+  connection.textContent = `Disconnected: ${WHY[word]}. This is how things stood at ${at}. Trying again by itself.`;
 }
 
 function show(next, focus) {

@@ -3,12 +3,12 @@
 // task, which a burst makes long; so events wait here, and are delivered as many at a time as a frame has room for.
 
 import { answers, get } from "./api.js";
+import { whileUnseen } from "./unseen.js";
 
 const AGAIN = 2_000; // milliseconds after which a refused stream is opened again
 const LOOK = 15_000; // between two checks whether the server is there, as long as the stream is silent
 const PATIENCE = 5_000;
 const SLICE = 8; // milliseconds in which events are delivered at a time
-const UNSEEN = 60_000; // after which a hidden page closes its connection: browsers have six a server
 
 export class Live {
   constructor({ onEvent, onGap, onState }) {
@@ -19,18 +19,19 @@ export class Live {
     this.source = null;
     this.again = null;
     this.watch = null;
-    this.unseen = null;
     this.waiting = []; // events as they came
     this.delivering = null;
     this.lastLook = 0;
     this.stays = () => false; // whether a hidden page keeps its connection
-    document.addEventListener("visibilitychange", () => this.seen(!document.hidden));
+    this.isOpen = false;
+    whileUnseen({ close: () => this.close(), open: () => this.isOpen && this.open(), stays: () => !this.source || this.stays() });
     window.addEventListener("online", () => this.source && this.open());
     window.addEventListener("offline", () => this.source && this.onState("disconnected"));
   }
 
   open() {
     this.close();
+    this.isOpen = true;
     const source = new EventSource(`/api/events?named=false${this.last === null ? "" : `&after=${this.last}`}`);
     this.source = source;
     source.addEventListener("connection", (message) => {
@@ -69,6 +70,7 @@ export class Live {
   // After signing out: what waits is another person's.
   forget() {
     this.close();
+    this.isOpen = false;
     this.last = null;
     this.waiting = [];
   }
@@ -79,7 +81,7 @@ export class Live {
     // A refusal, as while the server starts or after the session's end, closes the source for good.
     if (source.readyState !== EventSource.CLOSED) return;
     this.again = setTimeout(() => this.open(), AGAIN);
-    get("/api/session").catch((error) => error.status === 401 && this.onState("signed out"));
+    get("/api/session").then(() => this.source === source && this.onState("refused"), (error) => error.status === 401 && this.onState("signed out"));
   }
 
   look(after = LOOK) {
@@ -96,19 +98,6 @@ export class Live {
       this.look();
     } else {
       this.onState("disconnected");
-      this.open();
-    }
-  }
-
-  seen(now) {
-    clearTimeout(this.unseen);
-    if (!now && this.source && !this.stays()) {
-      this.unseen = setTimeout(() => {
-        this.close();
-        this.unseen = "closed";
-      }, UNSEEN);
-    } else if (now && this.unseen === "closed") {
-      this.unseen = null;
       this.open();
     }
   }

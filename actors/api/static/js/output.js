@@ -4,14 +4,18 @@
 import { button, el, labelled } from "./dom.js";
 import { outputSearch } from "./output_search.js";
 import { placesOf, readable, Tail } from "./output_text.js";
+import { whileUnseen } from "./unseen.js";
 
 const MOST = 200_000; // characters
 const FOUND = 1_000; // places of a search that are counted
+const AGAIN = 5_000; // milliseconds after which a refused stream is opened again
+const EMPTY = "Nothing was written yet.";
+const REFUSED = "The output cannot be followed now: too many pages are open, or the supervisor starts. Trying again by itself.";
 
 export function outputOf(jobId, model) {
   const path = `/api/jobs/${encodeURIComponent(jobId)}/logs`;
   const box = el("pre", { tabindex: 0, role: "region", "aria-label": "Output" });
-  const note = el("p", { class: "quiet" }, "Nothing was written yet.");
+  const note = el("p", { class: "quiet" }, EMPTY);
   const follow = el("input", { type: "checkbox" });
   const search = el("input", { type: "search", id: "output-search", autocomplete: "off", maxlength: 200 });
   const found = el("span", { class: "quiet", role: "status" });
@@ -23,6 +27,7 @@ export function outputOf(jobId, model) {
   let cursor = null;
   let source = null;
   let drawing = null;
+  let retry = null;
   let over = false;
   follow.checked = true;
   box.hidden = all.hidden = true;
@@ -91,15 +96,28 @@ export function outputOf(jobId, model) {
       source.close();
       if (!tail.gather()) note.textContent = "It wrote nothing.";
     });
-    // A refusal, as while the server starts, closes the source for good: `again` opens it when the server is there.
+    source.addEventListener("open", () => { if (note.textContent === REFUSED) note.textContent = tail.gather() ? "" : EMPTY; });
+    // A refusal closes the source for good.
+    source.addEventListener("error", () => {
+      if (source?.readyState !== EventSource.CLOSED || !model.connected) return;
+      note.textContent = REFUSED;
+      clearTimeout(retry);
+      retry = setTimeout(again, AGAIN);
+    });
   }
+
+  function again() {
+    if (!over && source?.readyState === EventSource.CLOSED && model.connected && !unseen.isClosed) open();
+  }
+
+  const unseen = whileUnseen({ close: () => source?.close(), open: again });
 
   const node = el("div", {}, el("div", { class: "filters" }, labelled("Search", search), button("Previous", () => go(-1), "", "Previous place"), button("Next", () => go(1), "", "Next place"), all, found,
     el("label", { class: "choice" }, follow, "Follow"), el("a", { href: path, download: `${jobId}.log` }, "Download")), whole.node, note, box);
   open();
   return {
     node,
-    again: () => { if (!over && source?.readyState === EventSource.CLOSED && model.connected) open(); },
-    stop: () => { whole.stop(); source?.close(); source = null; cancelAnimationFrame(drawing); },
+    again,
+    stop: () => { unseen.stop(); clearTimeout(retry); whole.stop(); source?.close(); source = null; cancelAnimationFrame(drawing); },
   };
 }
