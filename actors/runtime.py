@@ -5,8 +5,8 @@
         job = await runtime.wait(job.job_id)
 
 The root is ``rest_for_one``: without the store nothing else can work, and without the actors the servers could only
-report that. Leaving the block stops the servers, the actors and the store in that order. Submitted jobs continue to
-run; the next start finds them.
+report that. Leaving the block stops the servers, the housekeeping, the actors and the store in that order. Submitted
+jobs continue to run; the next start finds them.
 """
 
 from __future__ import annotations
@@ -280,6 +280,7 @@ async def open_runtime(
     """
     settings, parts = settings or Settings.default(), parts or Parts()
     with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir), limited_look_ups():
+        settings.log_notes()
         if not parts.in_memory and (kind := network_kind(settings.state_dir)) is not None:
             _logger.warning("Careful: %s", advice(kind), extra={"state_dir": str(settings.state_dir)})
         runtime = RunningRuntime(settings, parts, watchdog)

@@ -7,7 +7,7 @@
 A point is one line in the code under test. Without an active plan it costs the test of a module variable:
 
     if faults.active is not None:
-        await faults.async_point("provider.call.before", provider)
+        await faults.async_point("provider.before", provider)
 
 `point` does the same in code that is not async. `carry` is for what is sent: it returns what arrives, which may be
 nothing, the item twice, or a damaged item. A crash at a point is an ordinary exception, and is reported like one. The

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import sys
@@ -130,5 +129,4 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         init_from_env({**os.environ, "SIMPLETUNER_LOG_FILE": path}, stream=None)
     for secret in secrets(settings):
         register_secret(secret)
-    settings.log_notes(logging.getLogger("actors.settings"))
     return path

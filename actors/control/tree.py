@@ -57,15 +57,15 @@ class Tree:
         await group.restart_child(name)
 
     async def start(self, name: str) -> None:
-        """Start a parked actor or server again. Raises :class:`Refused` if there is none of this name, or if the
+        """Start a parked actor or server again, or a server that is finished because its port was taken. Raises :class:`Refused` if there is none of this name, or if the
         start fails.
         """
         below = {child.id: child for group in self.groups for child in group.children()}
         if name not in below:
             message = f"there is no actor or server {name!r:.80}{suggestion(name, sorted(below))}"
             raise Refused(message, RefusalKind.NOT_FOUND)
-        if (state := below[name].state) != "parked":
-            raise Refused(f"{name} is {state}; only what is parked can be started")
+        if (state := below[name].state) not in ("parked", "finished"):
+            raise Refused(f"{name} is {state}; only what is parked or finished can be started")
         try:
             await self.restart(name)
         except ChildStartError as error:

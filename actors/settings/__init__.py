@@ -1,7 +1,6 @@
 """Settings: a file, the environment and defaults, checked, as the options of each module.
 
     settings = Settings.load()                      # file, environment, defaults; SettingsError: every fault
-    settings.log_notes()                            # once logging is configured: what was skipped, what has no effect
     settings = Settings.default(state_dir=path)     # for an embedding program: no file is looked for
 
 The file is ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``; ``locating`` says where it is looked for,
