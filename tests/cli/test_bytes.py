@@ -109,8 +109,9 @@ VARIABLES = [
 def test_no_variable_breaks_a_command(terminal: Any, tmp_path: Path, variable: str) -> None:
     terminal.environment[variable] = f"{tmp_path}/{BAD}"
     for words in (("doctor", "--json"), ("config", "show", "--json"), ("jobs",)):
-        assert terminal.type(*words).returncode in (0, 1, 2)
-        assert "Traceback" not in terminal.type(*words).stderr
+        done = terminal.type(*words)
+        assert done.returncode in (0, 1, 2)
+        assert "Traceback" not in done.stderr
 
 
 def test_a_state_directory_whose_path_is_not_utf8_is_refused_in_one_sentence(terminal: Any, tmp_path: Path) -> None:

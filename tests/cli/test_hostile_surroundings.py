@@ -35,12 +35,11 @@ def test_output_to_a_full_disk_is_one_sentence(tmp_path: Path, words: tuple[str,
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("words", ["jobs", "--version", "doctor"])
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_as_if_nobody_read_them(tmp_path: Path, words: str, closed: str) -> None:
+def test_closed_streams_are_as_if_nobody_read_them(tmp_path: Path, closed: str) -> None:
     """Nothing that a command opens becomes descriptor 1 or 2, into which it prints."""
-    done = typed(tmp_path, words)
-    shell = ["sh", "-c", f'"$@" {closed}', "sh", *GREENROOM, words]
+    done = typed(tmp_path, "jobs")
+    shell = ["sh", "-c", f'"$@" {closed}', "sh", *GREENROOM, "jobs"]
     environment = {**os.environ, "GREENROOM_HOME": str(tmp_path)}
     quiet = subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert quiet.returncode == done.returncode
