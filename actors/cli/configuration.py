@@ -64,7 +64,7 @@ def _missing_programs(settings: Settings) -> Iterator[str]:
 @with_json
 @with_config
 def show(as_json: bool, config: str | None) -> None:
-    """Print the settings in force and where each comes from.
+    """Print the settings in effect and where each comes from.
 
     Secrets are masked. A limit that was changed at run time overrides the one shown here until `limits reset`: see
     `greenroom limits show`.

@@ -144,7 +144,7 @@ def limits(client: Client, as_json: bool) -> None:
 @limits.command()
 @with_client
 def show(client: Client, as_json: bool) -> None:
-    """Show the limits in force and where each comes from.
+    """Show the limits in effect and where each comes from.
 
     A limit is a default, `configured`, or `stored`: changed at run time, until `limits reset`.
     """

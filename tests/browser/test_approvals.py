@@ -138,5 +138,5 @@ def test_a_researcher_takes_back_their_own(
         page.get_by_role("button", name="Sign in").click()
         expect(row(page, "dear")).to_contain_text("Deciding needs level lead")
         expect(page.get_by_role("checkbox")).to_have_count(0)
-        row(page, "dear").get_by_role("button", name="Take back dear").click()
+        row(page, "dear").get_by_role("button", name="Withdraw dear").click()
         expect(row(page, "dear")).to_have_count(0)

@@ -56,7 +56,7 @@ def test_a_log_is_read_while_it_is_written(stage: Stage, page: Page, served: Ser
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".now")).to_have_text("cancelled")
     expect(page.get_by_text(f"greenroom retry {job['job_id']}")).to_be_visible()  # what was a command runs from there
-    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
 
 
 def test_an_address_with_a_name_leads_to_the_newest_job_of_that_name(stage: Stage, page: Page, served: Served) -> None:

@@ -65,7 +65,7 @@ def test_a_priority_is_changed_with_the_pointer(page: Page, served: Served, wait
     expect_order(page, ["third-here", "first-here", "second-here"])
     expect(row(page, "third-here").locator("td").first).to_have_text("1")
     row(page, "third-here").get_by_role("button", name="Priority of third-here: 50").click()
-    page.get_by_role("button", name="Take back: Priority of third-here").click()
+    page.get_by_role("button", name="Reset: Priority of third-here").click()
     expect_order(page, waiting)
 
 

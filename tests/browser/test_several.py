@@ -106,11 +106,11 @@ def test_what_cannot_be_done_is_said_job_by_job(stage: Stage, page: Page, served
         expect(row(page, name)).to_contain_text("completed")
     page.goto(at(served, "jobs"))
     select(page, "a-command", "simulated")
-    page.get_by_role("group", name="Selected jobs").get_by_role("button", name="Run again").click()
+    page.get_by_role("group", name="Selected jobs").get_by_role("button", name="Retry").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading")).to_have_text("Run again: 1 job would be submitted again")
+    expect(dialog.get_by_role("heading")).to_have_text("Retry: 1 job would be submitted again")
     expect(dialog.get_by_role("listitem").filter(has_text="a-command")).to_contain_text("command")
-    dialog.get_by_role("button", name="Run again 1 job").click()
+    dialog.get_by_role("button", name="Retry 1 job").click()
     expect(dialog).to_be_hidden()
     assert len(stage.ask("GET", "/api/jobs?name=simulated")["jobs"]) == 2
 

@@ -121,7 +121,7 @@ def test_a_job_runs_again_with_changes(page: Page, served: Served, stage: Stage)
     )  # fmt: skip
     stage.ended(first["job_id"])
     page.goto(at(served, f"jobs/{first['job_id']}"))
-    page.get_by_role("link", name="Again with changes").click()
+    page.get_by_role("link", name="Retry with changes").click()
     expect(page.get_by_label("epochs", exact=True)).to_have_value("4")
     page.get_by_label("epochs", exact=True).fill("5")
     page.get_by_label("CPU slots").fill("1")
@@ -140,7 +140,7 @@ def test_a_job_of_options_runs_again_with_changes(page: Page, served: Served, st
     stage.ended(first["job_id"])
     page.goto(at(served, f"jobs/{first['job_id']}"))
     expect(page.get_by_role("main")).to_contain_text('metrics {"api_key":"***","loss":0.5}')
-    page.get_by_role("link", name="Again with changes").click()
+    page.get_by_role("link", name="Retry with changes").click()
     options = page.get_by_label("Options of there")
     shown = options.input_value()
     assert "kept-7361" not in shown

@@ -31,7 +31,7 @@ export function actorsView(model) {
   function quarantined(message) {
     const path = `/api/actors/quarantine/${message.id ?? message.message_id}`;
     const act = (asking) => () => asking().then(all, (error) => model.fault(error));
-    const two = el("span", { class: "actions" }, button("Send again", act(() => post(`${path}/replay`))), button("Forget", act(() => remove(path)), "danger"));
+    const two = el("span", { class: "actions" }, button("Replay", act(() => post(`${path}/replay`))), button("Drop", act(() => remove(path)), "danger"));
     return el("tr", {}, cell("", inWords(message), "wide"), cell("", allowed("admin", "Changing that", two)));
   }
 

@@ -7,7 +7,7 @@ import { allowed, may } from "./rights.js";
 const SHOWN = 20; // jobs of an answer
 const ACTIONS = {
   cancel: { word: "Cancel", done: "cancelled", level: "researcher", kind: "danger" },
-  retry: { word: "Run again", done: "submitted again", level: "researcher", kind: "" },
+  retry: { word: "Retry", done: "submitted again", level: "researcher", kind: "" },
   prioritise: { word: "Prioritise", done: "prioritised", level: "lead", kind: "" },
   remove: { word: "Remove", done: "removed", level: "researcher", kind: "danger" },
 };

@@ -1,4 +1,4 @@
-// Deciding one request for an approval: approve, reject with a reason, take back. Beside the buttons stands why the server
+// Deciding one request for an approval: approve, reject with a reason, withdraw. Beside the buttons stands why the server
 // refused, in its own words.
 
 import { post } from "./api.js";
@@ -31,7 +31,7 @@ export function decisionOf(request, name, decided) {
   }
 
   if (!mayDecide(request)) {
-    const own = may("researcher") && !may("lead") ? button("Take back", () => act("cancel", "Took back"), "", `Take back ${name}`) : "";
+    const own = may("researcher") && !may("lead") ? button("Withdraw", () => act("cancel", "Withdrew"), "", `Withdraw ${name}`) : "";
     return [allowed(may("lead") ? request.required_level : "lead", "Deciding"), " ", own, said];
   }
   const reason = reasonField(`Reason for rejecting ${name}`, said.id);

@@ -25,7 +25,7 @@ export function actionsOf(model, jobId) {
   function actions(job) {
     // Commands come from the machine itself alone: over the network such a retry is refused to everybody.
     if (ended(job) && job.command) return [el("span", { class: "quiet" }, "It was a command. To run it again, on its machine: ", el("code", {}, `greenroom retry ${job.job_id}`)), changes(job, "Line for a shell")];
-    if (ended(job)) return allowed("researcher", "Running it again", [button("Run again", () => act("Asked again", "retry")), changes(job, "Again with changes")]);
+    if (ended(job)) return allowed("researcher", "Retrying it", [button("Retry", () => act("Submitted again", "retry")), changes(job, "Retry with changes")]);
     if (job.cancel_requested_at) return el("span", { class: "quiet" }, `${job.cancel_requested_by ?? "somebody"} asked to cancel it`);
     const asked = job.approval?.status === "pending" ? el("span", { class: "actions" }, decisionOf(job.approval, jobName(job), () => model.fetch(job.job_id).catch((error) => model.fault(error)))) : "";
     const cancel = () => confirm(`Cancel ${jobName(job)}?`) && act("Cancel requested", "cancel");

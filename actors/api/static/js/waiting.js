@@ -29,7 +29,7 @@ function priorityOf(job, changed) {
     label: `Priority of ${name}`,
     hint: "0 to 50",
     save: (text) => send(asTyped(text)),
-    reset: { word: "Take back", done: `${name} has the priority of its user's level`, act: () => send(null) },
+    reset: { word: "Reset", done: `${name} has the priority of its user's level`, act: () => send(null) },
   });
   return { node: editor.node, update: (now) => editor.update(String(now.priority), now.priority_override !== null) };
 }
