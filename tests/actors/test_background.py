@@ -15,7 +15,8 @@ from actors.jobs.options import Limits, PollerOptions
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
-from actors.testing import request, seeded_sources, virtual_settings
+from actors.settings.variables import Note
+from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 from supervision import RestartIntensityReached
 
 
@@ -280,3 +281,9 @@ async def test_a_changed_configuration_switches_timed_polling(autojump_clock):
         assert await manager.refresh_polling_state() is enabled
         assert manager.is_polling_active is enabled
     await manager.stop()
+
+
+async def test_an_embedded_runtime_logs_what_its_settings_say(autojump_clock, caplog):
+    settings = attrs.evolve(virtual_settings(), notes=(Note(logging.WARNING, "TLS is not verified"),))
+    async with running_runtime(settings=settings):
+        assert ("actors.settings", "TLS is not verified") in [(one.name, one.getMessage()) for one in caplog.records]

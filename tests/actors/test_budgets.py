@@ -127,7 +127,7 @@ async def test_a_server_that_fails_a_hundred_times_restarts_no_actor_and_can_be_
                 assert "http is parked" in (await runtime.health.check()).reasons
                 await runtime.tree.start("http")
         assert node(runtime, "http")["state"] == "running"
-        with pytest.raises(Refused, match="http is running; only what is parked can be started"):
+        with pytest.raises(Refused, match="http is running; only what is parked or finished can be started"):
             await runtime.tree.start("http")
         with pytest.raises(Refused, match="there is no actor or server 'htp'; did you mean http"):
             await runtime.tree.start("htp")
@@ -151,3 +151,20 @@ async def test_a_pruner_that_always_fails_parks_and_spends_nothing_of_the_actors
         await runtime.tree.start("pruner")
         await trio.sleep(PERIOD)
         assert node(runtime, "pruner")["state"] == "running"
+
+
+async def test_a_server_that_is_finished_is_started_by_hand(autojump_clock):
+    """As one whose port was taken."""
+    starts = []
+
+    async def serve(*, task_status):
+        starts.append(None)
+        task_status.started()
+        if len(starts) > 1:
+            await trio.sleep_forever()
+
+    async with opened(servers=[ChildSpec("http", serve, restart="transient")]) as runtime:
+        await trio.sleep(1)
+        assert node(runtime, "http")["state"] == "finished"
+        await runtime.tree.start("http")
+        assert node(runtime, "http")["state"] == "running"
