@@ -74,6 +74,7 @@ async def supervise(state: SupervisorState, ready: Callable[[], None]) -> None:
 
 async def _serve(state: SupervisorState, ready: Callable[[], None]) -> None:
     """Run until stopping begins: from inside (this returns) or from outside (Cancelled, KeyboardInterrupt)."""
+    await trio.lowlevel.checkpoint_if_cancelled()  # the supervisor around this one may have stopped it already
     state.due.extend(state.children.values())
     reported_ready = False
     _step(state)

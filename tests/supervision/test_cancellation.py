@@ -249,3 +249,12 @@ def test_what_failed_is_not_lost_where_the_host_wants_no_groups_of_single_errors
         warnings.simplefilter("ignore", trio.TrioDeprecationWarning)
         with pytest.raises(ValueError, match="block"):
             trio.run(block, clock=trio.testing.MockClock(autojump_threshold=0), strict_exception_groups=False)
+
+
+async def test_a_supervisor_that_was_cancelled_before_its_first_line_starts_nothing(stage, autojump_clock):
+    """As a nested one does that is stopped in the moment in which it was started."""
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await Supervisor([stage.spec("a")]).run()
+    assert scope.cancelled_caught
+    assert stage.journal == []
