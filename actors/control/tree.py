@@ -57,8 +57,9 @@ class Tree:
         await group.restart_child(name)
 
     async def start(self, name: str) -> None:
-        """Start a parked actor or server again, or a server that is finished because its port was taken. Raises :class:`Refused` if there is none of this name, or if the
-        start fails.
+        """Start a parked actor or server again, or a server that is finished because its port was taken.
+
+        Raises :class:`Refused` if there is none of this name, or if the start fails.
         """
         below = {child.id: child for group in self.groups for child in group.children()}
         if name not in below:
