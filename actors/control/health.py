@@ -11,7 +11,7 @@ from actors.control.context import Context
 from actors.control.notifications import Notifications
 from actors.control.providers import Providers
 from actors.control.tree import Tree
-from actors.store import holds, jobs, restored
+from actors.store import holds, jobs, restored, running
 
 
 @attrs.frozen
@@ -60,6 +60,10 @@ class HealthCheck:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
         for provider, number in (await ledger.read(restored.numbers_to_look_up)).items():
             reasons.append(f"{number} restored job(s) of provider {provider} are still to be looked up there")
+        for provider, number in (await ledger.read(running.numbers_at)).items():
+            if provider not in self._context.providers:
+                where = f"provider {provider}, which is not configured"
+                reasons.append(f"{number} job(s) are at {where}: put providers.{provider} back until they have ended")
         notes: tuple[str, ...] = ()
         if (hold := await ledger.read(holds.current)) is not None:
             text = f"nothing is removed by its age: {hold.in_words()}"

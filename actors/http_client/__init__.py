@@ -9,6 +9,7 @@ The correlation functions are here, too, because existing applications import th
 from __future__ import annotations
 
 import os
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -31,12 +32,13 @@ def get_async_client(transport_from: TransportOptions | None = None, **options: 
 
     ``transport_from``: the transport options; None: those of the ``SIMPLETUNER_`` variables. ``options`` are those of
     :class:`httpx.AsyncClient`. By default redirects are not followed and proxies of the environment are not used, so
-    that a credential is sent only where the configuration says.
+    that a credential is sent only where the configuration says. Cookies are neither kept nor returned.
     """
     hooks = {name: list(functions) for name, functions in (options.pop("event_hooks", None) or {}).items()}
     hooks.setdefault("request", []).insert(0, _stamp)
     travel = transport_from if transport_from is not None else transport_options(os.environ)[0]
-    return httpx.AsyncClient(event_hooks=hooks, **{**travel.for_client(), **options})
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.AsyncClient(event_hooks=hooks, **{"cookies": cookies, **travel.for_client(), **options})
 
 
 async def _stamp(request: httpx.Request) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from actors.jobs.durations import seconds_between
 from actors.jobs.records import JobStatus
@@ -43,6 +43,18 @@ def running_jobs(connection: Connection) -> list[RunningJob]:
     """What runs, each by itself."""
     width = len(queue.OWNER)
     return [RunningJob(queue.running_of(row[:width], 1), *row[width:]) for row in _RUNNING_JOBS.all(connection)]
+
+
+_NUMBERS = Prepared(
+    select(queue_entries.c.provider, func.count().label("number"))
+    .where(queue.HOLDS_SLOT)
+    .group_by(queue_entries.c.provider)
+)
+
+
+def numbers_at(connection: Connection) -> dict[str, int]:
+    """How many jobs each provider has."""
+    return {provider: int(number) for provider, number in _NUMBERS.all(connection)}
 
 
 _HOLDERS = Prepared(

@@ -168,3 +168,13 @@ async def test_a_server_that_is_finished_is_started_by_hand(autojump_clock):
         assert node(runtime, "http")["state"] == "finished"
         await runtime.tree.start("http")
         assert node(runtime, "http")["state"] == "running"
+
+
+async def test_jobs_at_a_provider_that_is_no_longer_configured_are_a_reason_of_health(autojump_clock):
+    async with opened() as runtime:
+        job = await runtime.submit(request(duration=3600))
+        await trio.sleep(10)
+        runtime.health._context = attrs.evolve(runtime.health._context, providers={})
+        reason = "1 job(s) are at provider scripted, which is not configured: put providers.scripted back"
+        assert [one for one in (await runtime.health.check()).reasons if one.startswith(reason)]
+        await runtime.cancel(job.job_id)

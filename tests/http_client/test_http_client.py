@@ -84,3 +84,16 @@ def test_the_client_still_works_under_asyncio() -> None:
 
     with ThreadPoolExecutor(1) as threads:  # of its own: another loop may run in this one
         assert threads.submit(lambda: asyncio.run(main())).result() == "ok"
+
+
+async def test_cookies_are_neither_kept_nor_returned():
+    seen = []
+
+    def answer(request):
+        seen.append(request.headers.get("cookie"))
+        return httpx.Response(200, headers={"Set-Cookie": f"n{len(seen)}={'x' * 2000}; Path=/"})
+
+    async with get_async_client(transport=httpx.MockTransport(answer)) as client:
+        for _ in range(3):
+            await client.get("https://one.example/")
+    assert seen == [None] * 3

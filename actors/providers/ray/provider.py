@@ -133,7 +133,10 @@ class RayProvider(NoDeliveries):
         session = await self._cluster.session()
         found = await self._cluster.job(job_id)
         if found is None:
-            return ABSENT if self._submitter.asked_in(job_id) in (None, session) else UNKNOWABLE
+            if self._submitter.asked_in(job_id) not in (None, session):
+                return UNKNOWABLE
+            self._submitter.check_not_too_soon(job_id)
+            return ABSENT
         if not (is_ours(found, token) if token else is_greenrooms(found)):
             return UNKNOWABLE
         return Submitted(_handle(job_id, session), await self._observation(job_id, found), existed=True)

@@ -7,6 +7,7 @@ says whose job it is.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,10 @@ from logconf.masking import register_secret
 Existing = Mapping[str, Any] | None
 
 
+LATE_SECONDS = 10.0
+"""After a lost answer, how long a submission may still be accepted: the head waits some 4 s for its agent (2.60)."""
+
+
 def is_ours(details: Mapping[str, Any], token: str) -> bool:
     """Return whether the job at Ray has our ``token``."""
     metadata = details.get("metadata")
@@ -39,6 +44,13 @@ def is_greenrooms(details: Mapping[str, Any]) -> bool:
     return isinstance(metadata, Mapping) and TOKEN in metadata
 
 
+def _check_accepted(answer: Answer, job_id: str) -> None:
+    """Raise :class:`errors.Protocol` for an answer that is not the head's, such as a proxy's page."""
+    found = answer.object()
+    if job_id not in (found.get("submission_id"), found.get("job_id")):
+        raise errors.Protocol(f"the answer to a submission does not name job {job_id}")
+
+
 @attrs.frozen
 class Submitter:
     """Submits jobs to one cluster."""
@@ -48,10 +60,18 @@ class Submitter:
     _outputs: SharedOutputs
     _uploading: trio.Lock = attrs.field(factory=trio.Lock)  # jobs of one directory come at once: the second finds it
     _unanswered: dict[str, str] = attrs.field(factory=dict)
+    _lost_at: dict[str, float] = attrs.field(factory=dict)  # when the answer was lost, by trio's clock
 
     def asked_in(self, job_id: str) -> str | None:
         """Return the head's session in which this process sent a submission without an answer; None: it sent none."""
         return self._unanswered.get(job_id)
+
+    def check_not_too_soon(self, job_id: str) -> None:
+        """Raise :class:`errors.ProviderError` if a submission without an answer may still be accepted."""
+        left = LATE_SECONDS - (trio.current_time() - self._lost_at.get(job_id, -math.inf))
+        if left > 0:
+            raise errors.ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")
+        self._lost_at.pop(job_id, None)
 
     async def submit(
         self, job_id: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]
@@ -62,29 +82,35 @@ class Submitter:
         self._unanswered[job_id] = session
         try:
             answer = await self._cluster.post_job(request)
+            if answer.status == 200:
+                _check_accepted(answer, job_id)
         except (errors.Unavailable, errors.Auth, errors.RateLimited):
             self._unanswered.pop(job_id, None)
             raise
         except errors.ProviderError as error:
-            if (existing := await self._existing(job_id, token)) is None:  # noqa: ASYNC120 - cancelled: an unknown outcome
+            self._lost_at[job_id] = trio.current_time()
+            if (existing := await self._existing(job_id, token, request)) is None:  # noqa: ASYNC120 - cancelled: an unknown outcome
                 # The request may still be under way to where it was not found a moment ago.
                 raise errors.OutcomeUnknown(str(error)) from error
         else:
-            existing = None if answer.status == 200 else await self._refused(job_id, token, answer)
+            existing = None if answer.status == 200 else await self._refused(job_id, token, answer, request)
         self._unanswered.pop(job_id, None)
+        self._lost_at.pop(job_id, None)
         return session, existing
 
-    async def _refused(self, job_id: str, token: str, answer: Answer) -> Mapping[str, Any]:
+    async def _refused(self, job_id: str, token: str, answer: Answer, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The job that was there before. Raises what the refusal means where there is none."""
-        existing = await self._existing(job_id, token)
+        existing = await self._existing(job_id, token, request)
         if existing is not None:
             return existing
         self._unanswered.pop(job_id, None)
         words = f"{self._cluster.name} did not accept the job: {self._cluster.words(answer)}"
         raise errors.Invalid(words) if answer.status == 400 else errors.Unavailable(words, reached=True)
 
-    async def _existing(self, job_id: str, token: str) -> Existing:
-        """Our job under this id. Raises :class:`errors.OutcomeUnknown` where that could not be asked."""
+    async def _existing(self, job_id: str, token: str, request: Mapping[str, Any]) -> Existing:
+        """Our job under this id. Raises :class:`errors.OutcomeUnknown` where that could not be asked, and where an
+        earlier submission of the same attempt was accepted late.
+        """
         with errors.explained_as(
             errors.OutcomeUnknown, f"whether job {job_id} was accepted is not known", errors.ProviderError
         ):
@@ -92,6 +118,9 @@ class Submitter:
         if found is None:
             return None
         if not is_ours(found, token):
+            if is_greenrooms(found) and found["metadata"].get(JOB_ID) == request["metadata"][JOB_ID]:
+                words = "it has another token, as if an earlier submission had been accepted late"
+                raise errors.OutcomeUnknown(f"{self._cluster.name} has a job {job_id} of this job already; {words}")
             self._unanswered.pop(job_id, None)
             raise errors.Conflict(f"{self._cluster.name} has a job {job_id} that is not ours")
         return found

@@ -29,7 +29,7 @@ import attrs
 
 from actors.providers.json_reading import json_object, time_of
 from actors.providers.local.directory import KEY, closing
-from actors.providers.local.shim.files import NotPlain, is_there, open_folder, read_plain, write_plain
+from actors.providers.local.shim.files import NotPlain, is_there, open_folder, open_own_folder, read_plain, write_plain
 
 MARKER = "greenroom.json"
 _MOST = 64 * 1024
@@ -124,7 +124,7 @@ class Records:
     def remove(self, key: str) -> None:
         """Remove what is known of ``key``. Raises OSError."""
         with self._marked() as folder:
-            with suppress(FileNotFoundError), closing(open_folder(f"{key}.started", folder)) as started:
+            with suppress(FileNotFoundError), closing(open_own_folder(f"{key}.started", folder)) as started:
                 with os.scandir(started) as entries:
                     names = [entry.name for entry in entries]
                 for name in names:
@@ -170,7 +170,7 @@ class Records:
 
     def _start(self, folder: int, key: str) -> Start | None:
         try:
-            with closing(open_folder(f"{key}.started", folder)) as started:
+            with closing(open_own_folder(f"{key}.started", folder)) as started:
                 content = _read_or_none(started, "job") or {}
         except FileNotFoundError:
             return None

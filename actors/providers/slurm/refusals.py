@@ -24,8 +24,8 @@ _AWAY = re.compile(
     re.IGNORECASE,
 )
 _BUSY = re.compile(
-    r"(?:^|; )(?:Assoc|QOS)\w*Submit\w*Limit\b|Resource temporarily unavailable|temporarily unable to accept"
-    r"|Too many jobs|inactive or drain",
+    r"(?:^|; )(?:Assoc|QOS)\w*Submit\w*Limit\b|(?:^|; )MaxSubmitJobs?Per\w+|Resource temporarily unavailable"
+    r"|temporarily unable to accept|Too many jobs|inactive or drain|node not available \(down|I/O error writing",
     re.IGNORECASE,
 )
 _NOT_ALLOWED = re.compile(r"Access/permission denied|Invalid user id", re.IGNORECASE)
@@ -38,7 +38,7 @@ _REFUSED = re.compile(
 def refusal(words: str, name: str) -> ProviderError:
     """Return the error that a failed sbatch means. ``words``: what it printed."""
     said = f"{name} did not accept the job: {words}"
-    if _LOST.search(words):
+    if _LOST.search(words) or "Unspecified error" in words:
         return OutcomeUnknown(f"whether {name} accepted the job is not known: {words}")
     if _AWAY.search(words):
         return Unavailable(said)

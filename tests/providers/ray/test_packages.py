@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -94,9 +95,12 @@ async def test_jobs_of_one_directory_upload_it_once(code: Path) -> None:
         there.add(request.url.path)
         return httpx.Response(200)
 
+    def accept(request: httpx.Request) -> dict[str, str]:
+        return {"submission_id": json.loads(request.content)["submission_id"]}
+
     package = pack(code, EXCLUDE, 10_000)
     place = f"/api/packages/gcs/{package.name}"
-    ray = Canned({f"GET {place}": ask, f"PUT {place}": put, "POST /api/jobs/": {}})
+    ray = Canned({f"GET {place}": ask, f"PUT {place}": put, "POST /api/jobs/": accept})
     provider = ray.provider()
     async with trio.open_nursery() as nursery:
         for number in range(5):

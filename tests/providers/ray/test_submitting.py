@@ -11,6 +11,7 @@ import trio
 from actors.jobs.records import JobRequest, Phase
 from actors.providers import errors
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
+from actors.providers.ray.preparing import JOB_ID
 from actors.providers.ray.provider import submission_id
 from tests.providers.ray.canned import SESSION, VERSION, Canned, already_exists, details, submit, text, unknown
 
@@ -34,7 +35,7 @@ async def test_an_accepted_job_is_known_by_our_id_and_the_session_that_took_it()
 
 async def test_an_attempt_finds_its_number_and_where_the_one_before_it_left_its_output(tmp_path: Path) -> None:
     for shared, expected in ((None, None), (str(tmp_path), f"{tmp_path}/jobs/j1-1/output")):
-        ray = Canned({POST: ACCEPTED})
+        ray = Canned({POST: {"submission_id": "j1-2"}})
         provider = ray.provider(shared_dir=shared)
         context = {"job_id": "j1", "correlation_id": "c1", "attempt": "2", "previous_key": "j1-1"}
         await provider.submit("j1-2", "t1", provider.prepare(JobRequest(command=("true",), cwd=None)), context)
@@ -127,6 +128,34 @@ async def test_find_knows_its_job_again_and_surely_denies_an_unknown_one() -> No
     assert isinstance(found, Submitted)
     assert found.handle == {"id": "k1", "session": SESSION}
     assert await Canned({GET: unknown()}).provider().find("k1", "t1") is ABSENT
+
+
+async def test_a_lost_answer_is_no_absence_while_the_head_may_still_accept_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    provider = Canned({POST: LOST, GET: unknown()}).provider()
+    with pytest.raises(errors.OutcomeUnknown):
+        await submit(provider)
+    with pytest.raises(errors.ProviderError, match="too soon to be sure: asked again within 10 s"):
+        await provider.find("k1", "t1")
+    await trio.sleep(10)
+    assert await provider.find("k1", "t1") is ABSENT
+
+
+@pytest.mark.parametrize("answer", [text(200, "<html>Sign in</html>"), {"submission_id": "another"}, []])
+async def test_an_answer_that_does_not_name_the_job_accepts_nothing(answer: object) -> None:
+    """As the page of a proxy: whether the job was accepted is not known."""
+    with pytest.raises(errors.OutcomeUnknown):
+        await submit(Canned({POST: answer, GET: unknown()}).provider())
+    assert (await submit(Canned({POST: answer, GET: details()}).provider())).existed
+
+
+async def test_an_earlier_submission_that_was_accepted_late_makes_the_outcome_unknown() -> None:
+    """It has the token of then; the job must not get another id, under which it would run twice."""
+    late = details(token="of-the-first-try")
+    late["metadata"][JOB_ID] = "j1"
+    with pytest.raises(errors.OutcomeUnknown, match="an earlier submission had been accepted late"):
+        await submit(Canned({POST: already_exists(), GET: late}).provider())
 
 
 async def test_find_cannot_tell_when_the_id_is_somebody_elses() -> None:

@@ -40,7 +40,10 @@ def test_what_slurm_refuses_is_invalid_and_its_words_are_passed_on(words: str) -
         "QOSMaxSubmitJobPerUserLimit; " + REFUSED + "Job violates accounting/QOS policy",
         "AssocGrpSubmitJobsLimit; " + REFUSED + "Job violates accounting/QOS policy",
         "QOSGrpSubmitJobsLimit; " + REFUSED + "Job violates accounting/QOS policy",
+        "MaxSubmitJobsPerAccount; " + REFUSED + "Job violates accounting/QOS policy (job submit limit, ...)",
         REFUSED + "Resource temporarily unavailable",
+        REFUSED + "I/O error writing script/environment to file",
+        REFUSED + "Required node not available (down, drained or reserved)",
         REFUSED + "Required partition not available (inactive or drain)",
         "Slurm temporarily unable to accept job, sleeping and retrying",
     ],
@@ -69,6 +72,7 @@ def test_a_controller_that_is_away_is_unavailable(words: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
+        REFUSED + "Unspecified error",
         REFUSED + "Socket timed out on send/recv operation",
         REFUSED + "Zero Bytes were transmitted or received",
         REFUSED + "Unexpected message received",
