@@ -68,7 +68,7 @@ def _local() -> ProviderFactory:
 def _ray() -> ProviderFactory:
     from actors.providers.ray import RayOptions, RayProvider
 
-    return ProviderFactory(RayOptions, lambda name, options, _root, now: RayProvider(options, name, now))
+    return ProviderFactory(RayOptions, lambda name, options, root, now: RayProvider(options, root, name, now))
 
 
 def _replicate() -> ProviderFactory:

@@ -39,6 +39,7 @@ from actors.providers.ray.preparing import prepare_request
 from actors.providers.ray.statuses import ENDED, Stop, has_ended, observation_of
 from actors.providers.ray.submitting import Submitter, is_greenrooms, is_ours
 from actors.providers.shared_outputs import SharedOutputs
+from actors.providers.submission_notes import SubmissionNotes
 
 if TYPE_CHECKING:
     import httpx
@@ -80,15 +81,18 @@ def session_began(name: str) -> datetime | None:
 
 
 class RayProvider(NoDeliveries):
-    """A Ray cluster. ``name``: its name in the configuration. ``transport`` is for tests.
+    """A Ray cluster. ``root`` is a folder of its own, for notes of submissions; None: they are not kept in files.
 
-    It keeps nothing that another process would need. A job is known by its id, and its owner by the token in its
-    metadata. The handle has the id and the name of the head's ``session`` in which the job was accepted.
+    ``name``: its name in the configuration. ``transport`` is for tests.
+
+    A job is known by its id, and its owner by the token in its metadata. The handle has the id and the name of the
+    head's ``session`` in which the job was accepted.
     """
 
     def __init__(
         self,
         options: RayOptions,
+        root: Path | None = None,
         name: str = "ray",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         transport: httpx.AsyncBaseTransport | None = None,
@@ -99,7 +103,7 @@ class RayProvider(NoDeliveries):
         self._now = now
         self._cluster = Cluster(name, options, transport)
         self._outputs = SharedOutputs(Path(options.shared_dir, "jobs") if options.shared_dir else None)
-        self._submitter = Submitter(self._cluster, options, self._outputs)
+        self._submitter = Submitter(self._cluster, options, self._outputs, SubmissionNotes(root))
         self._stops: dict[str, Stop] = {}
 
     def capacity(self) -> Capacity:
@@ -133,10 +137,7 @@ class RayProvider(NoDeliveries):
         session = await self._cluster.session()
         found = await self._cluster.job(job_id)
         if found is None:
-            if self._submitter.asked_in(job_id) not in (None, session):
-                return UNKNOWABLE
-            self._submitter.check_not_too_soon(job_id)
-            return ABSENT
+            return ABSENT if await self._submitter.is_surely_absent(job_id, session) else UNKNOWABLE
         if not (is_ours(found, token) if token else is_greenrooms(found)):
             return UNKNOWABLE
         return Submitted(_handle(job_id, session), await self._observation(job_id, found), existed=True)
@@ -154,6 +155,7 @@ class RayProvider(NoDeliveries):
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """Observe all of these jobs with one request, and with a second one if some are missing."""
         ids = {key: _id_of(key, handle) for key, handle in handles.items()}
+        await self._submitter.drop(list(ids.values()))
         listed = await self._listed(list(ids.values()))
         here = [job_id for job_id in ids.values() if job_id in listed]
         left = await self._outputs.left({job_id: has_ended(listed[job_id]) for job_id in here})
@@ -210,6 +212,7 @@ class RayProvider(NoDeliveries):
         """Delete the ended job at Ray and its directory. Raises :class:`Conflict` for one that has not ended."""
         job_id = _id_of(key, handle)
         await self._cluster.delete(job_id)
+        await self._submitter.drop([job_id])
         await self._outputs.remove(job_id)
         self._stops.pop(job_id, None)
 

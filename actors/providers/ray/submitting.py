@@ -3,13 +3,16 @@
 We choose the id, and Ray refuses a second job with the same id; but the way it refuses (status 500, a traceback) is not
 reliable. So whenever the answer is not a plain yes, the provider asks for the id: the token in the metadata of the job
 says whose job it is.
+
+A head that does not know the id proves nothing if it was restarted since, because it then has forgotten every job, or
+if the submission may still be on its way. So the head's session is noted before each submission, for this process and
+for the next one.
 """
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from actors.providers.ray.options import RayOptions
 from actors.providers.ray.packages import pack
 from actors.providers.ray.preparing import CORRELATION_ID, JOB_ID, TOKEN
 from actors.providers.shared_outputs import SharedOutputs
+from actors.providers.submission_notes import SubmissionNotes
 from logconf.masking import register_secret
 
 Existing = Mapping[str, Any] | None
@@ -51,6 +55,17 @@ def _check_accepted(answer: Answer, job_id: str) -> None:
         raise errors.Protocol(f"the answer to a submission does not name job {job_id}")
 
 
+@attrs.define
+class _Unanswered:
+    """A submission without a clear answer, and the head's ``session`` in which it was sent; None: not known.
+
+    ``ended``: trio's time when its answer was given up; None: not yet.
+    """
+
+    session: str | None
+    ended: float | None = None
+
+
 @attrs.frozen
 class Submitter:
     """Submits jobs to one cluster."""
@@ -58,20 +73,9 @@ class Submitter:
     _cluster: Cluster
     _options: RayOptions
     _outputs: SharedOutputs
+    _notes: SubmissionNotes
     _uploading: trio.Lock = attrs.field(factory=trio.Lock)  # jobs of one directory come at once: the second finds it
-    _unanswered: dict[str, str] = attrs.field(factory=dict)
-    _lost_at: dict[str, float] = attrs.field(factory=dict)  # when the answer was lost, by trio's clock
-
-    def asked_in(self, job_id: str) -> str | None:
-        """Return the head's session in which this process sent a submission without an answer; None: it sent none."""
-        return self._unanswered.get(job_id)
-
-    def check_not_too_soon(self, job_id: str) -> None:
-        """Raise :class:`errors.ProviderError` if a submission without an answer may still be accepted."""
-        left = LATE_SECONDS - (trio.current_time() - self._lost_at.get(job_id, -math.inf))
-        if left > 0:
-            raise errors.ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")
-        self._lost_at.pop(job_id, None)
+    _unanswered: dict[str, _Unanswered] = attrs.field(factory=dict)
 
     async def submit(
         self, job_id: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]
@@ -79,51 +83,86 @@ class Submitter:
         """Return the head's session, and the record that was there already under this id; None: the job is new."""
         session = await self._cluster.session()
         request = await self._complete(job_id, token, body, context)
-        self._unanswered[job_id] = session
+        await self._notes.write(job_id, {"session": session})
+        self._unanswered[job_id] = unanswered = _Unanswered(session)
         try:
             answer = await self._cluster.post_job(request)
             if answer.status == 200:
                 _check_accepted(answer, job_id)
         except (errors.Unavailable, errors.Auth, errors.RateLimited):
-            self._unanswered.pop(job_id, None)
+            self._settle(job_id)
             raise
         except errors.ProviderError as error:
-            self._lost_at[job_id] = trio.current_time()
-            if (existing := await self._existing(job_id, token, request)) is None:  # noqa: ASYNC120 - cancelled: an unknown outcome
+            if (existing := await self._existing(request)) is None:  # noqa: ASYNC120 - cancelled: an unknown outcome
                 # The request may still be under way to where it was not found a moment ago.
                 raise errors.OutcomeUnknown(str(error)) from error
         else:
-            existing = None if answer.status == 200 else await self._refused(job_id, token, answer, request)
-        self._unanswered.pop(job_id, None)
-        self._lost_at.pop(job_id, None)
+            existing = None if answer.status == 200 else await self._refused(answer, request)
+        finally:
+            unanswered.ended = trio.current_time()
+        self._unanswered.pop(job_id, None)  # the note is kept until the handle is in the rows
         return session, existing
 
-    async def _refused(self, job_id: str, token: str, answer: Answer, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def is_surely_absent(self, job_id: str, session: str) -> bool:
+        """Return whether a job that the head does not know in its ``session`` was certainly not accepted.
+
+        Raises :class:`errors.ProviderError` while a submission without an answer may still be accepted.
+        """
+        unanswered = self._unanswered.get(job_id) or await self._noted(job_id)
+        if unanswered is None:
+            return True
+        if unanswered.session != session:
+            return False
+        now = trio.current_time()
+        left = LATE_SECONDS - (now - (now if unanswered.ended is None else unanswered.ended))
+        if left > 0:
+            raise errors.ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")
+        self._settle(job_id)
+        return True
+
+    async def drop(self, job_ids: Collection[str]) -> None:
+        """Remove what is noted of these jobs, whose handles are in the rows."""
+        for job_id in job_ids:
+            self._unanswered.pop(job_id, None)
+        await self._notes.drop(job_ids)
+
+    def _settle(self, job_id: str) -> None:
+        self._unanswered.pop(job_id, None)
+        self._notes.settle(job_id)
+
+    async def _noted(self, job_id: str) -> _Unanswered | None:
+        """What an earlier process has sent, perhaps a moment ago."""
+        note = await self._notes.read(job_id)
+        if note is None:
+            return None
+        self._unanswered[job_id] = unanswered = _Unanswered(note.get("session"), ended=trio.current_time())
+        return unanswered
+
+    async def _refused(self, answer: Answer, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The job that was there before. Raises what the refusal means where there is none."""
-        existing = await self._existing(job_id, token, request)
+        existing = await self._existing(request)
         if existing is not None:
             return existing
-        self._unanswered.pop(job_id, None)
+        self._settle(request["submission_id"])
         words = f"{self._cluster.name} did not accept the job: {self._cluster.words(answer)}"
         raise errors.Invalid(words) if answer.status == 400 else errors.Unavailable(words, reached=True)
 
-    async def _existing(self, job_id: str, token: str, request: Mapping[str, Any]) -> Existing:
-        """Our job under this id. Raises :class:`errors.OutcomeUnknown` where that could not be asked, and where an
-        earlier submission of the same attempt was accepted late.
+    async def _existing(self, request: Mapping[str, Any]) -> Existing:
+        """The job of ``request``, if the head has it. Raises :class:`errors.OutcomeUnknown` where that could not be
+        asked, and where an earlier submission of the same attempt was accepted late.
         """
+        job_id, ours = request["submission_id"], request["metadata"]
         with errors.explained_as(
             errors.OutcomeUnknown, f"whether job {job_id} was accepted is not known", errors.ProviderError
         ):
             found = await self._cluster.job(job_id)
-        if found is None:
-            return None
-        if not is_ours(found, token):
-            if is_greenrooms(found) and found["metadata"].get(JOB_ID) == request["metadata"][JOB_ID]:
-                words = "it has another token, as if an earlier submission had been accepted late"
-                raise errors.OutcomeUnknown(f"{self._cluster.name} has a job {job_id} of this job already; {words}")
-            self._unanswered.pop(job_id, None)
-            raise errors.Conflict(f"{self._cluster.name} has a job {job_id} that is not ours")
-        return found
+        if found is None or is_ours(found, ours[TOKEN]):
+            return found
+        if is_greenrooms(found) and found["metadata"].get(JOB_ID) == ours[JOB_ID]:
+            words = "it has another token, as if an earlier submission had been accepted late"
+            raise errors.OutcomeUnknown(f"{self._cluster.name} has a job {job_id} of this job already; {words}")
+        self._settle(job_id)
+        raise errors.Conflict(f"{self._cluster.name} has a job {job_id} that is not ours")
 
     async def _complete(
         self, job_id: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]

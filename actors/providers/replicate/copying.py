@@ -20,11 +20,11 @@ from actors.providers.abilities import Remark
 from actors.providers.base import Handle, Nudge
 from actors.providers.disk_usage import bytes_below
 from actors.providers.errors import Conflict, NotFound, ProviderError
+from actors.providers.key_files import KeyFiles, is_file_name
 from actors.providers.private_files import sync
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
-from actors.providers.replicate.key_files import KeyFiles, is_file_name
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import RETENTION, kind_and_id, results_of
 from actors.providers.trails import trail_of

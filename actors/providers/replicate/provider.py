@@ -38,7 +38,7 @@ from actors.providers.replicate.preparing import prepare_request
 from actors.providers.replicate.reading import ENDED, kind_and_id, log_of, observation_of
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
-from actors.providers.replicate.unsettled import UnsettledFiles
+from actors.providers.submission_notes import SubmissionNotes
 
 
 class ReplicateProvider:
@@ -71,8 +71,8 @@ class ReplicateProvider:
         self._now = now
         self._api = ReplicateApi(name, options, now, transport, steady)
         self._observer = Observer(self._api, self._read)
-        written = UnsettledFiles(root if options.token_input is not None else None)
-        self._submitter = Submitter(self._api, options, now, self._read, written)
+        notes = SubmissionNotes(root if options.token_input is not None else None)
+        self._submitter = Submitter(self._api, options, now, self._read, notes)
         self._secrets = Secrets(self._api, options.webhook_secret_env)
         self._copies = None
         if options.copy_results and root is not None:

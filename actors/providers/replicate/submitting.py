@@ -19,7 +19,8 @@ from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import handle_of
 from actors.providers.replicate.searching import Search, reach, search
-from actors.providers.replicate.unsettled import Unsettled, UnsettledFiles
+from actors.providers.replicate.unsettled import Unsettled
+from actors.providers.submission_notes import SubmissionNotes
 
 REMEMBERED = 10_000
 """Keys that this process knows the outcome of; older ones are in the runtime's rows alone."""
@@ -36,7 +37,7 @@ class Submitter:
     _options: ReplicateOptions
     _now: Callable[[], datetime]
     _read: Callable[[Mapping[str, Any]], Observation]
-    _written: UnsettledFiles
+    _notes: SubmissionNotes
     _born: float | None = None
     _given: OrderedDict[str, Submitted | None] = attrs.field(factory=OrderedDict)  # None: forgotten
     _unclear: dict[str, Unsettled] = attrs.field(factory=dict)
@@ -55,7 +56,7 @@ class Submitter:
             return found
         kind = prepared.body["kind"]
         unsettled = Unsettled((kind,), await self._their_time())
-        await self._written.write(key, unsettled)
+        await self._notes.write(key, unsettled.note())
         self._unclear[key] = unsettled
         try:
             created = await self._api.create(
@@ -66,7 +67,7 @@ class Submitter:
             raise
         except ProviderError:
             del self._unclear[key]
-            self._written.settle(key)
+            self._notes.settle(key)
             raise
         finally:
             unsettled.ended = trio.current_time()
@@ -99,7 +100,7 @@ class Submitter:
         if found is ABSENT:
             self._not_too_soon(self._unclear.get(key))
             self._unclear.pop(key, None)
-            self._written.settle(key)
+            self._notes.settle(key)
         return found
 
     async def _search(self, key: str, token: str) -> Found:
@@ -107,12 +108,16 @@ class Submitter:
             await trio.lowlevel.checkpoint()
             return UNKNOWABLE
         now, theirs = self._now(), await self._their_time()
-        unsettled = self._unclear.get(key) or await self._written.read(key)
+        unsettled = self._unclear.get(key) or await self._noted(key)
         target = Search(self._options.token_input, token, *reach(key, unsettled, now, theirs))
         found = await search(self._api, target, self._seen)
         if isinstance(found, Submitted):
             self._remember(key, found)
         return found
+
+    async def _noted(self, key: str) -> Unsettled | None:
+        note = await self._notes.read(key)
+        return None if note is None else Unsettled.of(note)
 
     async def _their_time(self) -> datetime | None:
         return None if self._options.token_input is None else await self._api.their_time()
@@ -127,12 +132,12 @@ class Submitter:
 
     async def stand_in_rows(self, keys: Iterable[str]) -> None:
         """Note that the handles of these jobs are in the rows, so that the records for a search can be deleted."""
-        await self._written.drop(keys)
+        await self._notes.drop(keys)
 
     async def forget(self, key: str) -> None:
         """Forget an ended job of that key, so that it is not found again."""
         self._remember(key, None)
-        await self._written.drop([key])
+        await self._notes.drop([key])
 
     def _remember(self, key: str, outcome: Submitted | None) -> None:
         self._unclear.pop(key, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -59,8 +60,8 @@ class Canned:
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self.answer)
 
-    def provider(self, **options: Any) -> RayProvider:
-        return RayProvider(RayOptions(**options), transport=self.transport)
+    def provider(self, root: Path | None = None, **options: Any) -> RayProvider:
+        return RayProvider(RayOptions(**options), root, transport=self.transport)
 
     def asked(self, call: str) -> list[httpx.Request]:
         """The requests of one kind."""

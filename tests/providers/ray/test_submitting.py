@@ -172,6 +172,57 @@ async def test_find_cannot_tell_after_a_restart_of_the_head_that_was_asked() -> 
     assert await provider.find("k1", "t1") is UNKNOWABLE
 
 
+async def lose(ray: Canned, root: Path) -> None:
+    """Submit a job whose answer is lost, in a process that ends then."""
+    with pytest.raises(errors.OutcomeUnknown):
+        await submit(ray.provider(root))
+
+
+def notes(root: Path) -> list[str]:
+    return [path.stem for path in root.glob("handed-over/*")]
+
+
+@pytest.mark.parametrize("note", [None, b"", b"[]", b"{}", b'{"session": 7}'])
+async def test_the_next_process_cannot_tell_after_a_restart_of_the_head_that_was_asked(
+    tmp_path: Path, note: bytes | None
+) -> None:
+    after = {**VERSION, "session_name": "session_later"}
+    ray = Canned({"GET /api/version": (VERSION, after), POST: LOST, GET: unknown()})
+    await lose(ray, tmp_path)
+    if note is not None:  # damaged: all that it says is that a submission was sent
+        (tmp_path / "handed-over" / "k1.json").write_bytes(note)
+    assert await ray.provider(tmp_path).find("k1", "t1") is UNKNOWABLE
+
+
+async def test_the_next_process_too_waits_while_the_head_may_still_accept_a_submission(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    ray = Canned({POST: LOST, GET: unknown()})
+    await lose(ray, tmp_path)
+    after = ray.provider(tmp_path)
+    with pytest.raises(errors.ProviderError, match="too soon to be sure: asked again within 10 s"):
+        await after.find("k1", "t1")
+    await trio.sleep(10)
+    assert await after.find("k1", "t1") is ABSENT
+    assert await after.find("k1", "t1") is ABSENT
+
+
+async def test_a_note_of_a_submission_is_kept_until_its_handle_is_in_the_rows(tmp_path: Path) -> None:
+    ray = Canned({POST: ACCEPTED, GET: details()})
+    handle = (await submit(ray.provider(tmp_path))).handle
+    assert notes(tmp_path) == ["k1"]
+    await ray.provider(tmp_path).observe_many({"k1": handle})
+    assert notes(tmp_path) == []
+
+
+async def test_nothing_is_submitted_that_cannot_be_noted(tmp_path: Path) -> None:
+    (tmp_path / "handed-over").write_text("in the way")
+    ray = Canned({POST: ACCEPTED})
+    with pytest.raises(errors.Unavailable, match="cannot be written down before it is made"):
+        await submit(ray.provider(tmp_path))
+    assert ray.asked(POST) == []
+
+
 async def test_a_secret_travels_by_name_and_stands_in_no_prepared_body(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_very_secret")
     ray = Canned({POST: ACCEPTED})
