@@ -16,12 +16,6 @@ from actors.providers.slurm.refusals import query_failure
 from actors.providers.slurm.squeue import FORMAT, Shown, SlurmJob
 from actors.providers.slurm.statuses import Ending
 
-ORPHANS_END_WITHIN = 30.0
-"""Seconds beyond twice KillWait in which a node that registers again ends what it still runs of jobs given up before.
-
-Seen on 22.05: such a node is IDLE at once, and the programs went on for 5 s, or for KillWait where that is more.
-"""
-
 MOMENT = 2.0
 """Seconds for which what squeue said may be used to send a cancel, which is repeated until an end is seen."""
 
@@ -32,8 +26,6 @@ _VERSION = re.compile(r"\b(\d{1,3})\.\d{1,3}[\w.-]{0,30}")
 _SETTING = re.compile(r"^(\w+)\s*= (.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"(\d+) sec")
 _ENDING = re.compile(r" ExitCode=(\d{1,10}:\d{1,3})(?= )")
-_NODE_STATE = re.compile(r" State=([A-Z_+*~#!%$@^-]+)")
-_NOT_THERE = re.compile(r"DOWN|UNKNOWN|NO_RESPOND|NOT_RESPONDING|FAIL|POWER|REBOOT|COMPLETING|\*")
 
 
 @attrs.frozen
@@ -57,7 +49,6 @@ class Cluster:
         self.name = name
         self.commands = commands
         self._shown = (-math.inf, Shown())
-        self._back_since: dict[int, float | None] = {}  # by jobs whose nodes were away, on trio's clock; None: still
 
     async def version(self) -> str:
         """Slurm's version, such as 22.05.8. Raises :class:`Unavailable` for one too old, or for missing commands."""
@@ -110,28 +101,10 @@ class Cluster:
         found = _ENDING.search(answer.out)
         return Ending() if found is None else ending_of(found[1])
 
-    async def nodes_are_back(self, job_id: int, nodes: str | None, *, were_lost: bool) -> bool:
-        """Return whether all nodes of a job answer, and run nothing of it any more.
-
-        ``were_lost``: Slurm gave the job up because of one of them. In this case, and if one did not answer before,
-        this must have been true for a while (:data:`ORPHANS_END_WITHIN`).
-        """
-        if nodes is None:
-            return False
+    async def nodes(self, nodes: str) -> str | None:
+        """Return what Slurm shows of these nodes, one line for each; None: it shows nothing."""
         answer = await self._run("scontrol", "--oneliner", "show", "node", nodes)
-        states = _NODE_STATE.findall(answer.out)
-        if answer.status != 0 or not states or any(_NOT_THERE.search(state) for state in states):
-            self._back_since[job_id] = None
-            return False
-        if not were_lost and job_id not in self._back_since:
-            return True
-        since = self._back_since.get(job_id)
-        if since is None:
-            since = self._back_since[job_id] = trio.current_time()
-        if trio.current_time() - since < 2 * (await self.settings()).kill_wait + ORPHANS_END_WITHIN:
-            return False
-        del self._back_since[job_id]
-        return True
+        return answer.out if answer.status == 0 else None
 
     async def cancel(self, job_id: int, *, only_waiting: bool = False) -> None:
         """Ask for the end of a job. It is no error if the job is unknown or has ended."""

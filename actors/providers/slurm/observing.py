@@ -1,6 +1,9 @@
 """Observes many jobs: one squeue for all of them, then the records of the jobs that Slurm has started.
 
 squeue is asked first, so that a record is always newer than what Slurm said.
+
+Some jobs need commands of their own, such as those on nodes that failed. Where these are slow and many, one look has no
+time for all of them, and the next one begins with those that were put off.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
+import trio
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import Handle, View
@@ -17,6 +21,7 @@ from actors.providers.errors import ProviderError
 from actors.providers.shared_outputs import SharedOutputs
 from actors.providers.slurm.cluster import Cluster
 from actors.providers.slurm.finding import Finder, chosen
+from actors.providers.slurm.nodes import Nodes, NodesLook
 from actors.providers.slurm.records import Known
 from actors.providers.slurm.squeue import SlurmJob, job_id_of
 from actors.providers.slurm.statuses import (
@@ -31,6 +36,17 @@ from actors.providers.slurm.statuses import (
 )
 
 _MOST_CANCELLED = 10_000
+COMMANDS_WITHIN = 10.0
+"""Seconds since the beginning of a look after which it begins no command for a further single job."""
+
+
+@attrs.define
+class _Look:
+    """One look at many jobs. ``until``: trio's time after which it begins no command for a further single job."""
+
+    nodes: NodesLook
+    until: float
+    has_run_commands: bool = False
 
 
 @attrs.frozen
@@ -41,54 +57,69 @@ class Observer:
     _finder: Finder
     _outputs: SharedOutputs
     _now: Callable[[], datetime]
+    _nodes: Nodes
     _cancelled: dict[str, bool] = attrs.field(factory=dict)
+    _put_off: dict[str, None] = attrs.field(factory=dict)
 
     async def observe(self, handles: Mapping[str, Handle]) -> View:
         """An observation of each, or why it could not be read."""
+        look = _Look(self._nodes.look(), trio.current_time() + COMMANDS_WITHIN)
         shown = await self._cluster.jobs()
         self._finder.note_shown(key for key in handles if shown.of_key(key))
         known = await self._finder.known_of(list(handles))
         observations: dict[str, Observation] = {}
         absent: set[str] = set()
         failed: dict[str, str] = {}
-        for key, handle in handles.items():
-            jobs = shown.of_key(key, job_id_of(handle.get("id")))
+        put_off = [key for key in self._put_off if key in handles]
+        for key in [*put_off, *(key for key in handles if key not in self._put_off)]:
+            jobs = shown.of_key(key, job_id_of(handles[key].get("id")))
             if not jobs and known[key] == Known():
                 absent.add(key)
                 continue
             try:
-                observations[key] = await self._explained(key, await self._of_one(key, jobs, known[key]), known[key])
+                seen = await self._of_one(key, jobs, known[key], look)
+                observations[key] = await self._explained(key, seen, known[key])
             except ProviderError as error:
                 failed[key] = str(error)
         left = await self._left(observations)
-        seen = {
+        whole = {
             key: attrs.evolve(one, devices=_devices(known[key]), **left.get(key, {}))
             for key, one in observations.items()
         }
-        return View(seen, frozenset(absent), failed)
+        return View(whole, frozenset(absent), failed)
 
-    async def _of_one(self, key: str, jobs: Sequence[SlurmJob], known: Known) -> Observation:
+    async def _of_one(self, key: str, jobs: Sequence[SlurmJob], known: Known, look: _Look) -> Observation:
         job = chosen(jobs, known)
+        if _needs_commands(job, jobs, known):
+            self._check_time(key, look)
         if job is None:
-            return await self._vanished(key, known)
+            return await self._vanished(key, known, look)
         if len(jobs) > 1:
             await self._finder.cancel_others(key, job, jobs)
         ending = await self._cluster.ending(job.job_id) if needs_ending(job, known) else None
-        return await self._ended(job, known, ending)
+        return await self._ended(job, known, ending, look)
 
-    async def _ended(self, job: SlurmJob, known: Known, ending: Ending | None) -> Observation:
-        back = not needs_nodes(job, known) or await self._cluster.nodes_are_back(
+    def _check_time(self, key: str, look: _Look) -> None:
+        """Raises :class:`ProviderError` where this look has no time left for the job's commands."""
+        self._put_off.pop(key, None)
+        if look.has_run_commands and trio.current_time() > look.until:
+            self._put_off[key] = None
+            raise ProviderError("Slurm's commands are slow: the next look begins with the jobs that this one put off")
+        look.has_run_commands = True
+
+    async def _ended(self, job: SlurmJob, known: Known, ending: Ending | None, look: _Look) -> Observation:
+        back = not needs_nodes(job, known) or await look.nodes.are_back(
             job.job_id, job.nodes, were_lost=job.state in NODE_LOST
         )
         return observation_of(job, known, self._now(), ending=ending, nodes_are_back=back)
 
-    async def _vanished(self, key: str, known: Known) -> Observation:
+    async def _vanished(self, key: str, known: Known, look: _Look) -> Observation:
         """Slurm shows it no more: its exit record tells how it ended, or accounting does."""
         if known.exit is None and (found := await self._finder.accounted(key, known)):
             job = chosen([one.job for one in found], known)
             for one in found:
                 if one.job is job and job.state in ENDED | NODE_LOST.keys():
-                    return await self._ended(job, known, one.ending)
+                    return await self._ended(job, known, one.ending, look)
         if known.exit is None and known.start is None and self._cancelled.get(key):
             return Observation(Phase.CANCELED, "no longer shown", self._now())
         if known.exit is None:
@@ -119,6 +150,13 @@ class Observer:
             key: one.completed_at is not None for key, one in observations.items() if one.raw_status not in WAITING
         }
         return await self._outputs.left(begun) if begun else {}
+
+
+def _needs_commands(job: SlurmJob | None, jobs: Sequence[SlurmJob], known: Known) -> bool:
+    """Return whether squeue and the records are not enough."""
+    if job is None:
+        return known.exit is None
+    return len(jobs) > 1 or needs_ending(job, known) or needs_nodes(job, known)
 
 
 def _devices(known: Known) -> tuple[str, ...] | None:

@@ -36,6 +36,7 @@ from actors.providers.shared_outputs import SharedOutputs
 from actors.providers.slurm.cluster import Cluster
 from actors.providers.slurm.commands import Commands
 from actors.providers.slurm.finding import Adopted, Finder
+from actors.providers.slurm.nodes import Nodes
 from actors.providers.slurm.observing import Observer
 from actors.providers.slurm.options import SlurmOptions
 from actors.providers.slurm.preparing import prepare_request
@@ -74,7 +75,7 @@ class SlurmProvider(NoDeliveries):
         self._cluster = Cluster(name, Commands(name, options))
         self._finder = Finder(self._cluster, self._records, self._threads, options.absent_after, now)
         self._submitter = Submitter(self._cluster, self._records, self._outputs, self._finder, self._threads, now)
-        self._observer = Observer(self._cluster, self._finder, self._outputs, now)
+        self._observer = Observer(self._cluster, self._finder, self._outputs, now, Nodes(self._cluster))
 
     def capacity(self) -> Capacity:
         """Return a capacity without limits, because Slurm has a queue of its own."""
