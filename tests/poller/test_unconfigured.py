@@ -1,0 +1,62 @@
+"""Jobs at a provider that is removed from the configuration: nothing can be asked about them until it is back."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from actors.jobs.records import JobStatus
+from actors.providers.scripted import ScriptedProvider
+from actors.runtime import Parts
+from actors.simulation.database import Database, engine
+from actors.testing import request, running_runtime, seeded_sources, virtual_settings
+
+REASON = "provider scripted is not configured: put providers.scripted back"
+
+
+@pytest.fixture
+def database():
+    """It outlives the runtimes."""
+    database = Database()
+    yield database
+    database.close()
+
+
+@asynccontextmanager
+async def started(world, *, configured):
+    provider = ScriptedProvider(remote=world.remote, name="scripted" if configured else "other")
+    parts = Parts(
+        clock=world.clock, in_memory=True, sources=seeded_sources(1), providers=[provider], engine=engine()
+    )  # fmt: skip
+    async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
+        await trio.sleep(60)
+        yield runtime
+
+
+async def left_there(world):
+    """A job that runs at a provider which the next start does not have."""
+    async with started(world, configured=True) as runtime:
+        job = await runtime.submit(request(duration=3600))
+        await trio.sleep(60)
+    return job.job_id
+
+
+async def test_they_are_uncertain_for_that_reason_and_are_followed_again_when_it_is_back(
+    autojump_clock, world, database
+):
+    job_id = await left_there(world)
+    async with started(world, configured=False) as runtime:
+        job = (await runtime.jobs.get(job_id)).job
+        assert (job.status, job.uncertain_reason) == (JobStatus.RUNNING, REASON)
+        assert any(reason.startswith("1 job(s) are uncertain") for reason in (await runtime.health.check()).reasons)
+    async with started(world, configured=True) as runtime:
+        assert (await runtime.jobs.get(job_id)).job.uncertain_since is None
+        assert (await runtime.wait(job_id)).status is JobStatus.COMPLETED
+
+
+async def test_a_person_can_settle_them(autojump_clock, world, database):
+    job_id = await left_there(world)
+    async with started(world, configured=False) as runtime:
+        assert (await runtime.jobs.settle(job_id, "failed", by="bo")).status is JobStatus.FAILED
