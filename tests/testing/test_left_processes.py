@@ -1,4 +1,4 @@
-"""A run of the tests that leaves a process behind fails, names it, and ends it."""
+"""A run of the tests that leaves processes behind fails, names them, and ends them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 LEAVES = """
 import os
 
-def test_leaves_one(tmp_path):
+def test_leaves_one_whose_environment_is_wiped(tmp_path):
     os.chdir(tmp_path)
-    os.posix_spawn("/bin/sleep", ["sleep", "1000"], {wiped}, setsid=True)
+    os.posix_spawn("/bin/sleep", ["sleep", "1000"], {}, setsid=True)
+
+def test_leaves_one_whose_environment_is_kept(tmp_path):
+    os.posix_spawn("/bin/sleep", ["sleep", "2000"], os.environ, setsid=True)
 """
 
 
@@ -42,16 +45,16 @@ def test_a_process_is_known_by_what_it_carries_of_the_run(tmp_path, carried_by):
 
 
 @pytest.mark.parts
-@pytest.mark.parametrize("wiped", ["{}", "os.environ"], ids=["environment wiped", "environment kept"])
-def test_a_run_that_leaves_a_process_fails_and_ends_it(tmp_path, wiped):
+def test_a_run_that_leaves_processes_fails_and_ends_them(tmp_path):
     test = tmp_path / "test_it.py"
-    test.write_text(LEAVES.format(wiped=wiped))
+    test.write_text(LEAVES)
     command = [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider"]
     command += [f"--basetemp={tmp_path / 'base'}", f"--rootdir={ROOT}", str(test)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert "1 passed" in done.stdout
+    assert "2 passed" in done.stdout
     assert "processes that tests started and left" in done.stdout
     assert "sleep 1000" in done.stdout
+    assert "sleep 2000" in done.stdout
     assert done.returncode == 1
     assert left_by([os.fsencode(tmp_path)]) == []
 
@@ -59,7 +62,7 @@ def test_a_run_that_leaves_a_process_fails_and_ends_it(tmp_path, wiped):
 @pytest.mark.parts
 def test_what_a_killed_run_leaves_ends_with_it(tmp_path):
     test = tmp_path / "test_it.py"
-    test.write_text(LEAVES.format(wiped="{}") + f"    os.kill(os.getpid(), {int(signal.SIGKILL)})\n")
+    test.write_text(LEAVES + f"    os.kill(os.getpid(), {int(signal.SIGKILL)})\n")
     command = [sys.executable, "-m", "pytest", "-n0", "-q", "-s", "-p", "tests.conftest", "-p", "no:cacheprovider"]
     command += [f"--basetemp={tmp_path / 'base'}", f"--rootdir={ROOT}", str(test)]
     # The process left has the run's output: this returns when it has ended.
