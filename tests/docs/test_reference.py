@@ -149,3 +149,18 @@ def test_every_kind_of_provider_has_its_tables() -> None:
     page = (DOCS / "configuration.md").read_text()
     assert [kind for kind in kinds() if f"#### kind `{kind}`" not in page] == []
     assert SPECS.keys() | {"local"} == set(kinds())
+
+
+def test_every_fault_point_is_on_its_page() -> None:
+    """A point is a constant of a module that passes it."""
+    names = re.compile(r'^[A-Z_]+(?:, [A-Z_]+)* = ((?:"[a-z.]+"(?:, )?)+)$', re.MULTILINE)
+    sources = [path for folder in ("actors", "supervision") for path in (ROOT / folder).rglob("*.py")]
+    passed = re.compile(r"faults\.(point|async_point|carry)\(")
+    texts = [text for path in sources if passed.search(text := path.read_text()) or path.name == "faults.py"]
+    points = {one for text in texts for line in names.findall(text) for one in re.findall(r'"([a-z.]+)"', line)}
+    table = (DOCS / "semantics.md").read_text().partition("\n### Fault points\n")[2].partition("\n## ")[0]
+    shown = {
+        one for row in table.splitlines() for one in re.findall(r"`([a-z.]+)`", row.split("|")[1] if "|" in row else "")
+    }
+    assert len(points) > 10
+    assert shown == points
