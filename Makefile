@@ -54,7 +54,7 @@ test: $(VENV)/.test
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	grep -rlwE --include='*.py' 'async|await|trio|asyncio|anyio' actors supervision logconf | xargs -n 32 -P 4 \
+	grep -rlE --include='*.py' '\<(async|await|trio|asyncio|anyio|BaseException)\>|except:' actors supervision logconf | xargs -n 32 -P 4 \
 	  $(BIN)/flake8-async --enable ASYNC --disable ASYNC9,ASYNC114,ASYNC124,ASYNC127
 	$(BIN)/mypy
 	$(BIN)/lint-imports

@@ -104,6 +104,9 @@ def conclude(
         return Adopt(tuple(seen))
     if one.was_handed:
         return Uncertain(lost or "its provider no longer has it")
+    if unsure is None and one.submission is not None and one.job.uncertain_since is not None:
+        # Its provider could not tell before the backup; what it knew then may be lost since.
+        unsure = one.job.uncertain_reason or "it was uncertain when the backup was made"
     return AsItWas() if unsure is None else Uncertain(unsure)
 
 

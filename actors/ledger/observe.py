@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from actors.jobs.records import Job, Observation, Phase, SubmissionState
 from actors.jobs.reruns import run_again
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load_many, load_readable
 from actors.ledger.rerun import rerun
-from actors.store import Transaction, running, series, submissions
+from actors.store import Transaction, series, submissions
 
 _TO_SHOW = ("progress", "cost_usd", "output_url")
 _BAD_ENDS = (Trigger.OBSERVE_FAILED, Trigger.OBSERVE_CANCELLED)
@@ -132,18 +132,6 @@ def cannot_tell(tx: Transaction, key: str, reason: str) -> None:
     pair = load_readable(tx, submission.job_id)
     if pair is not None:
         flag_uncertain(tx, pair, reason)
-
-
-def flag_where_not_configured(tx: Transaction, configured: Collection[str]) -> None:
-    """Mark each job at a provider that is not ``configured`` as uncertain: it cannot be asked, so a person may settle
-    the job. It is asked again, and the mark removed, once the provider is back in the configuration.
-    """
-    for provider in running.numbers_at(tx.connection).keys() - configured:
-        reason = f"provider {provider} is not configured: put providers.{provider} back"
-        at_it = [job.job_id for _, job in submissions.open_at(tx.connection, provider)]
-        for pair in load_many(tx, at_it).values():
-            if pair.entry.restored is None:  # else it is to be looked up, or settled already
-                flag_uncertain(tx, pair, reason)
 
 
 def denied(reason: str) -> Observation:

@@ -11,14 +11,13 @@ import trio
 from actors.jobs.options import PollerOptions
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.observe import flag_where_not_configured
+from actors.ledger.not_configured import change_marks, marks_to_change
 from actors.ledger.remarks import note_remark
 from actors.poller.poll_requests import PollRequests
 from actors.poller.watch import Round, Watch
 from actors.providers.abilities import Remark
 from actors.providers.base import Capabilities
 from actors.providers.guard import GuardedProvider
-from actors.store import running
 from actors.store.errors import StoreError
 from logconf import get_logger
 
@@ -178,8 +177,8 @@ class Poller(TickingActor):
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One cycle: every polled provider in parallel, the others for settlements and cancels alone."""
         self._announce()
-        if not self._looked_first and (await self._ledger.read(running.numbers_at)).keys() - self._providers.keys():
-            await self._ledger.write(flag_where_not_configured, self._providers.keys())
+        if not self._looked_first and (marks := await self._ledger.read(marks_to_change, self._providers.keys())):
+            await self._ledger.write(change_marks, marks)
         self._pass_on()
         watches = []
         first, self._looked_first = not self._looked_first, True

@@ -8,7 +8,6 @@ So the provider writes a note before it sends a submission.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +68,10 @@ class SubmissionNotes:
             if self._there is None:
                 self._there = await trio.to_thread.run_sync(_keys, self._files)
             settled = self._there & self._settled.union(keys)
-            self._settled.clear()
-            if settled:
-                self._there -= settled
-                await trio.to_thread.run_sync(_remove, self._files, settled)
+            if settled:  # what is cancelled here is done again
+                left = await trio.to_thread.run_sync(_remove, self._files, settled)
+                self._there -= settled - left
+            self._settled &= self._there
 
 
 def _keys(files: KeyFiles) -> set[str]:
@@ -82,7 +81,12 @@ def _keys(files: KeyFiles) -> set[str]:
         return set()
 
 
-def _remove(files: KeyFiles, keys: Iterable[str]) -> None:
+def _remove(files: KeyFiles, keys: Iterable[str]) -> set[str]:
+    """Remove these files. Returns the keys of those that could not be removed."""
+    left = set()
     for key in keys:
-        with suppress(OSError):
+        try:
             files.remove(key)
+        except OSError:
+            left.add(key)
+    return left

@@ -79,6 +79,15 @@ def test_what_may_have_been_there_is_in_doubt():
     assert conclude(restored(), [], WHY, NOW) == Uncertain(WHY)
 
 
+def test_what_was_in_doubt_before_the_backup_stays_so_for_its_reason_unless_it_is_found():
+    """Its provider could not tell then: that it denies the job now proves nothing more."""
+    before = restored()
+    job = attrs.evolve(before.job, uncertain_since=NOW, uncertain_reason="the head was restarted")
+    one = attrs.evolve(before, job=job, submission=Submission("j", "j-1", "t", SubmissionState.UNKNOWN, NOW))
+    assert conclude(one, [], None, NOW) == Uncertain("the head was restarted")
+    assert conclude(one, [seen(1)], None, NOW) == Adopt((seen(1),))
+
+
 def test_what_was_there_and_is_not_any_more_is_in_doubt_even_if_nothing_else_is():
     assert conclude(restored(handed=True), [], None, NOW, "gone") == Uncertain("gone")
 

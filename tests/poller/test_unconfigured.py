@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from actors.jobs.records import JobStatus
-from actors.providers.scripted import ScriptedProvider
+from actors.providers.scripted import Fault, FaultKind, ScriptedProvider
 from actors.runtime import Parts
 from actors.simulation.database import Database, engine
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
@@ -35,25 +35,31 @@ async def started(world, *, configured):
         yield runtime
 
 
-async def left_there(world):
+async def left_there(world, *faults):
     """A job that runs at a provider which the next start does not have."""
     async with started(world, configured=True) as runtime:
+        world.remote.inject(*faults)
         job = await runtime.submit(request(duration=3600))
         await trio.sleep(60)
     return job.job_id
 
 
-async def test_they_are_uncertain_for_that_reason_and_are_followed_again_when_it_is_back(
-    autojump_clock, world, database
-):
-    job_id = await left_there(world)
+LOST = (Fault(FaultKind.LOST_ANSWER, ("submit",), times=1), Fault(FaultKind.DOWN, ("find",), times=None, until=100))
+"""The answer to the submission is lost, and whether it was accepted cannot be asked before the next start."""
+
+
+@pytest.mark.parametrize("faults", [(), LOST], ids=["accepted", "unknown outcome"])
+async def test_they_are_uncertain_and_are_followed_again_when_it_is_back(autojump_clock, world, database, faults):
+    job_id = await left_there(world, *faults)
     async with started(world, configured=False) as runtime:
         job = (await runtime.jobs.get(job_id)).job
-        assert (job.status, job.uncertain_reason) == (JobStatus.RUNNING, REASON)
+        assert (job.status.value, job.uncertain_reason) == ("uploading" if faults else "running", REASON)
         assert any(reason.startswith("1 job(s) are uncertain") for reason in (await runtime.health.check()).reasons)
     async with started(world, configured=True) as runtime:
+        await trio.sleep(300)
         assert (await runtime.jobs.get(job_id)).job.uncertain_since is None
         assert (await runtime.wait(job_id)).status is JobStatus.COMPLETED
+    assert len(world.remote.runs) == 1
 
 
 async def test_a_person_can_settle_them(autojump_clock, world, database):

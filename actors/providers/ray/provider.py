@@ -136,8 +136,8 @@ class RayProvider(NoDeliveries):
         job_id = submission_id(key)
         session = await self._cluster.session()
         found = await self._cluster.job(job_id)
-        if found is None:
-            return ABSENT if await self._submitter.is_surely_absent(job_id, session) else UNKNOWABLE
+        if found is None:  # in the session that is read now, or in one before it
+            return ABSENT if await self._submitter.is_surely_absent(job_id) else UNKNOWABLE
         if not (is_ours(found, token) if token else is_greenrooms(found)):
             return UNKNOWABLE
         return Submitted(_handle(job_id, session), await self._observation(job_id, found), existed=True)
@@ -215,6 +215,10 @@ class RayProvider(NoDeliveries):
         await self._submitter.drop([job_id])
         await self._outputs.remove(job_id)
         self._stops.pop(job_id, None)
+
+    async def settled(self, key: str) -> None:
+        """Remove what is noted of an uncertain job: a person says that nothing of it runs any more."""
+        await self._submitter.drop([submission_id(key)])
 
     async def watch(self, nudge: Nudge) -> None:
         """Return at once: Ray sends no news by itself."""

@@ -103,15 +103,15 @@ class Submitter:
         self._unanswered.pop(job_id, None)  # the note is kept until the handle is in the rows
         return session, existing
 
-    async def is_surely_absent(self, job_id: str, session: str) -> bool:
-        """Return whether a job that the head does not know in its ``session`` was certainly not accepted.
+    async def is_surely_absent(self, job_id: str) -> bool:
+        """Return whether a job that the head did not know a moment ago was certainly not accepted.
 
         Raises :class:`errors.ProviderError` while a submission without an answer may still be accepted.
         """
         unanswered = self._unanswered.get(job_id) or await self._noted(job_id)
         if unanswered is None:
             return True
-        if unanswered.session != session:
+        if unanswered.session != await self._cluster.session():  # asked after the job: the head may have been restarted
             return False
         now = trio.current_time()
         left = LATE_SECONDS - (now - (now if unanswered.ended is None else unanswered.ended))

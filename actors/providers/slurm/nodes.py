@@ -62,6 +62,10 @@ class NodesLook:
         del self._back_since[job_id]
         return True
 
+    def knows(self, nodes: str | None) -> bool:
+        """Return whether these nodes were asked about already."""
+        return nodes is None or nodes in self._answering
+
     async def _all_answer(self, nodes: str) -> bool:
         if nodes not in self._answering:
             shown = await self._cluster.nodes(nodes)

@@ -2,8 +2,9 @@
 
 squeue is asked first, so that a record is always newer than what Slurm said.
 
-Some jobs need commands of their own, such as those on nodes that failed. Where these are slow and many, one look has no
-time for all of them, and the next one begins with those that were put off.
+Some jobs need commands of their own, such as those on nodes that failed. Where these are slow or many, one look has no
+time for all of them, and the next one begins with those that were put off. A look ends before its deadline, because one
+that is cut off tells nothing about any job.
 """
 
 from __future__ import annotations
@@ -36,17 +37,19 @@ from actors.providers.slurm.statuses import (
 )
 
 _MOST_CANCELLED = 10_000
-COMMANDS_WITHIN = 10.0
-"""Seconds since the beginning of a look after which it begins no command for a further single job."""
+COMMANDS_BEGIN, COMMANDS_END = 10.0, 17.0
+"""Seconds since the beginning of a look: for commands of single jobs. A look has 20 (``CallDeadlines.observe``)."""
 
 
 @attrs.define
 class _Look:
-    """One look at many jobs. ``until``: trio's time after which it begins no command for a further single job."""
+    """One look at many jobs. ``began``: on trio's clock. ``not_begun``, ``cut_off``: jobs that it had no time for."""
 
     nodes: NodesLook
-    until: float
+    began: float
     has_run_commands: bool = False
+    not_begun: list[str] = attrs.field(factory=list)
+    cut_off: list[str] = attrs.field(factory=list)
 
 
 @attrs.frozen
@@ -63,24 +66,28 @@ class Observer:
 
     async def observe(self, handles: Mapping[str, Handle]) -> View:
         """An observation of each, or why it could not be read."""
-        look = _Look(self._nodes.look(), trio.current_time() + COMMANDS_WITHIN)
+        look = _Look(self._nodes.look(), trio.current_time())
         shown = await self._cluster.jobs()
         self._finder.note_shown(key for key in handles if shown.of_key(key))
         known = await self._finder.known_of(list(handles))
         observations: dict[str, Observation] = {}
         absent: set[str] = set()
         failed: dict[str, str] = {}
-        put_off = [key for key in self._put_off if key in handles]
-        for key in [*put_off, *(key for key in handles if key not in self._put_off)]:
+        for key in [key for key in self._put_off if key in handles] + [
+            key for key in handles if key not in self._put_off
+        ]:
             jobs = shown.of_key(key, job_id_of(handles[key].get("id")))
             if not jobs and known[key] == Known():
                 absent.add(key)
                 continue
             try:
-                seen = await self._of_one(key, jobs, known[key], look)
+                seen = await self._in_time(key, jobs, known[key], look)
                 observations[key] = await self._explained(key, seen, known[key])
             except ProviderError as error:
                 failed[key] = str(error)
+        for key in handles:
+            self._put_off.pop(key, None)
+        self._put_off.update(dict.fromkeys([*look.not_begun, *look.cut_off]))
         left = await self._left(observations)
         whole = {
             key: attrs.evolve(one, devices=_devices(known[key]), **left.get(key, {}))
@@ -88,24 +95,29 @@ class Observer:
         }
         return View(whole, frozenset(absent), failed)
 
-    async def _of_one(self, key: str, jobs: Sequence[SlurmJob], known: Known, look: _Look) -> Observation:
+    async def _in_time(self, key: str, jobs: Sequence[SlurmJob], known: Known, look: _Look) -> Observation:
+        """Raises :class:`ProviderError` where this look has no time for the job's commands."""
         job = chosen(jobs, known)
-        if _needs_commands(job, jobs, known):
-            self._check_time(key, look)
+        if not _needs_commands(job, jobs, known, look):
+            return await self._of_one(key, job, jobs, known, look)
+        if look.has_run_commands and trio.current_time() > look.began + COMMANDS_BEGIN:
+            look.not_begun.append(key)
+        else:
+            look.has_run_commands = True
+            with trio.move_on_at(look.began + COMMANDS_END):
+                return await self._of_one(key, job, jobs, known, look)
+            look.cut_off.append(key)
+        raise ProviderError("Slurm's commands are slow: the next look begins with the jobs that this one put off")
+
+    async def _of_one(
+        self, key: str, job: SlurmJob | None, jobs: Sequence[SlurmJob], known: Known, look: _Look
+    ) -> Observation:
         if job is None:
             return await self._vanished(key, known, look)
         if len(jobs) > 1:
             await self._finder.cancel_others(key, job, jobs)
         ending = await self._cluster.ending(job.job_id) if needs_ending(job, known) else None
         return await self._ended(job, known, ending, look)
-
-    def _check_time(self, key: str, look: _Look) -> None:
-        """Raises :class:`ProviderError` where this look has no time left for the job's commands."""
-        self._put_off.pop(key, None)
-        if look.has_run_commands and trio.current_time() > look.until:
-            self._put_off[key] = None
-            raise ProviderError("Slurm's commands are slow: the next look begins with the jobs that this one put off")
-        look.has_run_commands = True
 
     async def _ended(self, job: SlurmJob, known: Known, ending: Ending | None, look: _Look) -> Observation:
         back = not needs_nodes(job, known) or await look.nodes.are_back(
@@ -125,6 +137,11 @@ class Observer:
         if known.exit is None:
             self._finder.confirm_gone(key)
         return vanished(known, self._now())
+
+    def forget(self, key: str) -> None:
+        """Forget a job that is observed no more."""
+        self._put_off.pop(key, None)
+        self._cancelled.pop(key, None)
 
     def note_cancelled(self, key: str, *, waited: bool) -> None:
         """Note that a cancel was sent, because Slurm does not say that this caused the end. ``waited``: the job had not
@@ -152,11 +169,12 @@ class Observer:
         return await self._outputs.left(begun) if begun else {}
 
 
-def _needs_commands(job: SlurmJob | None, jobs: Sequence[SlurmJob], known: Known) -> bool:
-    """Return whether squeue and the records are not enough."""
+def _needs_commands(job: SlurmJob | None, jobs: Sequence[SlurmJob], known: Known, look: _Look) -> bool:
+    """Return whether squeue, the records and what this look has found out are not enough."""
     if job is None:
         return known.exit is None
-    return len(jobs) > 1 or needs_ending(job, known) or needs_nodes(job, known)
+    asks_nodes = needs_nodes(job, known) and not look.nodes.knows(job.nodes)
+    return len(jobs) > 1 or needs_ending(job, known) or asks_nodes
 
 
 def _devices(known: Known) -> tuple[str, ...] | None:

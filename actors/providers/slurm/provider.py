@@ -167,6 +167,7 @@ class SlurmProvider(NoDeliveries):
                 raise Conflict(f"Slurm job {shown[0].job_id} has not ended")
         await self._outputs.remove(key)
         await self._remove_records(key)
+        self._observer.forget(key)
 
     async def stored_bytes(self, key: str, handle: Handle) -> int | None:
         """Return how many bytes the job's directory takes."""
@@ -181,6 +182,7 @@ class SlurmProvider(NoDeliveries):
             if job.state in WAITING | RUNNING:
                 await self._cluster.cancel(job.job_id)
         await self._remove_records(key)
+        self._observer.forget(key)
 
     async def watch(self, nudge: Nudge) -> None:
         """Warn at the start if the commands are missing or too old. Slurm sends no news by itself."""

@@ -194,6 +194,22 @@ async def test_the_next_process_cannot_tell_after_a_restart_of_the_head_that_was
     assert await ray.provider(tmp_path).find("k1", "t1") is UNKNOWABLE
 
 
+async def test_a_head_that_is_restarted_between_two_questions_does_not_count_as_one_that_denies_the_job() -> None:
+    after = {**VERSION, "session_name": "session_later"}
+    ray = Canned({"GET /api/version": (VERSION, VERSION, after), POST: LOST, GET: unknown()})
+    provider = ray.provider()
+    with pytest.raises(errors.OutcomeUnknown):
+        await submit(provider)
+    assert await provider.find("k1", "t1") is UNKNOWABLE
+
+
+async def test_what_is_noted_of_a_job_that_a_person_settles_is_removed(tmp_path: Path) -> None:
+    ray = Canned({POST: LOST, GET: unknown()})
+    await lose(ray, tmp_path)
+    await ray.provider(tmp_path).settled("k1")
+    assert notes(tmp_path) == []
+
+
 async def test_the_next_process_too_waits_while_the_head_may_still_accept_a_submission(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -13,7 +13,7 @@ import trio.testing
 from actors.jobs.ids import IdFactory, submission_key
 from actors.providers.base import CallDeadlines, View
 from actors.providers.shared_outputs import SharedOutputs
-from actors.providers.slurm.commands import Answer
+from actors.providers.slurm.commands import Answer, CommandTooSlow
 from actors.providers.slurm.nodes import Nodes
 from actors.providers.slurm.observing import Observer
 from tests.providers.slurm.answers import NOW, Canned, finder_at, line
@@ -41,7 +41,11 @@ def observer_of(path: Path, slurm: Slow) -> Observer:
 
 
 async def look(observer: Observer, count: int) -> View:
-    return await observer.observe({key: {"id": number} for number, key in enumerate(KEYS[:count], 7)})
+    """One look, which ends in its time. A deadline around it would let the clock jump while a thread reads a file."""
+    began = trio.current_time()
+    view = await observer.observe({key: {"id": number} for number, key in enumerate(KEYS[:count], 7)})
+    assert trio.current_time() - began < CallDeadlines().observe
+    return view
 
 
 async def test_a_look_ends_in_its_time_and_the_next_one_begins_with_the_jobs_put_off(
@@ -50,9 +54,7 @@ async def test_a_look_ends_in_its_time_and_the_next_one_begins_with_the_jobs_put
     observer = observer_of(tmp_path, slurm_of(*(f"n{number}" for number in range(20))))
     turns = Counter(dict.fromkeys(KEYS, 0))
     for _ in range(20):
-        began = trio.current_time()
         view = await look(observer, 20)
-        assert trio.current_time() - began < CallDeadlines().observe
         assert view.observations.keys() | view.failed.keys() == set(KEYS)
         assert all("the next look begins with the jobs that this one put off" in why for why in view.failed.values())
         turns.update(view.observations.keys())
@@ -77,3 +79,37 @@ async def test_nodes_of_several_jobs_are_asked_about_once_in_a_look(
     view = await look(observer_of(tmp_path, slurm), 20)
     assert view.observations.keys() == set(KEYS)
     assert len([call for call in slurm.calls if "node" in call]) == 1
+
+
+class Hanging(Canned):
+    """Its ``scontrol show node`` of some nodes does not end by itself."""
+
+    async def run(self, program: str, *arguments: str, **options: Any) -> Answer:
+        if "node" in arguments:
+            await trio.sleep(25)
+            raise CommandTooSlow("scontrol did not end within 25 s")
+        return await super().run(program, *arguments, **options)
+
+
+async def test_a_command_that_hangs_costs_its_own_job_a_look_and_no_other_job(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    others = [line(8, "RUNNING", KEYS[1]), line(9, "FAILED", KEYS[2], nodes="")]
+    slurm = Hanging(squeue="\n".join([line(7, "NODE_FAIL", KEYS[0], nodes="n7"), *others]))
+    observer = observer_of(tmp_path, slurm)
+    for _ in range(3):
+        view = await look(observer, 3)
+        assert view.observations.keys() == {KEYS[1], KEYS[2]}
+        assert view.failed.keys() == {KEYS[0]}
+
+
+async def test_nothing_is_remembered_of_jobs_that_were_seen_after_all(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    slurm = slurm_of(*(f"n{number}" for number in range(20)))
+    observer = observer_of(tmp_path, slurm)
+    await look(observer, 20)
+    assert observer._put_off
+    slurm.squeue = "\n".join(line(number, "COMPLETED", key) for number, key in enumerate(KEYS, 7))
+    await look(observer, 20)
+    assert observer._put_off == {}
