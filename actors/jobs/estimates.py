@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from math import isfinite
 from typing import Any
 
 import attrs
@@ -22,6 +21,9 @@ PAIR_SECONDS = 10.0
 LEAST_SHARE = 0.05
 LEAST_SECONDS = 30.0
 """An estimate needs more than this share of the steps, and more than these seconds."""
+
+MOST_STEPS = float(2**53)
+"""Numbers beyond this are no steps: not every whole number can be told from the next one."""
 
 _PARTS = 4  # into which the last half of the steps is cut, to see how much the speed differs
 
@@ -43,14 +45,14 @@ class Span:
 
 
 def steps_of(progress: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """The step and the total number of steps in a progress; None: it does not say both."""
+    """The step and the total number of steps in a progress; None: it does not say both, in numbers of steps."""
     found = progress if isinstance(progress, Mapping) else {}  # it comes from a row
     step, total = _number(found.get("step")), _number(found.get("total"))
     return None if step is None or total is None or total <= 0 else (step, total)
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST_STEPS:
         return None
     return float(value)
 
@@ -122,6 +124,8 @@ def estimated_end(
     if step <= LEAST_SHARE * total or seconds_between(started_at, now) <= LEAST_SECONDS or step <= first:
         return None
     speeds = _speeds(pairs)
+    if min(speeds) <= 0:  # numbers so close that their differences vanish
+        return None
     fastest = max(speeds)
     silent = now.timestamp() - then - PAIR_SECONDS  # a step that came since then may not be written yet
     if silent > 0:  # one step more has not come
@@ -145,7 +149,7 @@ def _speeds(pairs: Sequence[Pair]) -> list[float]:
 
 def _time_of(pairs: Sequence[Pair], step: float) -> float:
     """When a step between the first and the last was reached, between two pairs by a straight line."""
-    after = next(at for at in range(1, len(pairs)) if pairs[at][1] >= step)
+    after = next((at for at in range(1, len(pairs)) if pairs[at][1] >= step), len(pairs) - 1)
     (begin, low), (end, high) = pairs[after - 1], pairs[after]
     return begin + (end - begin) * (step - low) / (high - low) if high > low else end
 

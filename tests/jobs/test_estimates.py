@@ -165,6 +165,24 @@ def test_never_earlier_than_the_soonest_possible_end(
     assert span.earliest.timestamp() >= min(soonest, deadline) - 0.001
 
 
+ANY = st.one_of(
+    st.floats(allow_nan=True), st.floats(0, 100), st.integers(),
+    st.sampled_from([1.0e308, 1.35e308, 1.75e308, 1e16, 1e16 + 2, 5e-324, 1e-323, 2.0**53, 2.0**53 - 1]),
+)  # fmt: skip
+
+
+@given(st.lists(ANY, min_size=1, max_size=9), ANY, st.sampled_from([1, 11, 100]), st.floats(0, 1e5))
+def test_whatever_numbers_a_job_reports_there_is_an_estimate_or_none(
+    steps: list[float], total: float, apart: int, later: float
+) -> None:
+    """They come from the job, and what is shown to everybody must not fail for them."""
+    reports = [
+        (30.0 + apart * number, step) for number, step in enumerate(sorted(steps, key=lambda one: (one != one, one)))
+    ]
+    span = end_after(reports, total, now=reports[-1][0] + later)
+    assert span is None or span.earliest <= span.latest
+
+
 def test_an_estimate_comes_after_a_twentieth_of_the_steps_and_half_a_minute() -> None:
     """At either bound there is none yet."""
     assert end_after(steady(300, 60), 100, 300) is None  # 5 of 100 steps
