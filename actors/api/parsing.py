@@ -19,6 +19,7 @@ from starlette.requests import Request
 from actors.api.bodies import CONVERTER
 from actors.api.body import check_values, content_of
 from actors.jobs import maxima
+from actors.jobs.os_text import is_one_line
 from actors.jobs.refusal import RefusalKind, Refused, invalid
 from actors.jobs.suggestions import did_you_mean
 from actors.validation import plain_value
@@ -71,13 +72,14 @@ def _hints_of(kind: Any) -> dict[str, Any]:
 
 
 def check_path(request: Request) -> None:
-    """Raises :class:`Refused` for a part of the path that can be no id and no name: not printable text, or too long.
+    """Raises :class:`Refused` for a part of the path that can be no id and no name: control characters, or too long.
 
     It is refused here, before a lookup can interpret it in another way.
     """
     for name, part in request.path_params.items():
-        if isinstance(part, str) and not (part.isprintable() and 0 < len(part) <= maxima.NAME):
-            message = f"{name}: {part!r:.80} names nothing: it must have 1 to {maxima.NAME} printable characters"
+        if isinstance(part, str) and not (is_one_line(part) and 0 < len(part) <= maxima.NAME):
+            what = f"1 to {maxima.NAME} characters, and no control characters"
+            message = f"{name}: {part!r:.80} names nothing: it must have {what}"
             raise Refused(message, RefusalKind.NOT_FOUND, name)
 
 

@@ -8,13 +8,13 @@ so the checks are cheap: a field that has its default is skipped.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_type_hints
 
 import attrs
 
 from actors.jobs.comparing import Goal
+from actors.jobs.os_text import CONTROL
 from actors.jobs.os_text import shown as readable
 from actors.jobs.records import JobRequest, Rerun, Resources
 from actors.validation.values import expected
@@ -22,7 +22,6 @@ from actors.validation.values import expected
 _LARGEST = 2**63
 _DEEPEST = 50
 """The most levels of plain data, fewer than every JSON parser accepts."""
-_CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")  # NUL is refused with all other texts that hold it
 
 Fault = tuple[str, str]
 """The path of a fault, and what is wrong there in words that follow the path."""
@@ -52,7 +51,7 @@ def _name(path: str, value: Any) -> Fault | None:
         return _not("a text", path, value)
     if not value:
         return path, "must not be empty"
-    return (path, f"must not hold control characters, as {value!r:.80} does") if _CONTROL.search(value) else None
+    return (path, f"must not hold control characters, as {value!r:.80} does") if CONTROL.search(value) else None
 
 
 def _number(*, above: bool = False) -> Check:

@@ -34,9 +34,9 @@ class FileKeys:
 
     def __init__(self, name: str | None, path: Path) -> None:
         self._file = ["path", os.fsencode(path).hex()] if name is None else ["name", name]
-        self._equals: Counter[bytes] = Counter()
+        self._equals: Counter[tuple[str, bytes]] = Counter()
         self._named: defaultdict[str, list[str]] = defaultdict(list)
-        self._grouped: defaultdict[str, list[str]] = defaultdict(list)
+        self._grouped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
 
     def of(self, asked: JobRequest | Sweep, node: Mapping[str, Any]) -> tuple[str, ...]:
         """The key of each job that ``asked`` makes. ``node``: the job in the file, with its defaults.
@@ -45,28 +45,28 @@ class FileKeys:
         """
         written = asked.request if isinstance(asked, Sweep) else asked
         jobs = expand(asked) if isinstance(asked, Sweep) else [asked]
-        after, when = self._references(node.get(_AFTER)), as_written(node.get(_WHEN))
+        after, when = self._references(node.get(_AFTER), written.user_id), as_written(node.get(_WHEN))
         numbered = isinstance(asked, Sweep) and not has_placeholder(written.config_name or "")
         keys = []
         for job in jobs:
             known = attrs.evolve(job, config_name=written.config_name) if numbered else job
-            keys.append(self._key([self._file, content(known), after, when]))
+            keys.append(self._key(written.user_id, [self._file, content(known), after, when]))
         self._note(written, jobs, keys)
         return tuple(keys)
 
-    def _key(self, what: list[Any]) -> str:
-        """The digest of ``what`` and of the number of equal jobs before it."""
+    def _key(self, user: str, what: list[Any]) -> str:
+        """The digest of ``what`` and of the number of equal jobs of the same user before it."""
         digest = hashlib.sha256(orjson.dumps(what, option=orjson.OPT_SORT_KEYS)).digest()
-        self._equals[digest] += 1
-        return hashlib.sha256(digest + str(self._equals[digest]).encode()).hexdigest()
+        self._equals[user, digest] += 1
+        return hashlib.sha256(digest + str(self._equals[user, digest]).encode()).hexdigest()
 
-    def _references(self, after: Any) -> list[str]:
+    def _references(self, after: Any, user: str) -> list[str]:
         """What a job waits for: jobs of this file by their keys, other jobs as they are written."""
         found = set()
         for one in after if isinstance(after, Sequence) and not isinstance(after, str) else [after]:
             group = one.get(_GROUP) if isinstance(one, Mapping) else None
             if isinstance(group, str):
-                found.update([f"group:{group}", *self._grouped[group]])
+                found.update([f"group:{group}", *self._grouped[user, group]])
             elif isinstance(one, str):
                 found.update(self._named.get(one, [one]))
         return sorted(found)
@@ -76,7 +76,7 @@ class FileKeys:
             for one in {name, written.config_name} - {None}:
                 self._named[str(one)].append(key)
         if written.group is not None:
-            self._grouped[written.group] += keys
+            self._grouped[written.user_id, written.group] += keys
 
 
 def content(job: JobRequest) -> dict[str, Any]:

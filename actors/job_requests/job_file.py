@@ -110,7 +110,8 @@ def load_job_file(
     nodes = _with_defaults(root)
     matrices = [_matrix_of(node, root, index, problems) for index, node in enumerate(nodes)]
     found = reader.read(root, FileContent, problems=problems)
-    keys = FileKeys(found.name, path.absolute())
+    place, now = _place(path), datetime.now(UTC)
+    keys = FileKeys(found.name, place)
     inherited = Inherited(environ) if inherits else None
     requests: list[Request] = []
     for index, (request, matrix) in enumerate(zip(found.jobs, matrices, strict=True)):
@@ -118,7 +119,7 @@ def load_job_file(
         mine = attrs.evolve(named, user_id=request.user_id or user, best=found.best)
         try:
             asked = mine if matrix is None else Sweep(mine, matrix)
-            requests.append(_completed(asked, keys.of(asked, nodes[index] or {}), path.absolute().parent, inherited))
+            requests.append(_completed(asked, keys.of(asked, nodes[index] or {}), place.parent, inherited, now))
         except SweepFault as fault:
             note(fault, root, ("jobs", index), problems, _KEYS)
     problems.check()
@@ -155,13 +156,24 @@ def _matrix_of(node: Any, root: MappingNode, index: int, problems: Problems) -> 
     return None
 
 
-def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited | None) -> Request:
-    """``asked`` as it is sent: with its keys, what it inherits, and its directory, which is the file's by default."""
+def _place(path: Path) -> Path:
+    """The absolute path by which a file is known; it is the same from whichever directory the file is named."""
+    whole = path.absolute()
+    return whole.parent.resolve() / whole.name if ".." in whole.parts else whole
+
+
+def _completed(
+    asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited | None, now: datetime
+) -> Request:
+    """``asked`` as it is sent: with its keys, what it inherits, and its directory, which is the file's by default.
+
+    ``now``: one for the whole file, so that a time of day means the same day for each job.
+    """
     request = asked.request if isinstance(asked, Sweep) else asked
     cwd = request.cwd
     if cwd is not None or request.command is not None:
         cwd = under(folder, cwd or ".", asked.matrix if isinstance(asked, Sweep) else None)
-    start = None if request.start_after is None else in_utc(request.start_after, datetime.now(UTC))
+    start = None if request.start_after is None else in_utc(request.start_after, now)
     request = attrs.evolve(request, cwd=cwd, start_after=start)
     if inherited is not None:
         request = inherited.filled(request)

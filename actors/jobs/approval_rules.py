@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -10,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from actors.jobs import maxima
+from actors.jobs import globs, maxima
 from actors.jobs.levels import LEVELS, normalised
 from actors.jobs.records import ApprovalRule, JobRequest
 from actors.jobs.suggestions import did_you_mean
@@ -95,7 +94,7 @@ def _cost_exceeds(value: float | str | None, facts: Facts) -> bool:
 def _config_pattern(value: float | str | None, facts: Facts) -> bool:
     pattern, name = str(value), facts.request.config_name or ""
     if not _is_expression(pattern):
-        return fnmatch.fnmatchcase(name, pattern)
+        return globs.fits(name, pattern)
     # RE2 reads UTF-8; a name from a command line may hold lone surrogates.
     return compiled(pattern).search(name.encode("utf-8", "replace").decode()) is not None
 
@@ -153,7 +152,7 @@ CONDITIONS: dict[str, _Condition] = {
         "a number of USD",
     ),
     "hardware_type": _Condition(
-        lambda value, facts: fnmatch.fnmatchcase(facts.request.hardware_type or "", str(value)),
+        lambda value, facts: globs.fits(facts.request.hardware_type or "", str(value)),
         lambda rule, facts: f"hardware {facts.request.hardware_type or 'of no stated type'} matches {rule.value}",
         _check_text,
         "The hardware type of the job (`--hardware`) matches.",

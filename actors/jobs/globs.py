@@ -1,5 +1,5 @@
-"""Patterns of names, as in a shell: ``*`` any text, ``?`` one character, ``[a-z]`` one of these, ``[!a-z]`` none of
-these.
+"""Patterns of names, as in a shell: ``*`` any text, ``?`` one character, ``[a-z]`` one of these, ``[!a-z]`` or
+``[^a-z]`` none of these.
 
 Capital and small letters differ. In brackets a special character stands for itself: ``[*]``.
 
@@ -9,16 +9,26 @@ there are: if the last star finds no match, those before it are not tried again.
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from collections.abc import Iterator
 
+from actors.jobs.os_text import is_one_line
 from actors.jobs.refusal import invalid
+
+_SET = re.compile(r"\[([!^]?)(\][^]]*|[^]]+)\]")
 
 
 def checked(pattern: str, field: str = "name") -> str:
     """``pattern`` as the database's GLOB takes it. Raises :class:`~actors.jobs.refusal.Refused` for an open bracket."""
-    if not pattern.isprintable():
-        raise invalid(field, "must be printable text")
+    if not is_one_line(pattern):
+        raise invalid(field, "must be text without control characters")
     return "".join(_parts(pattern, field))
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Return whether ``name`` fits ``pattern``, in which a bracket that is not closed stands for itself."""
+    return fnmatch.fnmatchcase(name, _SET.sub(lambda found: f"[{found[1] and '!'}{found[2]}]", pattern))
 
 
 def literal_start(pattern: str) -> str:

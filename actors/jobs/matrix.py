@@ -172,9 +172,11 @@ def _values(name: str, data: Any) -> tuple[str, ...]:
     if len(data) > maxima.BATCH_JOBS:
         raise SweepFault(f"must have at most {maxima.BATCH_JOBS} values, not {len(data)}", name)
     values = [_text(one, name, index) for index, one in enumerate(data)]
-    if len(set(values)) < len(values):
-        index = next(index for index, one in enumerate(values) if one in values[:index])
-        raise SweepFault(f"{values[index]!r:.80} is given twice", name, index)
+    seen = set[str]()
+    for index, value in enumerate(values):
+        if value in seen:
+            raise SweepFault(f"{value!r:.80} is given twice", name, index)
+        seen.add(value)
     return tuple(values)
 
 

@@ -17,6 +17,8 @@ from typing import Any
 KEY = "base64"
 """The one key of the object that stands for a value of which the bytes are not UTF-8."""
 REPLACED = "\N{REPLACEMENT CHARACTER}"
+CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")
+"""A control character other than NUL, which no text of ours may have."""
 _BYTES = re.compile("[\udc80-\udcff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -69,6 +71,11 @@ def in_utf8(text: str) -> str:
 def kept(text: str) -> str:
     """``text`` of a provider as it can be kept: bytes that are not UTF-8 as ``\\xNN``, what cannot be kept replaced."""
     return in_utf8(shown(text)).replace("\0", REPLACED)
+
+
+def is_one_line(text: str) -> bool:
+    """Whether ``text`` can be a name: UTF-8 without control characters. It need not be visible."""
+    return is_utf8(text) and "\0" not in text and not CONTROL.search(text)
 
 
 def printable(text: str, instead: str = " ") -> str:

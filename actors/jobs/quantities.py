@@ -26,6 +26,9 @@ _PART = re.compile(r"([0-9.]+)([a-zA-Z]*)", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)", re.ASCII)
 _SUFFIXES = ("seconds", "hours", "days")
 
+_TOO_MANY_BYTES = 2**63
+"""More than a database can hold."""
+
 MOST = 10**10
 """Seconds of the longest duration, some 317 years: any of them added to a date is still a date."""
 LONGEST = 32
@@ -57,7 +60,9 @@ def bytes_of(text: str) -> int:
     """The bytes that ``text`` means. Raises ``ValueError``, in words that follow the name of what was given."""
     found = _SIZE.fullmatch(text)
     if found is not None and (found[2] in _BYTES or (not found[2] and "." not in text)):
-        return int(Decimal(found[1]) * _BYTES.get(found[2], 1))
+        if (size := int(Decimal(found[1]) * _BYTES.get(found[2], 1))) >= _TOO_MANY_BYTES:
+            raise ValueError(f"must be less than 8,388,608TiB, not {text!r:.80}")
+        return size
     hint = ""
     if found is not None and len(prefix := found[2].upper()) == 1 and f"{prefix}B" in _BYTES:
         power = "KMGT".index(prefix) + 1

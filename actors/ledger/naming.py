@@ -11,6 +11,7 @@ import attrs
 from sqlalchemy import Connection
 
 from actors.jobs import maxima
+from actors.jobs.os_text import is_one_line
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import suggestion
@@ -89,7 +90,7 @@ def _requests(connection: Connection, text: str, viewer: Viewer) -> Iterator[tup
 
 def _check(text: str, what: str) -> None:
     """Raises :class:`Refused` for a text that can be no id and no name."""
-    if not text or not text.isprintable() or len(text) > maxima.NAME:
+    if not text or not is_one_line(text) or len(text) > maxima.NAME:
         raise Refused(f"there is no {what} {text!r:.80}", RefusalKind.NOT_FOUND)
 
 

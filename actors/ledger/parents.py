@@ -137,6 +137,8 @@ class Parents:
         """What is wrong with a name that only a later job of the same submission has."""
         if any(reference in (one.request.config_name, one.written_name) for one in self._new):
             return f"{reference!r:.80} is a later job of this submission; put it before those that wait for it"
+        if reference.startswith("group:"):
+            return f"there is no job {reference!r:.80}; for the group {reference[6:]!r:.80} write {{group: NAME}}"
         near = suggestion(reference, list(self._earlier))
         return f"there is no job {reference!r:.80}{near}" if near else None
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.job_requests.job_file import load_job_file
+from actors.jobs.records import JobRequest
 from actors.jobs.sweeps import Sweep
 
 Keys = Callable[..., list[str]]
@@ -40,6 +41,25 @@ def test_equal_jobs_have_keys_of_their_own(keys: Keys) -> None:
     assert len({first, second, third}) == 3
     assert keys({**TRAIN, "name": "x"}, TRAIN, TRAIN) == [third, first, second]
     assert len(first) == 64
+
+
+def test_equal_jobs_of_two_users_can_change_their_order(keys: Keys) -> None:
+    """A key is a user's own, so what is another's neither counts nor changes it."""
+    ana, bob = {**TRAIN, "user": "ana"}, {**TRAIN, "user": "bob"}
+    assert keys(ana, bob) == keys(bob, ana) == keys(ana) + keys(bob)
+    waits = {"command": ["report"], "user": "ana", "after": {"group": "g"}}
+    alone = keys({**ana, "group": "g"}, waits)[-1]
+    assert keys({**ana, "group": "g"}, {**bob, "group": "g"}, waits)[-1] == alone
+
+
+def test_a_file_is_the_same_from_every_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    keys = keys_of(tmp_path / "jobs.yaml", {"jobs": [TRAIN]})
+    monkeypatch.chdir(tmp_path / "sub")
+    (request,) = load_job_file("../jobs.yaml", user="ana", environ={}).requests
+    assert isinstance(request, JobRequest)
+    assert [request.idempotency_key] == keys
+    assert request.cwd == str(tmp_path)
 
 
 def test_a_file_is_known_by_its_path_or_by_its_name(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,27 @@ def test_a_job_names_what_it_waits_for_and_a_time_of_day_becomes_an_instant(tmp_
     assert a.start_after.endswith("Z")
     assert (b.after, b.start_after) == (("a",), "+2h")
     assert (c.after, c.after_mode, c.start_after) == (("a", {"group": "g"}), "ended", "2026-01-31T22:00:00Z")
+
+
+def test_a_time_of_day_is_the_same_instant_for_each_job_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if that time comes while the file is read."""
+    before = datetime(2026, 1, 31, 21, 59, 59).astimezone()  # in this machine's zone
+    moments = iter([before, before + timedelta(seconds=2)])
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return next(moments)
+
+    monkeypatch.setattr("actors.job_requests.job_file.datetime", Clock)
+    file = tmp_path / "jobs.yaml"
+    file.write_text("defaults: {start_after: 22:00}\njobs: [{command: [a]}, {command: [b]}]\n")
+    a, b = load_job_file(file, user="ana", environ={}).requests
+    assert (
+        a.start_after == b.start_after == (before + timedelta(seconds=1)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
 
 
 def test_what_is_wrong_with_them_is_said_with_its_line(tmp_path: Path) -> None:

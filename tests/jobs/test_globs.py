@@ -47,11 +47,24 @@ def test_an_open_bracket_is_refused_with_what_to_write(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["a\nb", "a\0", "\ud800*"])
-def test_a_pattern_is_printable_text(pattern: str) -> None:
+def test_a_pattern_has_no_control_characters(pattern: str) -> None:
     """No name holds such a mark, and SQLite would end the pattern at a NUL character."""
-    with pytest.raises(Refused, match="must be printable text") as refused:
+    with pytest.raises(Refused, match="must be text without control characters") as refused:
         globs.checked(pattern)
     assert refused.value.field == "name"
+
+
+@pytest.mark.parametrize("pattern", ["prod-[^a]", "prod-[!a]"])
+def test_a_set_is_negated_in_both_spellings_where_names_are_not_asked_of_the_database(pattern: str) -> None:
+    assert globs.fits("prod-b", pattern)
+    assert not globs.fits("prod-a", pattern)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("a^b", "a[b^]b"), ("a[b", "a[b"), ("a[^b", "a[^b"), ("a]b", "a[]^]b"), ("a^b", "a[[^]b")]
+)
+def test_other_brackets_mean_what_they_say(name: str, pattern: str) -> None:
+    assert globs.fits(name, pattern)
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,10 @@ def test_a_size_that_can_mean_two_things_is_refused_with_both(text: str, hint: s
     with pytest.raises(ValueError, match="must be a number of bytes or a size such as 8GiB or 8GB, not") as refused:
         bytes_of(text)
     assert hint in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["8388608TiB", "99999999TiB"])
+def test_more_bytes_than_can_be_kept_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^must be less than 8,388,608TiB, not '{text}'$"):
+        bytes_of(text)
+    assert bytes_of("8388607TiB") == 8388607 * 2**40

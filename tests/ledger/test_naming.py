@@ -137,7 +137,7 @@ async def test_what_can_be_no_name_is_no_job(autojump_clock, world, text):
 
 async def test_a_name_may_hold_any_letter(autojump_clock, world):
     async with world.open(**WAITING) as runtime:
-        for name in ("Übung 1", "a/b", "50%", "x'y", "[a]", "train*"):
+        for name in ("Übung 1", "a/b", "50%", "x'y", "[a]", "train*", "\u8a13\u7df4\u30001", "a\u200bb", "\u202ex"):
             job = await world.submit(config_name=name)
             assert await named(runtime, name) == job.job_id
 
