@@ -35,8 +35,9 @@ def deliver(tx: Transaction, provider: str, event: DeliveryEvent, token: str | N
         # The answer to the submission was lost, and the provider tells of the job all the same.
         hand_over(tx, lost.key, {"id": event.remote_id}, event.observation)
         return _about(tx, lost, DeliveryOutcome.APPLIED)
-    # A call that is still being made answers for itself; what is unsettled is settled by asking.
-    keys = tuple(deliveries.unknown(tx.connection, provider, _LOOKED_AT))
+    if lost is not None:  # the call is still being made: its answer may be older than what happened since
+        return Delivered(DeliveryOutcome.UNMATCHED, look_at=(lost.key,))
+    keys = tuple(deliveries.without_answer(tx.connection, provider, _LOOKED_AT))
     return Delivered(DeliveryOutcome.UNMATCHED, look_at=keys)
 
 
@@ -55,7 +56,7 @@ def take_hint(tx: Transaction, provider: str, hint: DeliveryHint, token: str | N
     if found is not None:
         return _about(tx, found, DeliveryOutcome.UNREADABLE)
     if named is not None:
-        keys = deliveries.unknown(connection, provider, _LOOKED_AT)
+        keys = deliveries.without_answer(connection, provider, _LOOKED_AT)
     else:
         keys = deliveries.not_ended(connection, provider, _LOOKED_AT_FOR_ALL)
     return Delivered(DeliveryOutcome.UNREADABLE, look_at=tuple(keys))

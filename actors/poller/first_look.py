@@ -1,4 +1,6 @@
-"""The check of the jobs of a provider that is not polled: once at each start, repeated until each was read (B6)."""
+"""Jobs of which a read is due that nobody else repeats: of a provider that is not polled all at each start, and those
+that were named, as by a delivery, and could not be read then (B6).
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,13 @@ class FirstLook:
         self._keys = self._current = frozenset(keys)
         self._gap = self._beat
         self._due = trio.current_time() if self._keys else math.inf
+
+    def add(self, keys: Iterable[str]) -> None:
+        """Read these again, too."""
+        self._keys |= frozenset(keys)
+        if self._keys and self._due == math.inf:
+            self._gap = self._beat
+            self._due = trio.current_time() + self._gap
 
     @property
     def next_due(self) -> float:

@@ -63,9 +63,8 @@ _MOST_NAMED = 1000
 
 _SOONEST = 0.5
 """The least seconds from a round to the next one that is due only because of a deadline."""
-
-# Seconds after which an unknown submission is settled again where the provider could not be reached.
 _ASK_AGAIN = 5.0
+"""Seconds after which an unknown submission is settled again where the provider could not be reached."""
 
 
 @attrs.define
@@ -155,8 +154,7 @@ class Watch:
 
     async def sync(self) -> Round:
         """A whole round, statuses included; returns when it is through."""
-        done = trio.Event()
-        request = self._next
+        request, done = self._next, trio.Event()
         request.waiters.append(done)
         request.correlation_id = get_correlation_id()
         self.look(observe=True)
@@ -184,6 +182,8 @@ class Watch:
                     await self._round(request)
             except Exception as fault:  # the cycle's border: one bad round must not end the watch over the others
                 request.fault = fault
+                self._first_look.add(request.keys)
+                self._look_again(self._first_look.next_due - trio.current_time())
                 if not request.waiters:
                     _logger.exception("Error in job polling", extra={"provider": self.name})
             if request.everything and not request.waiters:
@@ -256,7 +256,9 @@ class Watch:
             self._first_look.begin(one.key for one in handed)
         read = await self._statuses.observe(self._chosen(request, handed))
         self.synced = len(read)
-        self._first_look.note({one.key for one in handed}, read)
+        in_flight = {one.key for one in handed}
+        self._first_look.note(in_flight, read)
+        self._first_look.add(request.keys & in_flight - read)
         self._cancels.put_off([one for one in doubtful if one.key not in read])
         if seen := [one.key for one in doubtful if one.key in read]:
             going_on = await self._ledger.read(in_flight_at, self.name, keys=seen)

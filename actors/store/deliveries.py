@@ -24,7 +24,6 @@ _OLDEST = (
 )
 _FORGOTTEN = Prepared(delete(webhook_deliveries).where(tuple_(_COLUMNS.provider, _COLUMNS.delivery_id).in_(_OLDEST)))
 
-_UNKNOWN = submissions.c.state == constant(SubmissionState.UNKNOWN)
 _NOT_HANDED = submissions.c.state.in_([constant(one) for one in (SubmissionState.INTENT, SubmissionState.UNKNOWN)])
 
 
@@ -40,7 +39,7 @@ _WITHOUT_ANSWER = Prepared(_open(submissions).where(_NOT_HANDED))
 _WITH_TOKEN = Prepared(_open(submissions).where(submissions.c.token == bindparam("token")))
 _KEYS = _open(submissions.c.key).order_by(submissions.c.intent_at).limit(bindparam("most"))
 _OPEN_KEYS = Prepared(_KEYS)
-_UNKNOWN_KEYS = Prepared(_KEYS.where(_UNKNOWN))
+_KEYS_WITHOUT_ANSWER = Prepared(_KEYS.where(_NOT_HANDED))
 
 
 def remember(connection: Connection, provider: str, delivery_id: str, now: datetime) -> bool:
@@ -77,6 +76,6 @@ def not_ended(connection: Connection, provider: str, limit: int) -> list[str]:
     return [key for (key,) in _OPEN_KEYS.all(connection, provider=provider, most=limit)]
 
 
-def unknown(connection: Connection, provider: str, limit: int) -> list[str]:
-    """Keys of hand-overs whose outcome is unknown, the oldest first."""
-    return [key for (key,) in _UNKNOWN_KEYS.all(connection, provider=provider, most=limit)]
+def without_answer(connection: Connection, provider: str, limit: int) -> list[str]:
+    """Keys of submissions whose answer has not come, or was lost, the oldest first."""
+    return [key for (key,) in _KEYS_WITHOUT_ANSWER.all(connection, provider=provider, most=limit)]
