@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Concatenate, ParamSpec, TypeVar
@@ -19,7 +18,18 @@ import trio
 from actors.jobs.notifications import AT_ONCE, MINUTE, Due, Notification, NotificationState, Outcome, plan
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.notifications import Look, RecordedTry, Tried, Waiting, end_groups, look, merge, record, to_send
+from actors.ledger.notifications import (
+    Look,
+    RecordedTry,
+    Tried,
+    Waiting,
+    end_groups,
+    give_up_damaged,
+    look,
+    merge,
+    record,
+    to_send,
+)
 from actors.notification_targets.sending import OpenSender, Send
 from actors.store import Transaction
 from logconf import bind_correlation_id, get_correlation_id, get_logger
@@ -57,9 +67,9 @@ class Notifier(TickingActor):
         self._open_sender = open_sender
         self._jitter = jitter
         self._opened = AsyncExitStack()
-        self._in_flight: dict[int, str] = {}
-        self._tried: list[Tried] = []
-        self._sent: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._outbox = ledger.outbox
+        # Of a notifier that was restarted: what is sent is not sent again before its outcome is recorded.
+        self._in_flight = {one.notification_id: "" for one in self._outbox.tried}
         self._next = math.inf
         self._send: Send
 
@@ -77,7 +87,7 @@ class Notifier(TickingActor):
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """Record the outcomes of the tries, then send what is due."""
-        outbox = self._ledger.outbox
+        outbox = self._outbox
         self._next = trio.current_time() + AGAIN
         outbox.has_news = False
         is_done = False
@@ -92,6 +102,7 @@ class Notifier(TickingActor):
             is_done = True
         finally:
             outbox.has_news |= not is_done  # then the next cycle, or the next notifier, looks
+            outbox.failures = 0 if is_done else outbox.failures + 1
 
     async def _write(self, verb: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         if faults.active is not None:
@@ -108,7 +119,7 @@ class Notifier(TickingActor):
 
     async def _serve_target(self, waiting: Waiting) -> float:
         """Send to one target what may be sent now. Return when to look again (trio's time)."""
-        now, sent = trio.current_time(), self._sent[waiting.target]
+        now, sent = trio.current_time(), self._outbox.sent[waiting.target]
         while sent and sent[0] + MINUTE <= now:
             sent.popleft()
         ready = [one for one in waiting.due if one.notification_id not in self._in_flight]
@@ -125,11 +136,14 @@ class Notifier(TickingActor):
         if not chosen:
             return
         fresh = {one.notification_id for one in chosen if not one.tries}
-        found, disabled = await self._ledger.read(to_send, [one.notification_id for one in chosen])
+        numbers = [one.notification_id for one in chosen]
+        found, disabled = await self._ledger.read(to_send, numbers)
+        if lost := set(numbers).difference(one.notification_id for one in found):
+            await self._write(give_up_damaged, sorted(lost))
         for one in found:
             self._in_flight[one.notification_id] = one.target
             if one.notification_id in fresh:
-                self._sent[one.target].append(trio.current_time())
+                self._outbox.sent[one.target].append(trio.current_time())
             self.nursery.start_soon(self._send_one, one, disabled.get(one.target), name=f"notify {one.target}")
 
     async def _send_one(self, one: Notification, disabled: str | None) -> None:
@@ -139,7 +153,7 @@ class Notifier(TickingActor):
         outcome = await self._outcome(one, disabled)
         if faults.active is not None:
             await faults.async_point(NOTIFY_AFTER, one.target)
-        self._tried.append(Tried(one.notification_id, outcome))
+        self._outbox.tried.append(Tried(one.notification_id, outcome))
         self.wake()
 
     async def _outcome(self, one: Notification, disabled: str | None) -> Outcome:
@@ -155,11 +169,11 @@ class Notifier(TickingActor):
             return Outcome(f"{type(error).__name__}: {error}")
 
     async def _record(self) -> None:
-        tried = list(self._tried)
+        tried = list(self._outbox.tried)
         if not tried:
             return
         recorded = await self._write(record, tried, jitter=self._jitter)
-        del self._tried[: len(tried)]
+        del self._outbox.tried[: len(tried)]
         for one in tried:
             self._in_flight.pop(one.notification_id, None)
         for found in recorded:

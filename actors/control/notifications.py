@@ -9,6 +9,9 @@ from actors.jobs.views import TargetView
 from actors.ledger import notifications as verbs
 from actors.ledger.page_request import PageRequest
 
+MOST_FAILURES = 5
+"""Cycles of the notifier that may fail in a row before health says so."""
+
 
 class Notifications(Subject):
     """The outbox of one runtime: the notifications that it sends."""
@@ -37,5 +40,7 @@ class Notifications(Subject):
         await self._ledger.write(verbs.enable, name, self._ledger.outbox.options.targets, by=by)
 
     async def unhealthy(self) -> list[str]:
-        """A reason for each target that is disabled."""
-        return await self._ledger.read(verbs.unhealthy)
+        """A reason for each target that is disabled, and one if the notifier fails again and again."""
+        failures = self._ledger.outbox.failures
+        failing = [f"notifications are not sent: the last {failures} cycles of the notifier failed; see the log"]
+        return [*(failing if failures >= MOST_FAILURES else []), *await self._ledger.read(verbs.unhealthy)]

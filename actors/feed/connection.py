@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -66,6 +67,7 @@ class Connection:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive, nursery)
             nursery.start_soon(self._check_alive)
+            nursery.start_soon(self._check_token)
             await ending.wait()
             raise CloseConnection(Close.GOING_AWAY, "the supervisor stops")
 
@@ -153,11 +155,16 @@ class Connection:
                 why = f"not acknowledged; resume after {subscription.unacknowledged[0] - 1}"
                 raise CloseConnection(Close.SLOW, why)
 
+    async def _check_token(self) -> None:
+        while True:
+            await trio.sleep(BEAT)
+            with suppress(StoreError):  # the next time, then
+                if not await self._still_valid():
+                    raise CloseConnection(Close.POLICY, "the token has ended")
+
     async def _check_alive(self) -> None:
         while True:
             await trio.sleep(BEAT)
-            if not await self._still_valid():
-                raise CloseConnection(Close.POLICY, "the token has ended")
             with trio.move_on_after(BEAT) as waiting:
                 await self._socket.ping()
             if waiting.cancelled_caught:

@@ -131,9 +131,10 @@ class FeedServer:
             caller.set(peer.key)
             with self._counted(peer, bounded):
                 await Connection(socket, self._runtime, peer, partial(self._still_valid, token, peer)).run(ending)
-        except* CloseConnection as group:
+        except* (CloseConnection, StoreError) as group:
             closing = next(leaves(group))
-            assert isinstance(closing, CloseConnection)
+            if not isinstance(closing, CloseConnection):
+                closing = CloseConnection(Close.GOING_AWAY, "the store cannot be read now; connect again")
             if closing.code in _CLIENT_FAULTS:
                 self._runtime.client_faults.count(_PORT, f"closed {closing.code}")
             with trio.move_on_after(CLOSE_SECONDS, shield=True):

@@ -13,6 +13,7 @@ awaited, and :func:`end_groups` writes one ``group_ended`` when all its jobs hav
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,15 +58,20 @@ _ACTIVE = sorted(status.value for status in ACTIVE_JOBS)
 
 @attrs.define
 class Outbox:
-    """The configuration of notifications, and whether something was written since the notifier last looked.
+    """The configuration of notifications, whether something was written since the notifier last looked, and what a
+    restarted notifier must know.
 
     ``has_news`` is set after COMMIT. ``awaits_groups``: the end of a job may be the last one of a group that is
-    awaited.
+    awaited. ``tried``: tries whose outcomes are not recorded yet. ``sent``: by target, when the messages of the last
+    minute were begun (trio's time). ``failures``: cycles that failed in a row.
     """
 
     options: NotifyOptions = attrs.field(factory=NotifyOptions)
     has_news: bool = True
     awaits_groups: bool = False
+    tried: list[Tried] = attrs.field(factory=list)
+    sent: defaultdict[str, deque[float]] = attrs.field(factory=lambda: defaultdict(deque))
+    failures: int = 0
 
     def _note_news(self) -> None:
         self.has_news = True
@@ -157,8 +163,10 @@ def look(connection: Connection, now: datetime, full: Iterable[str] = ()) -> Loo
 
 
 def to_send(connection: Connection, these: Sequence[int]) -> tuple[list[Notification], Mapping[str, str]]:
-    """The notifications of these numbers that have not ended; and of each disabled target, why it is."""
-    found = [one for number in these if (one := notifications.get(connection, number)) is not None]
+    """The notifications of these numbers that have not ended, without damaged ones; and of each disabled target, why
+    it is.
+    """
+    found = notifications.get_many(connection, these)
     off = {name: one.disabled_reason for name, one in notifications.disabled(connection).items()}
     return [one for one in found if one.state is NotificationState.PENDING], off
 
@@ -183,14 +191,16 @@ class RecordedTry:
 
 def record(tx: Transaction, tried: Sequence[Tried], *, jitter: Callable[[], float]) -> list[RecordedTry]:
     """Record the results of tries. A notification that ended meanwhile, or was removed with its job, is left out."""
-    return [found for one in tried if (found := _record(tx, one, jitter)) is not None]
+    found = notifications.get_many(tx.connection, [one.notification_id for one in tried])
+    by_number = {one.notification_id: one for one in found if one.state is NotificationState.PENDING}
+    return [
+        _record(tx, by_number[one.notification_id], one.outcome, jitter)
+        for one in tried
+        if one.notification_id in by_number
+    ]
 
 
-def _record(tx: Transaction, tried: Tried, jitter: Callable[[], float]) -> RecordedTry | None:
-    one = notifications.get(tx.connection, tried.notification_id)
-    if one is None or one.state is not NotificationState.PENDING:
-        return None
-    outcome = tried.outcome
+def _record(tx: Transaction, one: Notification, outcome: Outcome, jitter: Callable[[], float]) -> RecordedTry:
     failure = None if outcome.failure is None else shortened(mask_text(outcome.failure))
     verdict = after_try(one.tries, one.waited_seconds, outcome, jitter)
     changes: dict[str, Any] = {"tries": one.tries + 1, "last_error": failure}
@@ -208,12 +218,23 @@ def _record(tx: Transaction, tried: Tried, jitter: Callable[[], float]) -> Recor
 
 def merge(tx: Transaction, target: str, these: Sequence[int]) -> None:
     """Merge these notifications, which are due and were not tried, into one digest."""
-    rows = notifications.bodies(tx.connection, these)
+    rows = {one.notification_id: one.body for one in notifications.get_many(tx.connection, these)}
+    give_up_damaged(tx, [number for number in these if number not in rows])
+    if not rows:
+        return
     body = digest_content([rows[number] for number in these if number in rows], tx.now)
     digest = notifications.add(tx.connection, target, NotificationType.DIGEST, body, tx.now)
     merged = {"state": NotificationState.MERGED, "next_try_at": None, "wait_seconds": None, "merged_into": digest}
     for number in rows:
         notifications.change(tx.connection, number, **merged)
+
+
+def give_up_damaged(tx: Transaction, these: Sequence[int]) -> None:
+    """Give up those of these notifications whose rows are damaged: nobody knows what they say."""
+    readable = {one.notification_id for one in notifications.get_many(tx.connection, these)}
+    for number in these:
+        if number not in readable:
+            notifications.end_damaged(tx.connection, number, tx.now)
 
 
 def end_groups(tx: Transaction) -> None:

@@ -10,14 +10,19 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx
 import trio
 
 from actors.http_client import get_async_client
+from actors.jobs.durations import seconds_between
 from actors.jobs.notifications import Outcome
 from actors.jobs.notify_options import NotificationTarget
 from actors.providers.samples import sample
@@ -32,6 +37,12 @@ _LONGEST_SECRETS = 64 << 10
 _AGAIN = frozenset({408, 429})
 """The statuses from 400 to 499 after which another try may succeed."""
 _GONE = 410
+_SHORTEST, _LONG = 8, 16
+"""Characters: shorter texts of an address are not masked, because words of ours may be equal; a segment of the path
+that is long is masked by itself.
+"""
+_HTTPX_LOGGER = logging.getLogger("httpx")
+_sends: ContextVar[bool] = ContextVar("sends_a_notification", default=False)
 
 
 class SecretProblem(Exception):
@@ -39,8 +50,17 @@ class SecretProblem(Exception):
 
 
 def open_client() -> httpx.AsyncClient:
-    """Open the HTTP client that one notifier uses for all its targets."""
-    return get_async_client(timeout=SECONDS)
+    """Open the HTTP client that one notifier uses for all its targets.
+
+    It has no common limit of connections, because targets would wait for each other; each has its own (``AT_ONCE``).
+    """
+    _HTTPX_LOGGER.addFilter(_is_shown)  # the same one again is not added twice
+    return get_async_client(timeout=SECONDS, limits=httpx.Limits(max_connections=None, max_keepalive_connections=20))
+
+
+def _is_shown(_: logging.LogRecord) -> bool:
+    """Whether a line of httpx is shown: it has the whole address, which is secret where a notification is sent."""
+    return not _sends.get()
 
 
 async def post(
@@ -48,18 +68,30 @@ async def post(
 ) -> Outcome:
     """Send ``content`` once. Any status from 200 to 299 means that it was delivered."""
     assert target.url is not None
+    hide_address(target.url)
+    sends = _sends.set(True)
     try:
-        secrets = await read_secrets(target)
+        with trio.move_on_after(SECONDS):
+            secrets = await read_secrets(target)
+            headers = {"content-type": media, "user-agent": "greenroom", **signed(secrets, message_id, content, now)}
+            async with client.stream("POST", target.url, content=content, headers=headers) as answer:
+                return Outcome() if answer.is_success else _failure(answer, await _words(answer), now)
     except SecretProblem as problem:
         return Outcome(str(problem))
-    headers = {"content-type": media, "user-agent": "greenroom", **signed(secrets, message_id, content, now)}
-    with trio.move_on_after(SECONDS):
-        try:
-            async with client.stream("POST", target.url, content=content, headers=headers) as answer:
-                return Outcome() if answer.is_success else _failure(answer, await _words(answer))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Outcome(f"{_what(error)}: {sample(str(error))}".removesuffix(": "))
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        return Outcome(f"{_what(error)}: {sample(str(error))}".removesuffix(": "))
+    finally:
+        _sends.reset(sends)
     return Outcome(f"no answer within {SECONDS:g} s")
+
+
+def hide_address(url: str) -> None:
+    """Mask the secret parts of a target's address from now on: many servers repeat its path in their answers."""
+    parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    for text in (url, path, parts.path, parts.query, *(one for one in parts.path.split("/") if len(one) >= _LONG)):
+        if len(text) >= _SHORTEST:
+            register_secret(text)
 
 
 def signed(secrets: Sequence[bytes], message_id: str, content: bytes, now: datetime) -> dict[str, str]:
@@ -92,9 +124,13 @@ async def read_secrets(target: NotificationTarget) -> list[bytes]:
 
 
 async def _content(path: str) -> str:
+    def read() -> bytes:
+        # Of a pipe nothing is read, and nobody waits for its writer.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            return file.read(_LONGEST_SECRETS) or b""
+
     try:
-        async with await trio.open_file(path, "rb") as file:
-            found = await file.read(_LONGEST_SECRETS)
+        found = await trio.to_thread.run_sync(read, abandon_on_cancel=True)
     except OSError as error:
         raise SecretProblem(f"secret_file cannot be read: {error.strerror}") from None
     return found.decode("utf-8", "replace")
@@ -119,18 +155,25 @@ async def _words(answer: httpx.Response) -> str:
     return sample(await answer.aread())
 
 
-def _failure(answer: httpx.Response, words: str) -> Outcome:
+def _failure(answer: httpx.Response, words: str, now: datetime) -> Outcome:
     status = answer.status_code
     text = f"answered {status}{f': {words}' if words else ''}"
     if answer.is_redirect:
         text = f"answered {status}: redirects are not followed, give the address it leads to"
     final = answer.is_client_error and status not in _AGAIN
-    return Outcome(text, final=final, disables=status == _GONE, retry_after=_retry_after(answer.headers))
+    return Outcome(text, final=final, disables=status == _GONE, retry_after=_retry_after(answer.headers, now))
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds that the target asks for, as a number or as a date (RFC 9110, 10.2.3)."""
     text = headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    if text.isascii() and text.isdecimal() and len(text) < 10:
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, seconds_between(now, moment)) if moment.tzinfo is not None else None
 
 
 def _what(error: Exception) -> str:

@@ -19,7 +19,7 @@ from actors.jobs.notify_options import NotificationType
 from actors.store.dialect import insert_or_ignore, unindexed
 from actors.store.paging import bounded, stored_size
 from actors.store.prepared import Prepared
-from actors.store.rows import read_all, read_one
+from actors.store.rows import read_all
 from actors.store.schema import jobs, notification_groups, notification_targets, notifications
 from actors.store.types import or_none
 
@@ -92,9 +92,26 @@ def end(connection: Connection, one: Notification, state: NotificationState, now
             change(connection, number, **ended)
             behind.append(job_id)
     for job_id in behind:
-        following = None if job_id is None else _NEXT.one(connection, job_id=job_id, target=one.target)
-        if following is not None and following[0] is not None:
-            change(connection, following[0], next_try_at=now, wait_seconds=0.0)
+        _let_follow(connection, job_id, one.target, now)
+
+
+_PLACE = Prepared(select(_C.job_id, _C.target).where(_same(_C.notification_id, "this"), _NOT_ENDED))
+
+
+def end_damaged(connection: Connection, number: int, now: datetime) -> None:
+    """Give a notification up whose row cannot be read, so that those behind it are sent."""
+    place = _PLACE.one(connection, this=number)
+    if place is not None:
+        ended = {"finished_at": now, "next_try_at": None, "wait_seconds": None, "last_error": "its row is damaged"}
+        change(connection, number, state=NotificationState.GIVEN_UP, **ended)
+        job_id, target = place
+        _let_follow(connection, job_id, target, now)
+
+
+def _let_follow(connection: Connection, job_id: str | None, target: str, now: datetime) -> None:
+    following = None if job_id is None else _NEXT.one(connection, job_id=job_id, target=target)
+    if following is not None and following[0] is not None:
+        change(connection, following[0], next_try_at=now, wait_seconds=0.0)
 
 
 def end_all(connection: Connection, now: datetime, why: str) -> int:
@@ -105,9 +122,8 @@ def end_all(connection: Connection, now: datetime, why: str) -> int:
 
 # Reading.
 
-_BY_ID = Prepared(select(notifications).where(_same(_C.notification_id, "this")))
-_BODIES = Prepared(
-    select(_C.notification_id, _C.body).where(_C.notification_id.in_(bindparam("these", expanding=True)))
+_THESE = Prepared(
+    select(notifications).where(_C.notification_id.in_(bindparam("these", expanding=True))).order_by(_C.notification_id)
 )
 _NEXT_TARGET = Prepared(select(func.min(_C.target)).where(_IS_DUE, _C.target > bindparam("after")))
 _DUE = Prepared(
@@ -126,14 +142,9 @@ _OF_JOB = Prepared(
 )
 
 
-def get(connection: Connection, notification_id: int) -> Notification | None:
-    """The notification of this number."""
-    return read_one(Notification, _BY_ID.one_dict(connection, this=notification_id))
-
-
-def bodies(connection: Connection, these: Iterable[int]) -> dict[int, Any]:
-    """What these say, by number."""
-    return dict(_BODIES.all(connection, these=these))
+def get_many(connection: Connection, these: Iterable[int]) -> list[Notification]:
+    """The notifications of these numbers; damaged ones are left out and reported."""
+    return read_all(Notification, _THESE.dicts(connection, these=these))
 
 
 def waiting_targets(connection: Connection) -> list[str]:

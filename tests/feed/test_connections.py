@@ -11,10 +11,11 @@ import trio.testing
 from trio_websocket import ConnectionClosed, ConnectionRejected
 
 from actors.access.hosts import AllowedHosts
-from actors.feed.connection import BEAT
+from actors.feed.connection import BEAT, Connection
 from actors.feed.options import FeedOptions
 from actors.feed.server import CONNECT_SECONDS, FeedServer, feed_server
 from actors.runtime import RunningRuntime
+from actors.store.errors import StoreBusy
 from supervision import Supervisor
 from tests.feed.conftest import Client
 
@@ -127,6 +128,38 @@ async def test_a_token_that_is_revoked_ends_its_connection(
         with pytest.raises(ConnectionClosed) as closed:
             await client.next()
     assert (closed.value.reason.code, closed.value.reason.reason) == (1008, "the token has ended")
+
+
+async def test_a_revoked_token_ends_its_connection_however_late_the_client_answers_pings(
+    connect: Client, tokens: Any, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
+) -> None:
+    async def wait_for_ever(_: Connection) -> None:
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(Connection, "_check_alive", wait_for_ever)
+    async with connect("boss") as client:
+        del tokens.known["boss"]
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(BEAT)
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.next()
+    assert closed.value.reason.code == 1008
+
+
+async def test_a_store_that_is_busy_ends_a_connection_with_a_reason(
+    runtime: RunningRuntime, connect: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_after: Any) -> Any:
+        raise StoreBusy("another process writes")
+
+    monkeypatch.setattr(runtime.event_reader, "place_to_begin", fail)
+    async with connect("boss") as client:
+        await client.say(type="subscribe")
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.next()
+    assert (closed.value.reason.code, closed.value.reason.reason) == (
+        1001, "the store cannot be read now; connect again",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("grace", [60.0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import os
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +19,7 @@ from actors.jobs.notifications import Notification, NotificationState
 from actors.jobs.notify_options import NotificationTarget, NotificationType
 from actors.notification_targets import webhook
 from actors.notification_targets.sending import sender
+from logconf.masking import mask_text
 from tests.ports import silent_port
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -96,6 +99,37 @@ async def test_json_is_signed_as_the_reference_verifies_it(server, monkeypatch):
     assert headers["webhook-id"] == ONE.message_id
     assert headers["content-type"] == "application/json"
     assert headers["x-correlation-id"] == BODY["data"]["correlation_id"]
+
+
+PATH = "/services/T0B0C0/B0XYZ/averysecretpath123"
+
+
+@pytest.mark.parametrize(
+    "words", [f"<pre>Cannot POST {PATH}</pre>", "no hook averysecretpath123", f"http://127.0.0.1{PATH}?key=hidden: no"]
+)
+async def test_an_address_that_an_answer_repeats_is_masked_where_it_is_kept(server, words, caplog):
+    """Also the line that httpx would write into the log of a program that has its own."""
+    caplog.set_level(logging.DEBUG)
+    server.answer = f"HTTP/1.1 404 Not Found\r\nContent-Length: {len(words)}\r\n\r\n{words}".encode()
+    outcome = await sent(server, NotificationTarget(url=f"http://127.0.0.1:{server.port}{PATH}?key=hidden"))
+    assert outcome.failure.startswith("answered 404")
+    assert "averysecret" not in mask_text(outcome.failure)
+    assert "averysecret" not in "".join(record.getMessage() for record in caplog.records if record.name == "httpx")
+
+
+async def test_a_date_in_retry_after_is_the_time_until_then(server):
+    server.answer = (
+        b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: Thu, 01 Jan 2026 00:02:00 GMT\r\nContent-Length: 0\r\n\r\n"
+    )
+    async with opened(lambda: datetime(2026, 1, 1, tzinfo=UTC)) as send:
+        assert (await send(ONE, NotificationTarget(url=server.url))).retry_after == 120
+
+
+async def test_a_secret_file_that_is_a_pipe_hangs_nobody(server, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    outcome = await sent(server, NotificationTarget(url=server.url, secret_file=pipe))
+    assert outcome.failure == "secret_file holds no secret"
 
 
 async def test_while_secrets_change_both_sign(server, tmp_path):

@@ -39,6 +39,9 @@ class Secrets:
         if self._variable is not None:
             await trio.lowlevel.checkpoint()
             return self._configured(self._variable)
+        if self._known and not fresh:  # what anybody's forged delivery makes us ask delays nobody
+            await trio.lowlevel.checkpoint()
+            return self._known
         async with self._turn:
             if self._known and not (fresh and trio.current_time() - self._asked_at >= ASK_AGAIN):
                 return self._known
