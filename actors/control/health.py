@@ -11,6 +11,7 @@ from actors.control.context import Context
 from actors.control.notifications import Notifications
 from actors.control.providers import Providers
 from actors.control.tree import Tree
+from actors.ledger import rules
 from actors.store import holds, jobs, restored, running
 
 
@@ -64,11 +65,11 @@ class HealthCheck:
             if provider not in self._context.providers:
                 where = f"provider {provider}, which is not configured"
                 reasons.append(f"{number} job(s) are at {where}: put providers.{provider} back until they have ended")
-        notes: tuple[str, ...] = ()
+        notes = tuple(await ledger.read(rules.ignored_overrides, ledger.configured_rules))
         if (hold := await ledger.read(holds.current)) is not None:
             text = f"nothing is removed by its age: {hold.in_words()}"
             if hold.warned:  # a hold is a fault only where it keeps something
                 reasons.append(text)
             else:
-                notes = (text,)
+                notes += (text,)
         return Health("degraded" if reasons else "ok", tuple(reasons), uncertain, notes, self._started_at)

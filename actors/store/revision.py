@@ -14,7 +14,7 @@ from actors.store import derived, dialect
 from actors.store.errors import StoreTooNew, StoreUnavailable
 from actors.store.schema import metadata
 
-NEWEST = "0005"
+NEWEST = "0006"
 KNOWN = frozenset(f"{number:04}" for number in range(2, int(NEWEST) + 1))
 MIGRATIONS = Path(__file__).parent / "migrations"
 """Alembic's folder: its scripts, one for each revision after that of 0.1.0."""

@@ -21,12 +21,20 @@ _ALL = Prepared(select(approval_rules).order_by(approval_rules.c.rule_id))
 
 @attrs.frozen
 class StoredRule:
-    """What stands in the place of rule ``rule_id``; ``rule`` None: it was removed."""
+    """What stands in the place of rule ``rule_id``; ``rule`` None: it was removed.
+
+    ``overrides``: the configured rule of this id when that was decided; None: there was none, or it is not known.
+    """
 
     rule_id: int
     rule: ApprovalRule | None
     changed_at: datetime
     changed_by: str | None
+    overrides: ApprovalRule | None = None
+
+    def is_for(self, configured: ApprovalRule) -> bool:
+        """Return whether it was made for this rule, and not for another one that had the id in an older file."""
+        return self.overrides is None or attrs.evolve(self.overrides, rule_id=configured.rule_id) == configured
 
 
 def stored(connection: Connection) -> Mapping[int, StoredRule]:
@@ -43,10 +51,13 @@ def _stored(connection: Connection) -> Mapping[int, StoredRule]:
 
 def put(connection: Connection, one: StoredRule) -> None:
     """Write what stands there from now on."""
-    values = attrs.asdict(one, recurse=False) | {"rule": None if one.rule is None else _document(one.rule)}
+    documents = {name: _document(getattr(one, name)) for name in ("rule", "overrides")}
+    values = attrs.asdict(one, recurse=False) | documents
     connection.execute(upsert(approval_rules, ("rule_id",), values))
     remembered.changed(connection)
 
 
-def _document(rule: ApprovalRule) -> dict[str, Any]:
+def _document(rule: ApprovalRule | None) -> dict[str, Any] | None:
+    if rule is None:
+        return None
     return {name: value for name, value in attrs.asdict(rule).items() if name != "rule_id"}

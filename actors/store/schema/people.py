@@ -36,6 +36,7 @@ approval_rules = Table(
     Column("rule", JSONText),  # none: the configured rule of this id is removed
     Column("changed_at", UTCDateTime, nullable=False),
     Column("changed_by", String(255)),
+    Column("overrides", JSONText),  # the configured rule for which it was made; none: it was made for no such rule
 )
 
 access_tokens = Table(
