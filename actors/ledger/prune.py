@@ -72,7 +72,7 @@ def release_hold(tx: Transaction) -> None:
 
 def remove(tx: Transaction, before: datetime, job_ids: Sequence[str]) -> Removed:
     """Remove those of ``job_ids`` that ended ``before``, with all that is theirs."""
-    return retention.remove(tx.connection, before, job_ids)
+    return retention.remove(tx.connection, before, job_ids, tx.now)
 
 
 def merge_texts(tx: Transaction, pages: int) -> None:
@@ -83,7 +83,7 @@ def merge_texts(tx: Transaction, pages: int) -> None:
 def remove_one(tx: Transaction, job_id: str) -> Removed:
     """Remove an ended job with all that is its own. Raises :class:`Refused` where it may not go now."""
     check_free(tx.connection, job_id)
-    return retention.remove_free(tx.connection, [job_id])
+    return retention.remove_free(tx.connection, [job_id], tx.now)
 
 
 def check_free(connection: Connection, job_id: str) -> None:

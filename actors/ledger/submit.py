@@ -31,9 +31,8 @@ from actors.ledger.keys import Keys
 from actors.ledger.new_job import NewJob
 from actors.ledger.parents import Parents, start_of_request
 from actors.ledger.rules import rules_now
-from actors.store import Transaction, approvals, jobs, queue
+from actors.store import Transaction, approvals, jobs, queue, still_counted
 
-_DAY = timedelta(hours=24)
 _REQUESTED_BY_SUBMITTER = "lead"
 
 
@@ -189,8 +188,11 @@ class _Batch:
         """What the rules ask about the user, this batch's earlier jobs included."""
         user = request.user_id
         if user not in self._seen:
-            before = jobs.submitted_since(self._tx.connection, user, self._tx.now - _DAY)
-            self._seen[user] = (before, not jobs.has_any(self._tx.connection, user))
+            connection, since = self._tx.connection, self._tx.now - still_counted.DAY
+            before = jobs.submitted_since(connection, user, since)
+            before += still_counted.removed_since(connection, user, since)
+            known = jobs.has_any(connection, user) or still_counted.has_removed(connection, user)
+            self._seen[user] = (before, not known)
         today, first = self._seen[user]
         self._seen[user] = (today + 1, False)
         return Facts(request=request, jobs_last_24h=today, is_first_job=first)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, selec
 
 from actors.jobs.ids import earliest
 from actors.jobs.statuses import TERMINAL_JOBS, QueueStatus
-from actors.store import derived
+from actors.store import derived, still_counted
 from actors.store.dialect import constant, unindexed
 from actors.store.idempotency import LIMITED
 from actors.store.prepared import Prepared
@@ -141,17 +141,18 @@ class Removed:
     keys: int = 0
 
 
-def remove(connection: Connection, before: datetime, job_ids: Iterable[str]) -> Removed:
+def remove(connection: Connection, before: datetime, job_ids: Iterable[str], now: datetime) -> Removed:
     """Remove those of ``job_ids`` that may go and ended ``before``, with all that belongs to them."""
-    return _remove(connection, [one for (one,) in _STILL_OLD.all(connection, these=job_ids, **_moments(before))])
+    return _remove(connection, [one for (one,) in _STILL_OLD.all(connection, these=job_ids, **_moments(before))], now)
 
 
-def remove_free(connection: Connection, job_ids: Iterable[str]) -> Removed:
+def remove_free(connection: Connection, job_ids: Iterable[str], now: datetime) -> Removed:
     """Remove those of ``job_ids`` that may go, however young they are."""
-    return _remove(connection, [one for (one,) in _STILL_FREE.all(connection, these=job_ids)])
+    return _remove(connection, [one for (one,) in _STILL_FREE.all(connection, these=job_ids)], now)
 
 
-def _remove(connection: Connection, ids: list[str]) -> Removed:
+def _remove(connection: Connection, ids: list[str], now: datetime) -> Removed:
+    still_counted.note_removal(connection, ids, now)
     removed = _REMOVE_EVENTS.run(connection, these=ids)
     keys = _REMOVE_KEYS.run(connection, these=ids)
     for statement in _REMOVE:

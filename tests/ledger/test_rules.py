@@ -155,3 +155,35 @@ async def test_a_day_of_a_rule_has_24_hours_at_a_submission_and_in_a_dry_run(aut
         later = await world.submit()
         assert ((await runtime.jobs.get(later.job_id)).approval is not None) is asks
         assert [one.job_id for one in (await runtime.rules.dry_run(many)).caught] == [later.job_id] * asks
+
+
+DAILY = ApprovalRule("busy day", "daily_jobs_exceed", 2, priority=10, rule_id=1)
+FIRST = ApprovalRule("newcomer", "first_job", None, priority=10, rule_id=1)
+
+
+async def blocked_after_removals(world, rule, *, number, apart=timedelta()):
+    """Whether each of these jobs is blocked, each submitted after the one before it has ended and was removed."""
+    found = []
+    async with world.open(approvals=ApprovalOptions(default_rules=False, rules=(rule,))) as runtime:
+        for _ in range(number):
+            job = await runtime.submit(request(duration=1, user_id="ana"))
+            found.append((await runtime.jobs.get(job.job_id)).entry.status is QueueStatus.BLOCKED)
+            if found[-1]:
+                await runtime.approvals.approve(job.job_id, by="bo")
+            await runtime.wait(job.job_id)
+            await runtime.removing.remove(job.job_id)
+            world.clock.move(apart)
+    return found
+
+
+async def test_who_removes_jobs_has_submitted_them_all_the_same(autojump_clock, world):
+    assert await blocked_after_removals(world, DAILY, number=5) == [False, False, True, True, True]
+
+
+async def test_a_removed_job_counts_for_a_day(autojump_clock, world):
+    assert await blocked_after_removals(world, DAILY, number=5, apart=timedelta(hours=13)) == [False] * 5
+
+
+async def test_a_job_is_the_first_of_its_user_once(autojump_clock, world):
+    found = await blocked_after_removals(world, FIRST, number=3, apart=timedelta(hours=48))
+    assert found == [True, False, False]

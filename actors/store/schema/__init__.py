@@ -14,8 +14,10 @@ from actors.store.schema.jobs import hand_over_deaths as hand_over_deaths
 from actors.store.schema.jobs import jobs as jobs
 from actors.store.schema.jobs import lanes as lanes
 from actors.store.schema.jobs import queue_entries as queue_entries
+from actors.store.schema.jobs import removed_jobs as removed_jobs
 from actors.store.schema.jobs import series as series
 from actors.store.schema.jobs import submissions as submissions
+from actors.store.schema.jobs import submitters as submitters
 from actors.store.schema.metadata import metadata as metadata
 from actors.store.schema.people import access_tokens as access_tokens
 from actors.store.schema.people import approval_rules as approval_rules

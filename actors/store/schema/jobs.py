@@ -168,6 +168,22 @@ ended_parents = Table(
     Index("ended_parents_by_end", "ended_at", "parent_id"),
 )
 
+submitters = Table(  # users of removed jobs: none of their later jobs is their first one
+    "submitters",
+    metadata,
+    Column("user_id", String(255), primary_key=True),
+)
+
+removed_jobs = Table(  # those of the last day, which still count as submitted
+    "removed_jobs",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("user_id", String(255), nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Index("removed_jobs_by_user", "user_id", "created_at"),
+    Index("removed_jobs_by_age", "created_at"),
+)
+
 series = Table(
     "series",
     metadata,
