@@ -1,7 +1,7 @@
 """The notifier: delivers the notifications that wait in the outbox and records the outcome of each try.
 
 It serves all targets at the same time. What to send and when is decided in :mod:`actors.jobs.notifications`; the rows
-are read and written by :mod:`actors.ledger.notifications`. If it is stopped or killed after a message and before its
+are read and written by :mod:`actors.ledger.notifying`. If it is stopped or killed after a message and before its
 record, it sends the same notification again, under the same id.
 """
 
@@ -18,7 +18,7 @@ import trio
 from actors.jobs.notifications import AT_ONCE, MINUTE, Due, Notification, NotificationState, Outcome, plan
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.notifications import (
+from actors.ledger.notifying import (
     Look,
     RecordedTry,
     Tried,

@@ -71,6 +71,7 @@ TESTS = {
         "tests/api/test_notifications.py",
         "tests/ledger/test_listing.py",
     ),
+    "actors/ledger/notifying.py": ("tests/actors/test_notifier.py", "tests/actors/test_notifier_troubles.py"),
     "actors/ledger/page_request.py": ("tests/ledger/test_listing.py",),
     "actors/ledger/provider_views.py": ("tests/api/test_provider_usage.py", "tests/api/test_routes_queue.py"),
     "actors/ledger/prune.py": ("tests/actors/test_pruning.py", "tests/control/test_removing.py"),

@@ -9,7 +9,7 @@ import trio
 
 from actors.jobs.notifications import NotificationState, Outcome
 from actors.jobs.records import Rerun
-from actors.ledger.notifications import Tried, record
+from actors.ledger.notifying import Tried, record
 from actors.store import notifications as rows
 from actors.testing import request
 from tests.actors.notifier_lab import CHAT, DOWN, ended, row_of

@@ -9,8 +9,9 @@ import pytest
 
 from actors import notifier
 from actors.jobs.notifications import Outcome
-from actors.ledger import notifications
-from actors.ledger.notifications import Outbox, Tried
+from actors.ledger import notifying
+from actors.ledger.notifications import Outbox
+from actors.ledger.notifying import Tried
 from actors.store import Transaction, store
 from actors.store import notifications as notification_rows
 
@@ -68,7 +69,7 @@ def acknowledged_before_it_is_recorded(patch: pytest.MonkeyPatch) -> None:
     deliver = notifier.Notifier._send_one
 
     async def recorded_first(self, one, disabled):
-        await self._ledger.write(notifications.record, [Tried(one.notification_id, Outcome())], jitter=lambda: 0.0)
+        await self._ledger.write(notifying.record, [Tried(one.notification_id, Outcome())], jitter=lambda: 0.0)
         await deliver(self, one, disabled)
 
     patch.setattr(notifier.Notifier, "_send_one", recorded_first)
