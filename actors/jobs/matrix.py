@@ -218,6 +218,8 @@ def _range(name: str, data: Mapping[Any, Any]) -> tuple[str, ...]:
         if number > maxima.BATCH_JOBS:
             shown = number if number < 10**9 else "far too many"
             raise SweepFault(f"has {shown} values, and may have {maxima.BATCH_JOBS}", name)
+        if number == 1 and first != last and "step" not in data:
+            raise SweepFault("needs a step: in steps of 1 it has one value", name, "step")
         return tuple(format(first + step * index, "f") for index in range(number))
 
 

@@ -124,7 +124,10 @@ class Parents:
             self._groups[user_id, group] = stored
         if not stored and not earlier:
             raise invalid("after", f"user {user_id} has no group {group!r:.80}")
-        return [*self._with_retries(stored, user_id), *earlier]
+        # A corrected line of a file has the name of the job that failed, and stands for it.
+        corrected = {one.name for one in earlier if one.name is not None and one.status not in BAD_ENDS}
+        known = self._with_retries(stored, user_id)
+        return [*(one for one in known if one.status not in BAD_ENDS or one.name not in corrected), *earlier]
 
     def _lookup(self, reference: str, viewer: Viewer) -> Parent:
         try:

@@ -96,6 +96,7 @@ def test_scalars_of_json_are_used_as_json_writes_them() -> None:
         ({"s": {"from": True, "to": 2}}, ("s", "from"), "must be a number, such as 0.25"),
         ({"s": {"from": 1, "to": "1e999"}}, ("s", "to"), "must be a number, such as 0.25"),
         ({"s": {"from": 1, "to": 2, "step": 0}}, ("s",), "gives no value: from plus some steps must reach to"),
+        ({"s": {"from": 0.1, "to": 0.3}}, ("s", "step"), "needs a step: in steps of 1 it has one value"),
         ({"s": {"from": 5, "to": 1}}, ("s",), "gives no value: from plus some steps must reach to"),
         ({"s": {"from": 1, "to": 10_001}}, ("s",), "has 10001 values, and may have 10000"),
         ({"s": {"from": 1, "to": 999_999_999}}, ("s",), "has 999999999 values, and may have 10000"),

@@ -77,6 +77,21 @@ async def test_only_jobs_that_the_submitter_may_see(autojump_clock, world):
                 await submitted(runtime, named("eval", reference), sees="ana")
 
 
+async def test_in_a_group_a_job_of_the_same_name_stands_for_the_one_that_failed(autojump_clock, world):
+    """As in a file whose failed line was corrected, and whose last line waits for the group."""
+    async with world.open(limits=FREE) as runtime:
+        good, bad = await submitted(runtime, named("a", group="g"), named("b", group="g", result="failed"))
+        await runtime.wait(good.job_id)
+        await runtime.wait(bad.job_id)
+        with pytest.raises(Refused, match=r"b \(.*\) failed, so this job would never start"):
+            await submitted(runtime, named("c", group="g"), named("report", {"group": "g"}))
+        corrected, report = await submitted(
+            runtime, named("b", group="g", duration=60), named("report", {"group": "g"})
+        )
+        parents = (await runtime.jobs.get(report.job_id)).waits_for.jobs
+        assert {one.job_id for one in parents} == {good.job_id, corrected.job_id}
+
+
 async def test_a_group_is_all_its_jobs_so_far_those_of_the_same_submission_too(autojump_clock, world):
     async with world.open(limits=Limits(total=0)) as runtime:
         one, *_ = await submitted(runtime, named("a", group="g"), named("z", group="g", user_id="bo"))
