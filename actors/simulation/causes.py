@@ -25,6 +25,8 @@ _BAD_PARENT = (
     "SELECT 1 FROM dependencies d JOIN jobs p ON p.job_id = d.parent_id"
     " WHERE d.job_id = ? AND p.status IN ('failed', 'cancelled')"
 )
+_ROUNDED = 0.01
+"""Seconds by which a time-out may end sooner."""
 _KINDS = {"approval_granted": "approve", "approval_rejected": "reject"}
 
 
@@ -37,6 +39,7 @@ class Causes:
         self._asked: set[tuple[str, str]] = set()
         self._levels: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._requested: dict[str, Event] = {}
+        self._requested_at: dict[str, float] = {}  # simulated seconds since the beginning of the world
         self._asked_at: dict[str, float] = {}
 
     def asked(self, kind: str, subject: str, level: str = "admin") -> None:
@@ -55,6 +58,7 @@ class Causes:
         self._world.quiet.wrote(self._world.elapsed(), event.time)
         if event.type == "approval_requested":
             self._requested[job_id] = event
+            self._requested_at[job_id] = self._world.elapsed()
         if event.type == "approval_expired":
             self._is_due(job_id)
         is_first = event.type in ("approval_requested", "job_queued")
@@ -82,8 +86,11 @@ class Causes:
 
     def _is_due(self, job_id: str) -> None:
         """A request that expires soon after a leap does so because its time has passed, not by the leap."""
+        elapsed = self._world.elapsed()
+        if elapsed - self._requested_at[job_id] > self._timeout.total_seconds() - _ROUNDED:
+            return  # its time has passed, whatever the clock shows
         due = self._requested[job_id].time + self._timeout
-        by_leap = self._world.quiet.forbids(self._world.elapsed(), self._world.clock.now(), due)
+        by_leap = self._world.quiet.forbids(elapsed, self._world.clock.now(), due)
         text = f"{job_id} expires by the word of a clock that leapt"
         self._world.require(not by_leap or self._world.restored, Rule.DEADLINE, text)
 
