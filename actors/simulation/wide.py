@@ -81,12 +81,14 @@ class WideJobs:
     def __init__(self, world: World) -> None:
         self._world = world
         self._last: dict[str, int] = {}  # the number of each job's last event
+        self._claims: dict[str, int] = {}  # and of its last claim
 
     def saw(self, event: Event) -> None:
         """An event was published; each claim is checked."""
         if event.job_id is not None:
             self._last[event.job_id] = event.seq
         if event.type == EventType.JOB_DISPATCHED and event.data["provider"] == PROVIDER:
+            self._claims[event.job_id or ""] = event.seq
             self._claimed(event)
 
     def _claimed(self, event: Event) -> None:
@@ -99,7 +101,7 @@ class WideJobs:
         if claimed is None or kept_for is None or claimed.rank(now) < kept_for.rank(now):
             return
         waits_since = self._last.get(kept_for.job_id, 0)  # what was claimed before it waited took nothing from it
-        later = [one for one in new if self._last.get(one.job_id, event.seq) > waits_since]
+        later = [one for one in new if self._claims.get(one.job_id, event.seq) > waits_since]
         behind = [one for one in later if one.rank(now) > kept_for.rank(now)]
         before = [one for one in running if one not in behind]
         free = _free(before)
