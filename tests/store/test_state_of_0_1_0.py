@@ -41,7 +41,7 @@ def rows_of(database):
         found = {}
         for name in names:
             cursor = connection.execute(
-                f"SELECT * FROM {name} ORDER BY 1, 2" if name != "alembic_version" else "SELECT 1"
+                f"SELECT * FROM {name} ORDER BY 1, rowid" if name != "alembic_version" else "SELECT 1"
             )
             found[name] = ([column[0] for column in cursor.description], cursor.fetchall())
         return found

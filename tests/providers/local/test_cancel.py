@@ -18,9 +18,11 @@ SLEEPER = "touch ready; exec sleep 1000"
 async def test_a_cancelled_job_is_canceled(stage: Stage) -> None:
     """It is STOPPING for as long as its processes take to end."""
     stage.options = attrs.evolve(stage.options, grace_seconds=PATIENCE)
-    await stage.wrote(key := await stage.shell("trap '' TERM; touch ready; exec sleep 1000"), "ready")
+    stays = "trap 'touch asked' TERM; touch ready; while :; do sleep 0.02; done"
+    await stage.wrote(key := await stage.shell(stays), "ready")
     assert await stage.provider.cancel(key, {}) is CancelAck.ACCEPTED
     assert (await stage.observe(key)).phase is Phase.STOPPING
+    await stage.wrote(key, "asked")
     os.kill((await stage.started(key))["child"], signal.SIGKILL)  # as the end of the grace time would
     seen = await stage.ended(key)
     assert (seen.phase, seen.signal, seen.error, seen.proven_dead) == (Phase.CANCELED, signal.SIGKILL, None, True)

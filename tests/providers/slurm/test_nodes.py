@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.jobs.records import JobStatus, Rerun
-from actors.providers.slurm import cluster as slurm
+from actors.providers.slurm import nodes
 from tests.providers.local.stage import is_alive, until
 from tests.providers.slurm.cluster import HOW_TO_GET_SLURM, Cluster, a_cluster, slurm_is_here
 from tests.providers.slurm.parameters import Parameters
@@ -46,7 +46,7 @@ async def test_a_job_whose_node_came_back_without_it_is_interrupted_and_runs_aga
     frail: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only when nothing of it runs any more: it catches SIGTERM, and Slurm ends it when the node registers again."""
-    monkeypatch.setattr(slurm, "ORPHANS_END_WITHIN", 8.0)
+    monkeypatch.setattr(nodes, "ORPHANS_END_WITHIN", 8.0)
     record, second = tmp_path / "record", tmp_path / "second"
     script = (
         f'[ "$GREENROOM_ATTEMPT" = 1 ] || {{ touch {second}; exit 0; }}; trap "" TERM; while :; do sleep 0.02; done'
