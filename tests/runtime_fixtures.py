@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
 import pytest
+from sqlalchemy import Engine
 
 from actors.jobs.records import Event, Job
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime
+from actors.simulation.database import Database, engine
 from actors.store import StoreUnavailable
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 
@@ -27,11 +29,21 @@ class World:
 
     @asynccontextmanager
     async def open(
-        self, *, options: ScriptedOptions | None = None, others: Sequence[Any] = (), **settings: Any
+        self,
+        *,
+        options: ScriptedOptions | None = None,
+        others: Sequence[Any] = (),
+        name: str = "scripted",
+        engine: Engine | None = None,
+        **settings: Any,
     ) -> AsyncIterator[RunningRuntime]:
-        """A runtime with provider ``scripted`` on this world's remote, and ``others`` beside it."""
-        provider = ScriptedProvider(options or ScriptedOptions(), self.remote)
-        made = Parts(clock=self.clock, in_memory=True, sources=seeded_sources(1), providers=[provider, *others])
+        """A runtime with provider ``name`` on this world's remote, and ``others`` beside it.
+
+        ``engine``: of a database that outlives the runtime; None: it has one of its own.
+        """
+        provider = ScriptedProvider(options or ScriptedOptions(), self.remote, name)
+        providers, sources = [provider, *others], seeded_sources(1)
+        made = Parts(clock=self.clock, in_memory=True, sources=sources, providers=providers, engine=engine)
         async with running_runtime(settings=virtual_settings(**settings), parts=made) as self.runtime:
             yield self.runtime
 
@@ -50,6 +62,14 @@ class World:
 async def world() -> World:
     clock = VirtualClock()
     return World(clock, ScriptedRemote(lambda: clock.now()))
+
+
+@pytest.fixture
+def kept_engine() -> Iterator[Engine]:
+    """Of a database that outlives the runtimes of a test."""
+    database = Database()
+    yield engine()
+    database.close()
 
 
 def fail_reading(monkeypatch: pytest.MonkeyPatch, runtime: RunningRuntime, query: Callable[..., Any]) -> None:

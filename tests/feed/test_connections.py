@@ -118,9 +118,19 @@ async def test_a_huge_message_is_refused(connect: Client) -> None:
     assert closed.value.reason.code == 1009
 
 
+@pytest.mark.parametrize("answers_pings", [True, False])
 async def test_a_token_that_is_revoked_ends_its_connection(
-    connect: Client, tokens: Any, mock_clock: trio.testing.MockClock
+    connect: Client,
+    tokens: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    mock_clock: trio.testing.MockClock,
+    answers_pings: bool,
 ) -> None:
+    async def wait_for_ever(_: Connection) -> None:
+        await trio.sleep_forever()
+
+    if not answers_pings:
+        monkeypatch.setattr(Connection, "_check_alive", wait_for_ever)
     async with connect("ana") as client:
         del tokens.known["ana"]
         await trio.testing.wait_all_tasks_blocked()
@@ -128,22 +138,6 @@ async def test_a_token_that_is_revoked_ends_its_connection(
         with pytest.raises(ConnectionClosed) as closed:
             await client.next()
     assert (closed.value.reason.code, closed.value.reason.reason) == (1008, "the token has ended")
-
-
-async def test_a_revoked_token_ends_its_connection_however_late_the_client_answers_pings(
-    connect: Client, tokens: Any, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
-) -> None:
-    async def wait_for_ever(_: Connection) -> None:
-        await trio.sleep_forever()
-
-    monkeypatch.setattr(Connection, "_check_alive", wait_for_ever)
-    async with connect("boss") as client:
-        del tokens.known["boss"]
-        await trio.testing.wait_all_tasks_blocked()
-        mock_clock.jump(BEAT)
-        with pytest.raises(ConnectionClosed) as closed:
-            await client.next()
-    assert closed.value.reason.code == 1008
 
 
 async def test_a_store_that_is_busy_ends_a_connection_with_a_reason(

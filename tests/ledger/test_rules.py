@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import attrs
@@ -12,10 +11,7 @@ from actors.jobs import maxima
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import ApprovalRule, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.providers.scripted import ScriptedProvider
-from actors.runtime import Parts
-from actors.simulation.database import Database, engine
-from actors.testing import request, running_runtime, seeded_sources, virtual_settings
+from actors.testing import request
 
 CONFIGURED = ApprovalRule("costly", "cost_exceeds", 5.0, priority=10, rule_id=1)
 ADDED = ApprovalRule("more than costly", "cost_exceeds", 9.0, priority=20)
@@ -53,40 +49,27 @@ NIGHT = ApprovalRule("night", "config_pattern", "night-*", rule_id=101)
 COSTLY = attrs.evolve(CONFIGURED, rule_id=102)
 
 
-@pytest.fixture
-def database():
-    """It outlives the runtimes."""
-    database = Database()
-    yield database
-    database.close()
-
-
-@asynccontextmanager
-async def configured(world, *rules):
+def configured(world, kept_engine, *rules):
     """A runtime on the same database, with these rules in its file."""
     numbered = tuple(attrs.evolve(rule, rule_id=101 + index) for index, rule in enumerate(rules))
-    parts = Parts(clock=world.clock, in_memory=True, sources=seeded_sources(1), engine=engine(),
-                  providers=[ScriptedProvider(remote=world.remote)])  # fmt: skip
-    settings = virtual_settings(approvals=ApprovalOptions(default_rules=False, rules=numbered))
-    async with running_runtime(settings=settings, parts=parts) as runtime:
-        yield runtime
+    return world.open(engine=kept_engine, approvals=ApprovalOptions(default_rules=False, rules=numbered))
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced"])
 async def test_what_was_decided_about_a_rule_does_not_apply_to_another_that_gets_its_id(
-    autojump_clock, world, database, change
+    autojump_clock, world, kept_engine, change
 ):
     """The first rule of the file goes, and the second has its id from then on."""
-    async with configured(world, NIGHT, COSTLY) as runtime:
+    async with configured(world, kept_engine, NIGHT, COSTLY) as runtime:
         if change == "removed":
             await runtime.rules.remove(101, by="ana")
         else:
             await runtime.rules.replace(attrs.evolve(NIGHT, is_active=False), by="ana")
         assert (await runtime.health.check()).notes == ()
-    async with configured(world, NIGHT, COSTLY) as runtime:  # the same file: the decision stands
+    async with configured(world, kept_engine, NIGHT, COSTLY) as runtime:  # the same file: the decision stands
         sources = [one[:3] for one in await shown(runtime)]
         assert (101, "night", "configured") not in sources
-    async with configured(world, COSTLY) as runtime:
+    async with configured(world, kept_engine, COSTLY) as runtime:
         assert await shown(runtime) == [(101, "costly", "configured", None)]
         job = await runtime.submit(request(estimated_cost=500.0))
         assert (await runtime.jobs.get(job.job_id)).entry.status is QueueStatus.BLOCKED

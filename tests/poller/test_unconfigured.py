@@ -8,36 +8,22 @@ import pytest
 import trio
 
 from actors.jobs.records import JobStatus
-from actors.providers.scripted import Fault, FaultKind, ScriptedProvider
-from actors.runtime import Parts
-from actors.simulation.database import Database, engine
-from actors.testing import request, running_runtime, seeded_sources, virtual_settings
+from actors.providers.scripted import Fault, FaultKind
+from actors.testing import request
 
 REASON = "provider scripted is not configured: put providers.scripted back"
 
 
-@pytest.fixture
-def database():
-    """It outlives the runtimes."""
-    database = Database()
-    yield database
-    database.close()
-
-
 @asynccontextmanager
-async def started(world, *, configured):
-    provider = ScriptedProvider(remote=world.remote, name="scripted" if configured else "other")
-    parts = Parts(
-        clock=world.clock, in_memory=True, sources=seeded_sources(1), providers=[provider], engine=engine()
-    )  # fmt: skip
-    async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
+async def started(world, kept_engine, *, configured):
+    async with world.open(name="scripted" if configured else "other", engine=kept_engine) as runtime:
         await trio.sleep(60)
         yield runtime
 
 
-async def left_there(world, *faults):
+async def left_there(world, kept_engine, *faults):
     """A job that runs at a provider which the next start does not have."""
-    async with started(world, configured=True) as runtime:
+    async with started(world, kept_engine, configured=True) as runtime:
         world.remote.inject(*faults)
         job = await runtime.submit(request(duration=3600))
         await trio.sleep(60)
@@ -49,20 +35,20 @@ LOST = (Fault(FaultKind.LOST_ANSWER, ("submit",), times=1), Fault(FaultKind.DOWN
 
 
 @pytest.mark.parametrize("faults", [(), LOST], ids=["accepted", "unknown outcome"])
-async def test_they_are_uncertain_and_are_followed_again_when_it_is_back(autojump_clock, world, database, faults):
-    job_id = await left_there(world, *faults)
-    async with started(world, configured=False) as runtime:
+async def test_they_are_uncertain_and_are_followed_again_when_it_is_back(autojump_clock, world, kept_engine, faults):
+    job_id = await left_there(world, kept_engine, *faults)
+    async with started(world, kept_engine, configured=False) as runtime:
         job = (await runtime.jobs.get(job_id)).job
         assert (job.status.value, job.uncertain_reason) == ("uploading" if faults else "running", REASON)
         assert any(reason.startswith("1 job(s) are uncertain") for reason in (await runtime.health.check()).reasons)
-    async with started(world, configured=True) as runtime:
+    async with started(world, kept_engine, configured=True) as runtime:
         await trio.sleep(300)
         assert (await runtime.jobs.get(job_id)).job.uncertain_since is None
         assert (await runtime.wait(job_id)).status is JobStatus.COMPLETED
     assert len(world.remote.runs) == 1
 
 
-async def test_a_person_can_settle_them(autojump_clock, world, database):
-    job_id = await left_there(world)
-    async with started(world, configured=False) as runtime:
+async def test_a_person_can_settle_them(autojump_clock, world, kept_engine):
+    job_id = await left_there(world, kept_engine)
+    async with started(world, kept_engine, configured=False) as runtime:
         assert (await runtime.jobs.settle(job_id, "failed", by="bo")).status is JobStatus.FAILED

@@ -63,8 +63,10 @@ class NodesLook:
         return True
 
     def knows(self, nodes: str | None) -> bool:
-        """Return whether these nodes were asked about already."""
-        return nodes is None or nodes in self._answering
+        """Return whether nothing more has to be asked about these nodes in this look."""
+        if nodes is None or nodes not in self._answering:
+            return nodes is None
+        return not self._answering[nodes] or self._most_wait is not None
 
     async def _all_answer(self, nodes: str) -> bool:
         if nodes not in self._answering:

@@ -73,9 +73,8 @@ class Observer:
         observations: dict[str, Observation] = {}
         absent: set[str] = set()
         failed: dict[str, str] = {}
-        for key in [key for key in self._put_off if key in handles] + [
-            key for key in handles if key not in self._put_off
-        ]:
+        put_off = [key for key in self._put_off if key in handles]
+        for key in [*put_off, *(key for key in handles if key not in self._put_off)]:
             jobs = shown.of_key(key, job_id_of(handles[key].get("id")))
             if not jobs and known[key] == Known():
                 absent.add(key)
