@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from actors.jobs.records import Event, Phase
 from actors.providers.scripted import Run
@@ -60,7 +60,7 @@ class Causes:
             self._requested[job_id] = event
             self._requested_at[job_id] = self._world.elapsed()
         if event.type == "approval_expired":
-            self._is_due(job_id)
+            self._is_due(job_id, event.time)
         is_first = event.type in ("approval_requested", "job_queued")
         held = any(self._holds(by, event, is_first) for by in happened.by)
         text = f"{event.type} of {job_id} to {'/'.join(happened.state)} is not {' or '.join(happened.by)}"
@@ -84,13 +84,13 @@ class Causes:
             late = status == "expired" or self._world.clock.now() >= due
             self._world.require(late, Rule.DEADLINE, f"{refusal}, it is due {due}")
 
-    def _is_due(self, job_id: str) -> None:
-        """A request that expires soon after a leap does so because its time has passed, not by the leap."""
+    def _is_due(self, job_id: str, time: datetime) -> None:
+        """A request that expires soon after a leap, at ``time``, does so because its time has passed, not by the leap."""
         elapsed = self._world.elapsed()
         if elapsed - self._requested_at[job_id] > self._timeout.total_seconds() - _ROUNDED:
             return  # its time has passed, whatever the clock shows
         due = self._requested[job_id].time + self._timeout
-        by_leap = self._world.quiet.forbids(elapsed, self._world.clock.now(), due)
+        by_leap = self._world.quiet.forbids(elapsed, time, due)
         text = f"{job_id} expires by the word of a clock that leapt"
         self._world.require(not by_leap or self._world.restored, Rule.DEADLINE, text)
 

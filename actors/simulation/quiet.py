@@ -4,6 +4,7 @@ the checker is sure of them.
 A leap counts from the moment at which the runtime notices it, which is after the jump: what expires sooner than ten
 minutes after the jump expires too soon. The checker is sure where no other jump forward came shortly before, whose ten
 minutes would go on instead; over a restart, only if the process before had noticed each jump: it wrote an event since.
+An event whose time is one of before the leap was decided before it, though it may be written after it, in the same moment.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Quiet:
     def __init__(self) -> None:
         self._until = self._forward_at = -math.inf
         self._leap = timedelta()
+        self._before: datetime | None = None
         self._jumped_at = -math.inf
         self._noticed = True
         self._from: datetime | None = None
@@ -36,6 +38,7 @@ class Quiet:
         if elapsed - self._forward_at >= QUIET + NOTICED:
             self._until = elapsed + QUIET if seconds > LEAP + 1 else -math.inf
             self._leap = timedelta(seconds=seconds)
+            self._before = now - self._leap
         self._forward_at = elapsed
 
     def wrote(self, elapsed: float, time: datetime) -> None:
@@ -48,6 +51,9 @@ class Quiet:
         if not self._noticed:
             self._until = -math.inf
 
-    def forbids(self, elapsed: float, now: datetime, due: datetime) -> bool:
-        """Whether what is ``due`` by the wall clock, now at ``now``, is so by the leap alone: it may not expire yet."""
-        return elapsed < self._until - _ROUNDED and now - self._leap < due
+    def forbids(self, elapsed: float, time: datetime, due: datetime) -> bool:
+        """Whether what was found ``due`` at ``time``, of the wall clock, was so by the leap alone: it may not expire
+        yet.
+        """
+        before_it = self._before is not None and time <= self._before <= time + timedelta(seconds=_ROUNDED)
+        return elapsed < self._until - _ROUNDED and not before_it and time - self._leap < due

@@ -9,8 +9,8 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -21,7 +21,7 @@ from actors.providers.local.launching import open_log, shim_command, spawn
 from actors.providers.local.liveness import open_living_shim
 from actors.providers.local.shim.system import start_ticks
 from actors.providers.local.subreaper import is_subreaper, ours, reap, reap_orphans
-from actors.providers.local.zygote import Unanswered, Zygote
+from actors.providers.local.zygote import Zygote, fits
 
 MOST_FINISHED = 1000  # an end is looked at soon after it
 
@@ -77,42 +77,47 @@ class Shims:
         """
         for pid in list(ours.late):
             reap(pid)
-        argv, unanswered = shim_command(directory, lease, cgroup), False
+        argv = shim_command(directory, lease, cgroup)
         with self._starting, closing(open_log(directory)) as log:
-            try:
-                if self._fork(directory.key, argv, [log, *lease.fds]):
-                    return
-            except Unanswered:  # there may be a shim: this one finds the lock taken then, or has it first
-                ours.orphans = unanswered = True
-            try:
-                self._spawn(directory.key, argv, log, lease, certain=not unanswered)
-            except OSError:
-                if not unanswered:
-                    raise
+            if not self._fork(directory.key, argv, [log, *lease.fds]):
+                self._spawn(directory.key, argv, log, lease)
+
+    @contextmanager
+    def one_ahead(self) -> Iterator[None]:
+        """Let the zygote fork a shim, for :meth:`start` within the block, while the block writes the job down."""
+        with self._starting:
+            if self._zygote is not None:
+                self._zygote.ask()
+        try:
+            yield
+        finally:
+            with self._starting:
+                if self._zygote is not None:
+                    self._zygote.drop()
 
     def _fork(self, key: str, argv: list[str], fds: list[int]) -> bool:
         """Have the shim forked by the zygote. False: there is none that can."""
-        if self._zygote is None or not self._zygote.ensure():
+        if self._zygote is None or not fits(argv):
             return False
         with ours.lock:  # until it is written down, nobody may take it for an orphan
-            if (forked := self._zygote.fork(argv, fds)) is None:
+            if (forked := self._zygote.take()) is None:
                 return False
-            self._started(key, *forked, certain=True)
-        return True
+            self._started(key, forked.pid, forked.pidfd)
+        return forked.command(argv, fds)
 
-    def _spawn(self, key: str, argv: list[str], log: int, lease: Lease, *, certain: bool) -> None:
+    def _spawn(self, key: str, argv: list[str], log: int, lease: Lease) -> None:
         with ours.lock:
             pid = spawn(argv, log, lease.fds)
             try:
                 fd = os.pidfd_open(pid)
             except OSError:  # no descriptor is left, or somebody in this process reaps all children
                 fd = None
-            self._started(key, pid, fd, certain=certain)
+            self._started(key, pid, fd)
 
-    def _started(self, key: str, pid: int, fd: int | None, *, certain: bool) -> None:
-        """Write down a new child. ``certain``: it is the only shim that was started now."""
+    def _started(self, key: str, pid: int, fd: int | None) -> None:
+        """Write down a new child."""
         ticks = ours.shims[pid] = start_ticks(pid) or 0
-        self.started[key] = Started(pid, ticks, certain and is_subreaper())
+        self.started[key] = Started(pid, ticks, is_subreaper())
         if fd is not None:
             self._add(key, fd, pid)
 

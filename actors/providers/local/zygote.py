@@ -1,12 +1,12 @@
 """The supervisor's side of the zygote, the process from which shims are forked (:mod:`.shim.zygote`).
 
-States: *absent*; *starting*, until it says that it is ready; *ready*. A start never waits for a zygote that is not
-ready: its shim is spawned, as where there is no zygote at all. One that has ended, or has not answered in time and was
-killed for that, is followed by another after a pause, at the next start or look. One of another likeness (its code,
-limits, environment ... changed) is replaced at once.
+States: *absent*; *starting*, until it says that it is ready; *ready*; *asked* to fork a shim, whose answer was not read
+yet. A start never waits for a zygote that is not ready: its shim is spawned, as where there is no zygote at all. One
+that has ended, or has not answered in time and was killed for that, is followed by another after a pause, at the next
+start or look. One of another likeness (its code, limits, environment ... changed) is replaced at once.
 
-A request whose answer is lost has an unknown outcome: the zygote may have forked or not. Then the zygote is killed and
-a shim is spawned in addition; the lock in the job's directory lets only one of the two run the program.
+A forked shim waits for its command line, on a socket of its own. Where the zygote's answer is lost, nobody knows
+whether it has forked; that socket is closed then, and a shim is spawned.
 """
 
 from __future__ import annotations
@@ -37,8 +37,37 @@ TITLE_ROOM = 8192  # bytes for the command line of a shim; with a longer one it 
 _LARGEST = 256  # bytes of a message from the zygote
 
 
-class Unanswered(Exception):
-    """The zygote ended or did not answer after a request: it is not known whether it has forked."""
+def fits(argv: Sequence[str]) -> bool:
+    """Return whether a forked shim can show this command line, by which it is known."""
+    return len(_request(argv)) <= TITLE_ROOM
+
+
+def _request(argv: Sequence[str]) -> bytes:
+    return b"".join(os.fsencode(word) + b"\0" for word in argv)
+
+
+@attrs.frozen
+class Forked:
+    """A forked shim that waits for its command line, by its pid and a pidfd."""
+
+    pid: int
+    pidfd: int
+    _line: socket.socket
+
+    def command(self, argv: Sequence[str], fds: Sequence[int]) -> bool:
+        """Give it its command line, its log and its leases. False: it surely runs no job, and ends."""
+        try:
+            socket.send_fds(self._line, [_request(argv)], fds)
+        except OSError:  # it was killed before
+            return False
+        finally:
+            self._line.close()
+        return True
+
+    def close(self) -> None:
+        """Let it end."""
+        self._line.close()
+        os.close(self.pidfd)
 
 
 @attrs.define(eq=False)
@@ -46,6 +75,7 @@ class Zygote:
     """Holds at most one zygote process. Its user must let only one thread in at a time."""
 
     _channel: socket.socket | None = attrs.field(default=None, init=False)
+    _line: socket.socket | None = attrs.field(default=None, init=False)  # to the shim that was asked for
     _pid: int = attrs.field(default=0, init=False)
     _pidfd: int = attrs.field(default=-1, init=False)
     _ready: bool = attrs.field(default=False, init=False)
@@ -60,8 +90,7 @@ class Zygote:
         now = likeness()
         if self._channel is not None and self._likeness != now:
             self.close()
-        with suppress(Unanswered):
-            self._ready = self._ready or self._receive(0.0)[0] == "ready"
+        self._ready = self._ready or self._receive(0.0)[0] == "ready"
         if self._channel is None and time.monotonic() >= self._not_before:
             try:
                 self._start()
@@ -70,35 +99,56 @@ class Zygote:
             self._likeness = now
         return self._ready
 
-    def fork(self, argv: Sequence[str], fds: Sequence[int]) -> tuple[int, int] | None:
-        """Let the zygote fork a shim, after :meth:`ensure`. Returns its pid and its pidfd.
-
-        Returns None where surely no shim was forked. Raises :class:`Unanswered` where that is not known.
-        """
-        request = b"".join(os.fsencode(word) + b"\0" for word in argv)
-        if self._channel is None or len(request) > TITLE_ROOM:
-            return None
+    def ask(self) -> None:
+        """Let the zygote fork a shim, for :meth:`take`, unless it was asked before. Does nothing if none is ready."""
+        if self._line is not None or not self.ensure() or self._channel is None:
+            return
+        try:
+            mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError:  # no descriptor is left
+            return
         self._channel.settimeout(ANSWER_SECONDS)
         try:
-            socket.send_fds(self._channel, [request], fds)
+            socket.send_fds(self._channel, [b"fork"], [its.fileno()])
+            self._line = mine
         except OSError as error:
+            mine.close()
             self._fail(f"takes no request: {error}")
+        finally:
+            its.close()
+
+    def take(self) -> Forked | None:
+        """Return the shim that was asked for, or is asked for now. None: there is none that could run a job."""
+        self.ask()
+        if self._line is None:
             return None
-        word, number, shim = self._receive(ANSWER_SECONDS)
-        if word == "started" and shim >= 0:
-            return number, shim
-        if word == "failed":
-            return None
+        line, self._line = self._line, None
+        word, pid, pidfd = self._receive(ANSWER_SECONDS)
+        if word == "started" and pidfd >= 0:
+            return Forked(pid, pidfd, line)
+        line.close()
         if not word:
             self._fail(f"has not answered for {ANSWER_SECONDS:g} s")
-        raise Unanswered  # with an answer: no descriptor was left here for the pidfd
+        if word != "failed":  # it may have forked
+            ours.orphans = True
+        return None
+
+    def drop(self) -> None:
+        """Let the shim end that was asked for, if there is one."""
+        if self._line is None or (forked := self.take()) is None:
+            return
+        ours.shims[forked.pid] = start_ticks(forked.pid) or 0
+        forked.close()
+        reap(forked.pid)
 
     def close(self) -> None:
         """End the zygote. Its shims run on."""
         if self._channel is None:
             return
         self._channel.close()
-        self._channel, self._ready = None, False
+        if self._line is not None:
+            self._line.close()
+        self._channel, self._line, self._ready = None, None, False
         with closing(self._pidfd), suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             select.select([self._pidfd], [], [], END_SECONDS)
@@ -120,12 +170,11 @@ class Zygote:
         self._channel = mine
 
     def _receive(self, seconds: float) -> tuple[str, int, int]:
-        """The next message: its word, its number, its descriptor or -1. "": none has come in that time.
-
-        Raises :class:`Unanswered` where the zygote has ended.
+        """The next message: its word, its number, its descriptor or -1. "": none has come in that time; "ended": none
+        will.
         """
         if self._channel is None:
-            raise Unanswered
+            return "ended", 0, -1
         self._channel.settimeout(seconds)
         try:
             data, fds, _, _ = socket.recv_fds(self._channel, _LARGEST, 1)
@@ -135,7 +184,7 @@ class Zygote:
             data, fds = b"", []
         if not data:
             self._fail("has ended")
-            raise Unanswered
+            return "ended", 0, -1
         for fd in fds:
             os.set_inheritable(fd, False)
         word, _, number = data.decode().partition(" ")

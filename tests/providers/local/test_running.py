@@ -196,7 +196,7 @@ async def test_a_process_table_that_is_full_leaves_nothing_behind(
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr("actors.providers.local.shims.spawn", refuse)
-    monkeypatch.setattr("actors.providers.local.zygote.Zygote.fork", lambda *_: None)  # its fork was refused, too
+    monkeypatch.setattr("actors.providers.local.zygote.Zygote.take", lambda _: None)  # its fork was refused, too
     with pytest.raises(Unavailable, match="no process can be started"):
         await stage.submit("true", key="full")
     assert not stage.directory("full").path.exists()

@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from actors.providers.local.launching import SHIM
 from actors.providers.local.shim.system import children_of, stat_fields
 from tests.providers.local.stage import Stage, is_alive, until
 from tests.providers.local.test_watch import listening
-from tests.providers.local.zygotes import WAITS, pid_of
+from tests.providers.local.zygotes import WAITS, living_children, pid_of
 
 STATUS = ("Umask", "NoNewPrivs", "SigBlk", "SigIgn", "SigCgt", "CapEff", "Cpus_allowed", "Groups", "Uid")
 
@@ -155,9 +156,27 @@ async def test_the_watch_starts_the_zygote_unless_it_is_switched_off(stage: Stag
         assert (provider._jobs.shims._zygote is not None) is wanted
 
 
-async def test_a_command_line_that_does_not_fit_is_not_forked(stage: Stage) -> None:
+async def test_a_command_line_that_does_not_fit_is_not_forked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be no longer known as the shim of its directory."""
-    pid_of(stage)
-    forking = stage.provider._jobs.shims._zygote
-    assert forking is not None
-    assert forking.fork(["x" * (zygote.TITLE_ROOM + 1)], []) is None
+    before, others = pid_of(stage), living_children()
+    monkeypatch.setattr(zygote, "TITLE_ROOM", 10)
+    key = await stage.submit("sleep", "1000")
+    run = await stage.started(key)
+    assert command_of(run["shim"]).split(b"\0")[4] == os.fsencode(stage.directory(key).path)
+    assert pid_of(stage) == before, "it was asked for a shim ahead, which has ended"
+    await until(lambda: living_children() <= others | {run["shim"]})
+    await stage.provider.cancel(key, {})
+    await stage.ended(key)
+
+
+async def test_a_shim_that_was_forked_ahead_ends_without_a_job(stage: Stage) -> None:
+    """Where the job cannot be written down, and where the job was submitted before by somebody else."""
+    zygote_pid, shims, others = pid_of(stage), stage.provider._jobs.shims, living_children()
+    for _ in range(2):
+        with suppress(OSError), shims.one_ahead():
+            assert shims._zygote is not None
+            assert shims._zygote._line is not None
+            raise OSError
+    await stage.ended(await stage.submit("true"))  # a start reaps what has ended
+    await until(lambda: living_children() <= others)
+    assert pid_of(stage) == zygote_pid

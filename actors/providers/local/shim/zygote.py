@@ -2,15 +2,17 @@
 
     python -I -S .../local/shim/__main__.py zygote PADDING        # the supervisor's socket is descriptor 3
 
-A fork starts a shim in a millisecond, where a new interpreter takes thirty. The zygote is single-threaded and keeps
+A fork starts a shim in a millisecond, where a new interpreter takes thirty. The zygote is single-threaded and gets
 nothing of a job: no descriptor, no lock, no variable. It has no children either: what it forks (CLONE_PARENT) is a
 child of the supervisor, which reaps it, exactly as a shim that the supervisor has spawned itself.
 
-A request on the socket (SOCK_SEQPACKET) is the words of a shim's command line, each ended by NUL, with the job's log
-and its device leases as descriptors. The answer is ``started PID`` with a pidfd, or ``failed ERRNO`` where nothing was
-started; before all answers it says ``ready``, once. It may be killed between any two lines: before the fork nothing was
-started, after it the shim runs, whether the answer was sent or not. It ends when the other end of the socket is closed,
-and not by SIGTERM, SIGINT or SIGHUP, which are blocked in it as they are in a shim.
+A request on the socket (SOCK_SEQPACKET) is ``fork`` with a socket for the shim. The answer is ``started PID`` with a
+pidfd, or ``failed ERRNO`` where nothing was started; before all answers it says ``ready``, once. On its own socket the
+shim then gets the words of its command line, each ended by NUL, with the job's log and its device leases as
+descriptors; if the socket is closed instead, it ends. So the supervisor can have a shim forked while it writes the
+job's directory, and only a shim that it knows by its pid can run a job: of one whose zygote was killed before the
+answer, it closes the socket. The zygote ends when the other end of its socket is closed, and not by SIGTERM, SIGINT or
+SIGHUP, which are blocked in it as they are in a shim.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import sys
 from .job import be_shim
 from .system import CLONE_PARENT, block_signals, clone, close_strangers, libc, stat_fields
 
-CHANNEL = 3  # the descriptor of the supervisor's socket
+CHANNEL = 3  # the descriptor of the supervisor's socket, in the zygote and in a shim that waits for its command line
 MOST_DESCRIPTORS = 253  # in one message: the kernel's bound
 LARGEST = 64 * 1024  # bytes of a request
 _ALL_DESCRIPTORS = 2**31 - 1
@@ -51,18 +53,16 @@ def serve() -> None:
 
 def _answer(channel: socket.socket, title: ctypes.Array[ctypes.c_char]) -> bool:
     """Wait for a request and answer it. Returns False if the socket is closed."""
-    request, fds, flags, _ = socket.recv_fds(channel, LARGEST, MOST_DESCRIPTORS)
+    request, fds, _, _ = socket.recv_fds(channel, LARGEST, 1)
     if not request:
         return False
-    for fd in fds:
-        os.set_inheritable(fd, False)
     shims = []
     try:
-        if flags & socket.MSG_CTRUNC:
+        if not fds:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         pid, shim = clone(CLONE_PARENT, 0)
         if not pid:
-            _become_shim(request, fds, title)
+            _become_shim(fds[0], title)
         answer, shims = b"started %d" % pid, [shim]
     except OSError as error:
         answer = b"failed %d" % (error.errno or errno.EIO)
@@ -74,13 +74,22 @@ def _answer(channel: socket.socket, title: ctypes.Array[ctypes.c_char]) -> bool:
     return True
 
 
-def _become_shim(request: bytes, fds: list[int], title: ctypes.Array[ctypes.c_char]) -> None:
-    """Be the shim that ``request`` names, as if it had been started by its command line, and end with it."""
+def _become_shim(line: int, title: ctypes.Array[ctypes.c_char]) -> None:
+    """Wait on the socket ``line`` for a command line, be the shim that is started by it, and end with it."""
     try:
         os.setsid()
+        os.dup2(line, CHANNEL, inheritable=False)
+        os.close(line)
+        request, fds, flags, _ = socket.recv_fds(socket.socket(fileno=CHANNEL), LARGEST, MOST_DESCRIPTORS)
+        if not request:
+            os._exit(0)
+        if flags & socket.MSG_CTRUNC:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         argv = [os.fsdecode(word) for word in request.split(b"\0")[:-1]]
         show(title, argv)
         log, *leases = fds
+        for fd in leases:
+            os.set_inheritable(fd, False)
         os.dup2(log, 1)
         os.dup2(log, 2)
         lowest = 3
