@@ -85,7 +85,7 @@ class Causes:
             self._world.require(late, Rule.DEADLINE, f"{refusal}, it is due {due}")
 
     def _is_due(self, job_id: str, time: datetime) -> None:
-        """A request that expires soon after a leap, at ``time``, does so because its time has passed, not by the leap."""
+        """A request that expires soon after a leap, its event at ``time``, does so because its time has passed."""
         elapsed = self._world.elapsed()
         if elapsed - self._requested_at[job_id] > self._timeout.total_seconds() - _ROUNDED:
             return  # its time has passed, whatever the clock shows

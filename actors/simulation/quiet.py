@@ -4,7 +4,8 @@ the checker is sure of them.
 A leap counts from the moment at which the runtime notices it, which is after the jump: what expires sooner than ten
 minutes after the jump expires too soon. The checker is sure where no other jump forward came shortly before, whose ten
 minutes would go on instead; over a restart, only if the process before had noticed each jump: it wrote an event since.
-An event whose time is one of before the leap was decided before it, though it may be written after it, in the same moment.
+An event whose time is that of just before the leap was decided before it, though it may be written after it, in the
+same moment.
 """
 
 from __future__ import annotations
