@@ -135,14 +135,13 @@ class Notifier(TickingActor):
     async def _start(self, chosen: Sequence[Due]) -> None:
         if not chosen:
             return
-        fresh = {one.notification_id for one in chosen if not one.tries}
         numbers = [one.notification_id for one in chosen]
         found, disabled = await self._ledger.read(to_send, numbers)
         if lost := set(numbers).difference(one.notification_id for one in found):
             await self._write(give_up_damaged, sorted(lost))
         for one in found:
             self._in_flight[one.notification_id] = one.target
-            if one.notification_id in fresh:
+            if one.target in self._options.targets and one.target not in disabled:  # else nothing is sent
                 self._outbox.sent[one.target].append(trio.current_time())
             self.nursery.start_soon(self._send_one, one, disabled.get(one.target), name=f"notify {one.target}")
 

@@ -233,27 +233,25 @@ class Plan:
 def plan(due: Sequence[Due], in_flight: int, sent: Iterable[float], now: float, per_minute: int) -> Plan:
     """What is sent to one target now. ``due``: oldest first. ``sent``: when its last messages were begun (s).
 
-    A try that is made again takes no part of the rate. What goes beyond the rate becomes one digest, which takes the
-    last place of this minute.
+    Each try takes a place of the rate. Of what goes beyond it, what was never tried becomes one digest, which takes the
+    last place of this minute and comes first in the next plan; tries to be made again wait.
     """
     free = AT_ONCE - in_flight
     if free <= 0 or not due:
         return Plan()
     recent = sorted(at for at in sent if at + MINUTE > now)
     places = per_minute - len(recent)
-    again = [one for one in due if one.tries]
-    fresh = [one for one in due if not one.tries]
-    if len(fresh) <= places:
-        return Plan(send=tuple((*again, *fresh)[:free]))
+    is_digest = NotificationType.DIGEST
+    ordered = sorted(due, key=lambda one: one.type is not is_digest)
+    if len(ordered) <= places:
+        return Plan(send=tuple(ordered[:free]))
     look_again = recent[0] + MINUTE if recent else None
     if places <= 0:
-        return Plan(send=tuple(again[:free]), look_again=look_again)
-    is_digest = NotificationType.DIGEST
-    ordered = sorted(fresh, key=lambda one: one.type is not is_digest)
-    digest = tuple(one for one in ordered[places - 1 :] if one.type is not is_digest)
-    singles = ordered[: places - 1] if len(digest) > 1 else ordered[:places]
-    send = tuple((*again, *singles)[:free])
-    return Plan(send=send, digest=digest if len(digest) > 1 else (), look_again=look_again)
+        return Plan(look_again=look_again)
+    digest = tuple(one for one in ordered[places - 1 :] if not one.tries and one.type is not is_digest)
+    if len(digest) < 2:
+        return Plan(send=tuple(ordered[:places][:free]), look_again=look_again)
+    return Plan(send=tuple(ordered[: places - 1][:free]), digest=digest, look_again=look_again)
 
 
 def wanted_by(options: NotifyOptions, asked: tuple[str, ...], type_: NotificationType) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+import attrs
 import pytest
 import trio
 
@@ -42,6 +43,21 @@ async def test_what_cannot_be_delivered_is_given_up_in_the_end(autojump_clock, l
         found = await row_of(runtime, job.job_id)
     assert (found.state, found.last_error) == ("given_up", "answered 503")
     assert found.waited_seconds == 3_600.0
+
+
+async def test_tries_that_are_made_again_keep_to_the_rate_too(autojump_clock, lab):
+    """As after an hour in which a target was down, when all that has waited is due."""
+    lab.notify = attrs.evolve(lab.notify, per_minute=4)
+    lab.targets.answers["chat"].extend([DOWN] * 40)
+    async with lab.open() as runtime:
+        for _ in range(4):
+            for _ in range(3):
+                await ended(runtime, notify=("chat",))
+            await trio.sleep(60)
+        await trio.sleep(3_600)
+    times = lab.targets.times
+    assert len(times) > 40
+    assert max(sum(begin <= at < begin + 59.9 for at in times) for begin in times) == 4
 
 
 async def test_each_try_is_a_line_that_says_what_came_of_it_and_names_target_and_job(autojump_clock, lab, caplog):

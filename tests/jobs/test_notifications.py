@@ -51,10 +51,9 @@ def rows(*tries: int, digest: bool = False) -> list[Due]:
 def test_a_plan_keeps_to_the_rate_and_forgets_nothing(tries, in_flight, sent, per_minute):
     due = rows(*tries)
     found = plan(due, in_flight, sent, 100.0, per_minute)
-    fresh = [one for one in found.send if not one.tries]
     recent = sum(at + 60 > 100.0 for at in sent)
     assert len(found.send) + in_flight <= max(AT_ONCE, in_flight)
-    assert len(fresh) + bool(found.digest) <= max(per_minute - recent, 0)
+    assert len(found.send) + bool(found.digest) <= max(per_minute - recent, 0)
     assert set(found.send).isdisjoint(found.digest)
     assert len(found.digest) != 1
     assert not any(one.tries for one in found.digest)
@@ -62,6 +61,14 @@ def test_a_plan_keeps_to_the_rate_and_forgets_nothing(tries, in_flight, sent, pe
     if left and in_flight < AT_ONCE and not found.send and not found.digest:
         assert found.look_again is not None
         assert 100 < found.look_again <= 160
+
+
+def test_a_try_that_is_made_again_takes_a_place_of_the_rate_too():
+    """As after ``notifications enable``, when all that has waited is due. What is new is not held up by it."""
+    found = plan(rows(1, 1, 1, 1, 0, 0), 0, [0.0], 1.0, 3)
+    assert [one.notification_id for one in found.send] == [0]
+    assert [one.notification_id for one in found.digest] == [4, 5]
+    assert found.look_again == 60.0
 
 
 def test_a_digest_takes_the_last_place_and_is_not_merged_again():
