@@ -30,7 +30,7 @@ from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
 from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import ApprovalRule, Event
-from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
+from actors.kernel import ActorError, ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, restoring
 from actors.metrics import Tallies, TimedExecutor, timed
@@ -215,7 +215,8 @@ class RunningRuntime(Runtime):
             nursery.start_soon(self.tree.stop_servers)
             with trio.move_on_after(GRACE):
                 if self._scheduler.state == "running":
-                    await self._scheduler.call(Quiesce())
+                    with suppress(ActorError):  # it has failed meanwhile, and its supervisor says so
+                        await self._scheduler.call(Quiesce())
         with suppress(StoreError):  # which has its own ways to be reported
             await self.ledger.note_stop()
 

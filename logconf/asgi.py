@@ -6,6 +6,7 @@ too.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -56,7 +57,8 @@ class CorrelationMiddleware:
                 failure = error
             if failure is not None:
                 if scope["type"] == "http" and not answered:
-                    await _answer_500(send_with_id)
+                    with contextlib.suppress(Exception):  # the client may have left
+                        await _answer_500(send_with_id)
                 raise failure
 
 

@@ -119,7 +119,7 @@ def _open_sinks(
         out = sys.stdout if isinstance(stream, _Stdout) else stream
         if out is not None:  # pythonw and daemons may have no stdout
             sinks.append(_sink_of(out))
-    for file in {os.path.abspath(file): file for file in files}.values():  # noqa: PTH100 - one file named twice is one
+    for file in {_absolute(file): file for file in files}.values():  # one file named twice is one
         try:
             sinks.append(FileSink(file, max_bytes=max_bytes, backup_count=backup_count))
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -129,6 +129,13 @@ def _open_sinks(
     if failures and not sinks and sys.stdout is not None:
         sinks.append(_sink_of(sys.stdout))
     return sinks, failures
+
+
+def _absolute(file: str | os.PathLike[str]) -> str:
+    try:
+        return os.path.abspath(file)  # noqa: PTH100 - a path of a NUL is one, too
+    except OSError:  # the working directory was removed
+        return os.fspath(file)
 
 
 def init_from_env(environ: Mapping[str, str] | None = None, *, stream: Stream = STDOUT) -> None:

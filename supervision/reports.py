@@ -134,7 +134,8 @@ class Reporter:
 
     def publish(self, report: Report) -> None:
         """Log `report` once and hand it to every reader."""
-        self._log(report)
+        with contextlib.suppress(Exception):  # a handler or a filter of the host's: it must not end the tree
+            self._log(report)
         for reader in self._all_readers():
             reader.put(report)
 

@@ -23,7 +23,7 @@ from actors.api.socket_file import LONGEST, SOCKET
 from actors.api.unix_peer import user_name
 from actors.jobs.os_text import shown
 from actors.store.ownership import is_ours, mode_of, others_may_write
-from actors.store.state_directory import LOCK, StateDirectoryError, hold
+from actors.store.state_directory import LOCK, StateDirectoryError, hold, release
 from logconf import get_logger
 
 MODE = 0o750
@@ -63,7 +63,7 @@ class SharedDirectory:
         try:
             yield
         finally:
-            os.close(lock)
+            release(lock)
 
     def _secure(self) -> None:
         """Create the directory, or correct the group and mode of an existing one. Raises

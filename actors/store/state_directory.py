@@ -88,7 +88,7 @@ class StateDirectory:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None
     ) -> None:
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            release(self._descriptor)
             self._descriptor = None
 
 
@@ -118,6 +118,12 @@ def _sign(descriptor: int) -> None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, signature.encode(), 0)
     os.fsync(descriptor)
+
+
+def release(descriptor: int) -> None:
+    """Give the lock of :func:`hold` back, also where a process that this one has forked has the descriptor, too."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _lock(descriptor: int) -> None:

@@ -10,7 +10,9 @@ import trio
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
+from actors.store.errors import StoreError
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
+from supervision import FaultPlan
 
 
 class Noted(ScriptedProvider):
@@ -54,3 +56,20 @@ async def test_a_provider_is_closed_after_nobody_watches_it(
         pass
     assert notes == ["no longer watched", "closed"]
     assert [record.message for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
+
+
+async def test_the_error_of_the_block_leaves_it_where_the_scheduler_fails_while_it_stops(autojump_clock: Any) -> None:
+    """The disk is full when a submission that is in progress is to be recorded."""
+    clock = VirtualClock()
+    provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(clock.now))
+    plan = FaultPlan(seed=1, strict=False).at("provider.before:scripted.submit", occurrence=1, do="delay", delay=2)
+
+    async def program() -> None:
+        async with running_runtime(provider, clock=clock) as runtime:
+            await runtime.submit(request(duration=3600))
+            await trio.sleep(1)
+            plan.at("commit.before", probability=1.0, do="crash", exc=StoreError("disk full"))
+            raise KeyError("the program's own error")
+
+    with plan, pytest.raises(KeyError, match="own"):
+        await program()

@@ -129,3 +129,17 @@ async def test_requests_at_the_same_time_keep_their_own() -> None:
         await trio.testing.wait_all_tasks_blocked()
         gate.set()
     assert answers == {f"id-{number}": f"id-{number}" for number in range(5)}
+
+
+async def test_the_error_of_the_application_reaches_the_server_where_the_client_has_left() -> None:
+    async def failing(scope: Any, receive: Any, send: Send) -> None:
+        raise ValueError("the application's own")
+
+    async def send(message: Message) -> None:
+        raise trio.BrokenResourceError("the client has left")
+
+    async def receive() -> Message:
+        return {}
+
+    with pytest.raises(ValueError, match="own"):
+        await CorrelationMiddleware(failing)({"type": "http", "headers": []}, receive, send)

@@ -172,6 +172,18 @@ def test_a_file_that_cannot_be_opened_is_a_warning(tmp_path: Path, capfd: pytest
         assert warning["extra"]["error"]
 
 
+def test_a_relative_file_without_a_working_directory_is_a_warning(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    configure_structured_logging(log_file=Path("logs/app.jsonl"))
+    flush()
+    assert "logs/app.jsonl" in capfd.readouterr().out
+
+
 def test_a_file_alone_that_cannot_be_opened_falls_back_to_stdout(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -124,3 +124,14 @@ def test_a_signature_that_says_nothing_names_nobody(tmp_path, signature):
     with pytest.raises(AlreadyRunning, match="held by another supervisor"), StateDirectory(tmp_path):
         pass
     os.close(descriptor)
+
+
+def test_a_forked_process_does_not_keep_the_lock(tmp_path):
+    """A host's worker, for example, which lives on after the runtime has ended."""
+    with StateDirectory(tmp_path) as directory:
+        inherited = os.dup(directory._descriptor)  # as a fork has it: the same open file
+    try:
+        with StateDirectory(tmp_path):
+            pass
+    finally:
+        os.close(inherited)

@@ -70,6 +70,23 @@ async def test_readers_do_not_disturb_each_other_or_the_supervisor(stage, autoju
         await supervisor.start_child(stage.spec("c"))
 
 
+async def test_a_log_handler_that_raises_does_not_end_the_tree(stage, autojump_clock, caplog):
+    caplog.set_level(logging.WARNING, "supervision")
+
+    class Broken(logging.Handler):
+        def emit(self, record):
+            raise OSError("the log server cannot be reached")
+
+    broken = Broken()
+    logging.getLogger().addHandler(broken)
+    try:
+        async with open_supervisor([stage.spec("a", Act(lives=1), Act())]) as supervisor:
+            await trio.sleep(10)
+            assert [child.restarts for child in supervisor.children()] == [1]
+    finally:
+        logging.getLogger().removeHandler(broken)
+
+
 async def test_a_reader_that_is_too_slow_gets_one_lost_report_with_the_count(stage, autojump_clock):
     acts = [Act(lives=0)] * 600 + [Act()]
     supervisor = Supervisor([stage.spec("x", *acts)], max_restarts=ENDLESS)
