@@ -31,11 +31,12 @@ _LABELLED = re.compile(
     rf"(?P<label>(?:(?<![A-Za-z])(?i:{_LABELS})|(?<=[a-z0-9])(?:{_CAMEL})|(?<=[?&])(?i:{_QUERY_WORDS}))"
     r"""\\?["']?\s{0,3}[=:]\s{0,3})"""
     r"(?P<value>(?:(?i:bearer|basic|digest|token|negotiate)\s+)?"
-    r"""(?:b?\\?"[^"]*"|b?'[^']*'|[^\s"'&,;)}\]]+))"""
+    r"""(?:b?(?:\\"(?:[^"\\]|\\{3}"|\\[^"])*\\"|"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'|\\?"[^"]*"|'[^']*')"""
+    r"""|[^\s"'&,;)}\]]+))"""
 )
 #: Up to what ends a token in a header, a sentence or a literal. In `repr()` a line break before it is the letter n.
 _BEARER = re.compile(r"(?i:(?:(?<![a-z0-9])|(?<=\\[nrt]))(bearer\s+))[^\s\"'\\,;)}\]<>]+")
-_USER_INFO = re.compile(r"(://)[^\s/?#@\"']{1,512}@")
+_USER_INFO = re.compile(r"(://)[^\s/?#\"']{1,512}@")  # up to the last @: a password may have one
 #: Tokens that say themselves what they are: Hugging Face, Replicate, GitHub, OpenAI-like, AWS key ids, Slack.
 _KNOWN = re.compile(
     r"(?<![A-Za-z0-9])(?:hf_|r8_|gh[pousr]_|sk-|xox[abprs]-)[A-Za-z0-9_\-]{16,}|(?<![A-Z0-9])AKIA[0-9A-Z]{16}(?![0-9A-Z])"

@@ -52,6 +52,20 @@ def test_values_under_ordinary_keys_are_not(key: str) -> None:
     assert lines[0]["message"] == f"{key}=plain-text"
 
 
+@pytest.mark.parametrize("secret", ['ab"cd-rest', "ab\\'\"cd-rest", "ab\\", "it's-rest", 'a"b"c-rest', "ab\\\\"])
+def test_a_secret_with_quotes_and_backslashes_is_masked_to_its_end(secret: str) -> None:
+    """As JSON, as JSON inside of JSON, and as Python shows it."""
+    document = {"password": secret, "x": "kept"}
+    for text in (json.dumps(document), json.dumps(json.dumps(document)), repr(document)):
+        assert "rest" not in mask_text(text)
+        assert "ab" not in mask_text(text)
+        assert "kept" in mask_text(text)
+
+
+def test_the_password_of_an_address_is_masked_to_the_last_at() -> None:
+    assert mask_text("postgres://u:p@ss@host/db and a@b") == "postgres://***@host/db and a@b"
+
+
 @pytest.mark.parametrize("value", [0, 512, 1.5, True, False, None])
 def test_numbers_booleans_and_null_are_never_masked(value: Any) -> None:
     with capture_logs() as lines:
