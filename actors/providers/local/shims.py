@@ -99,6 +99,7 @@ class Shims:
         """Have the shim forked by the zygote. False: there is none that can."""
         if self._zygote is None or not fits(argv):
             return False
+        self._zygote.ask()  # which may have to start a zygote, and needs the lock for that
         with ours.lock:  # until it is written down, nobody may take it for an orphan
             if (forked := self._zygote.take()) is None:
                 return False

@@ -118,8 +118,7 @@ class Zygote:
             its.close()
 
     def take(self) -> Forked | None:
-        """Return the shim that was asked for, or is asked for now. None: there is none that could run a job."""
-        self.ask()
+        """Return the shim that was asked for. None: there is none that could run a job."""
         if self._line is None:
             return None
         line, self._line = self._line, None

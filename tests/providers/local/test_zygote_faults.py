@@ -131,6 +131,20 @@ async def test_an_idle_zygote_that_is_killed_or_stopped_is_replaced(
 
 
 @pytest.mark.parts
+async def test_a_zygote_that_has_ended_is_replaced_by_the_next_start(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is noticed when a shim is asked for, and the next zygote is started within the same start."""
+    monkeypatch.setattr(zygote, "PAUSE_SECONDS", 0.0)
+    before = pid_of(stage)
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: not is_alive(before))
+    with trio.fail_after(PATIENCE):
+        await runs_once(stage, await stage.shell(ONCE))
+    assert pid_of(stage) != before
+
+
+@pytest.mark.parts
 async def test_zygotes_killed_again_and_again_cost_no_job(stage: Stage) -> None:
     """At whatever moment that is: while the jobs are handed over, each zygote is killed as soon as it is there."""
     keys = [f"storm-{number}" for number in range(20)]
