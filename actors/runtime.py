@@ -213,10 +213,9 @@ class RunningRuntime(Runtime):
         """Accept no more requests, claim no more jobs, and give what is in progress one bounded grace (C1)."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.tree.stop_servers)
-            with trio.move_on_after(GRACE):
+            with trio.move_on_after(GRACE), suppress(ActorError):  # of a scheduler that fails: its supervisor says so
                 if self._scheduler.state == "running":
-                    with suppress(ActorError):  # it has failed meanwhile, and its supervisor says so
-                        await self._scheduler.call(Quiesce())
+                    await self._scheduler.call(Quiesce())
         with suppress(StoreError):  # which has its own ways to be reported
             await self.ledger.note_stop()
 
