@@ -80,9 +80,9 @@ def test_many_worlds_ask_every_rule():
 
 @cache
 def worlds_that_ask():
-    """For each rule the first world that asks it."""
+    """For each rule a world that asks it. The first four asked all rules when this was written."""
     found = {}
-    for seed in range(1, MANY + 1):
+    for seed in (38, 33, 8, 27, *range(1, MANY + 1)):
         for rule in simulate(seed, 0.25).asked:
             found.setdefault(rule, seed)
         if not never_asked(found):
