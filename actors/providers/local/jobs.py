@@ -62,22 +62,21 @@ class LocalJobs:
         """
         if directory.is_submitted:
             return True
-        with self.shims.one_ahead():
-            spec = {
-                "job_id": context.get("job_id", directory.key),
-                "argv": body["argv"],
-                "cwd": body["cwd"] or str(directory.work),
-                "env": job_environment(directory, body["inherited_env"], body["env"], context),
-                "gpus": body["gpus"],
-                "max_runtime": body["max_runtime"],
-                "grace_seconds": self._options.grace_seconds,
-                "log_bytes": self._options.log_bytes,
-                "submitted_at": time.time(),
-            }
-            with self._leased(body["gpus"], directory.key) as lease:
-                placed = directory.place(spec, context.get("parents"))
-                if placed:
-                    self._begin(directory, lease)
+        spec = {
+            "job_id": context.get("job_id", directory.key),
+            "argv": body["argv"],
+            "cwd": body["cwd"] or str(directory.work),
+            "env": job_environment(directory, body["inherited_env"], body["env"], context),
+            "gpus": body["gpus"],
+            "max_runtime": body["max_runtime"],
+            "grace_seconds": self._options.grace_seconds,
+            "log_bytes": self._options.log_bytes,
+            "submitted_at": time.time(),
+        }
+        with self._leased(body["gpus"], directory.key) as lease:
+            placed = directory.place(spec, context.get("parents"))
+            if placed:
+                self._begin(directory, lease)
         if placed:
             with explained_as(OutcomeUnknown, "the job was started, and its directory cannot be synced"):
                 directory.sync_names()  # while the shim gets ready, which opens no gate before its own note is synced

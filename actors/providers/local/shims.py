@@ -9,8 +9,8 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -82,19 +82,6 @@ class Shims:
             if not self._fork(directory.key, argv, [log, *lease.fds]):
                 self._spawn(directory.key, argv, log, lease)
 
-    @contextmanager
-    def one_ahead(self) -> Iterator[None]:
-        """Let the zygote fork a shim, for :meth:`start` within the block, while the block writes the job down."""
-        with self._starting:
-            if self._zygote is not None:
-                self._zygote.ask()
-        try:
-            yield
-        finally:
-            with self._starting:
-                if self._zygote is not None:
-                    self._zygote.drop()
-
     def _fork(self, key: str, argv: list[str], fds: list[int]) -> bool:
         """Have the shim forked by the zygote. False: there is none that can."""
         if self._zygote is None or not fits(argv):
@@ -104,7 +91,10 @@ class Shims:
             if (forked := self._zygote.take()) is None:
                 return False
             self._started(key, forked.pid, forked.pidfd)
-        return forked.command(argv, fds)
+        if forked.command(argv, fds):
+            return True
+        self.started.pop(key, None)  # it was killed before it had a job
+        return False
 
     def _spawn(self, key: str, argv: list[str], log: int, lease: Lease) -> None:
         with ours.lock:

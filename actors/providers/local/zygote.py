@@ -64,11 +64,6 @@ class Forked:
             self._line.close()
         return True
 
-    def close(self) -> None:
-        """Let it end."""
-        self._line.close()
-        os.close(self.pidfd)
-
 
 @attrs.define(eq=False)
 class Zygote:
@@ -131,14 +126,6 @@ class Zygote:
         if word != "failed":  # it may have forked
             ours.orphans = True
         return None
-
-    def drop(self) -> None:
-        """Let the shim end that was asked for, if there is one."""
-        if self._line is None or (forked := self.take()) is None:
-            return
-        ours.shims[forked.pid] = start_ticks(forked.pid) or 0
-        forked.close()
-        reap(forked.pid)
 
     def close(self) -> None:
         """End the zygote. Its shims run on."""

@@ -15,6 +15,7 @@ import trio
 import trio.lowlevel
 
 from actors.jobs.records import Phase
+from actors.providers.errors import Unavailable
 from actors.providers.local import zygote
 from actors.providers.local.launching import SHIM
 from tests.providers.local.stage import PATIENCE, Stage, is_alive, until
@@ -164,3 +165,24 @@ async def test_zygotes_killed_again_and_again_cost_no_job(stage: Stage) -> None:
             await trio.lowlevel.checkpoint()
     for key in keys:
         await runs_once(stage, key)
+
+
+async def test_a_job_whose_waiting_shim_was_killed_and_that_cannot_be_spawned_never_was(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused, and not called lost afterwards."""
+
+    def killed(forked: zygote.Forked, *_: object) -> bool:
+        os.kill(forked.pid, signal.SIGKILL)
+        forked._line.close()
+        return False
+
+    def full(*_: object) -> int:
+        raise BlockingIOError("no process is free")
+
+    pid_of(stage)
+    monkeypatch.setattr(zygote.Forked, "command", killed)
+    monkeypatch.setattr("actors.providers.local.shims.spawn", full)
+    with pytest.raises(Unavailable):
+        await stage.submit("true", key="never")
+    assert (await stage.provider.observe_many({"never": {}})).absent == {"never"}

@@ -18,12 +18,11 @@ before the next one (SIGKILL; a power cut ends all processes, too):
 3. ``run.json`` *written*. Killed here, nothing ran, but nobody can tell that from a program that was started: the free
    lock beside ``run.json``, without ``exit.json``, means that the job is lost.
 4. ``.started-KEY`` *made*, beside the directory, and synced. Killed here: the same.
-5. *Gate opened*: the program runs. Killed here, its processes run on, and get SIGPIPE if they write. The job is lost;
-   what is left of it is ended by the supervisor, and its devices stay taken until nothing of the job is left.
-6. *Drainer started*: it empties the pipe of the job's output. Killed here: the same, but the output is kept.
-7. *The last process has gone*. Killed here: lost as well, though it had ended.
-8. *The end noted* in ``.started-KEY``. Killed here, the job has ended as the note says.
-9. ``exit.json`` *written*, in one step. The shim leaves, and with it the lock.
+5. *Gate opened*: the program runs. Killed here, its processes run on, and so does the drainer of its output. The job is
+   lost; what is left of it is ended by the supervisor, and its devices stay taken until nothing of the job is left.
+6. *The last process has gone*. Killed here: lost as well, though it had ended.
+7. *The end noted* in ``.started-KEY``. Killed here, the job has ended as the note says.
+8. ``exit.json`` *written*, in one step. The shim leaves, and with it the lock.
 
 What holds, whenever anybody is killed:
 

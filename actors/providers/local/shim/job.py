@@ -86,7 +86,8 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
     pipe = LogPipe(open_times(folder))
     group = make(cgroup)
     child, gate, faults, entered = fork_program(spec, pipe.sink, cgroup if group else "")
-    pipe.close_sink()
+    pipe.start()  # like all up to the gate: while the program's process gets ready
+    oom_before = oom_kills()
     started = time.time()
     if group and not entered:
         leave(cgroup)
@@ -110,8 +111,6 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
         instead = {"cancelled": True}
     if instead is None:
         os.write(gate, b"g")
-        pipe.start()  # like the next line: while the program's process becomes the program
-    oom_before = oom_kills()
     os.close(gate)
     fault = b"".join(iter(lambda: os.read(faults, 4096), b""))
     if instead is not None or fault:

@@ -54,7 +54,7 @@ class ArrivalTimes:
 class LogPipe:
     """The pipe of one job's output, and the process that empties it, once that is started.
 
-    ``times``: the file for :class:`ArrivalTimes`. ``missing``: there was no room for that process, so look again.
+    ``times``: the file for :class:`ArrivalTimes`.
     """
 
     def __init__(self, times: int | None = None) -> None:
@@ -63,20 +63,17 @@ class LogPipe:
         self.pid = 0
         self.missing = False
 
-    def close_sink(self) -> None:
-        """Close our writing end, when the program's process has it.
+    def start(self) -> None:
+        """Start the drainer, when the program's process has the writing end. Raises OSError.
 
-        The drainer gets none; with one it could not see that nobody writes any more.
+        The drainer gets no writing end, neither its own nor ours; with one it could not see that nobody writes any
+        more.
         """
         os.close(self.sink)
-
-    def start(self) -> None:
-        """Start the drainer. Until then the pipe keeps what is written."""
-        self.missing = True
-        self.look()
+        self._start()
 
     def look(self) -> None:
-        """Replace a drainer that was killed, and start one that is missing."""
+        """Replace a drainer that was killed. ``missing``: there was no room for a process, so look again."""
         if self.pid:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if not pid:

@@ -9,9 +9,9 @@ child of the supervisor, which reaps it, exactly as a shim that the supervisor h
 A request on the socket (SOCK_SEQPACKET) is ``fork`` with a socket for the shim. The answer is ``started PID`` with a
 pidfd, or ``failed ERRNO`` where nothing was started; before all answers it says ``ready``, once. On its own socket the
 shim then gets the words of its command line, each ended by NUL, with the job's log and its device leases as
-descriptors; if the socket is closed instead, it ends. So the supervisor can have a shim forked while it writes the
-job's directory, and only a shim that it knows by its pid can run a job: of one whose zygote was killed before the
-answer, it closes the socket. The zygote ends when the other end of its socket is closed, and not by SIGTERM, SIGINT or
+descriptors; if the socket is closed instead, it ends. So only a shim that the supervisor knows by its pid can run a
+job: if the zygote is killed before it answers, the supervisor closes that socket, and the shim, if there is one, ends.
+The zygote ends when the other end of its socket is closed, and not by SIGTERM, SIGINT or
 SIGHUP, which are blocked in it as they are in a shim.
 """
 
