@@ -87,7 +87,7 @@ class Shims:
         if self._zygote is None or not fits(argv):
             return False
         self._zygote.ask()  # which may have to start a zygote, and needs the lock for that
-        with ours.lock:  # until it is written down, nobody may take it for an orphan
+        with ours.lock:  # until it is written down, nobody may reap it as an orphan
             if (forked := self._zygote.take()) is None:
                 return False
             self._started(key, forked.pid, forked.pidfd)

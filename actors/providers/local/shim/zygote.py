@@ -11,8 +11,8 @@ pidfd, or ``failed ERRNO`` where nothing was started; before all answers it says
 shim then gets the words of its command line, each ended by NUL, with the job's log and its device leases as
 descriptors; if the socket is closed instead, it ends. So only a shim that the supervisor knows by its pid can run a
 job: if the zygote is killed before it answers, the supervisor closes that socket, and the shim, if there is one, ends.
-The zygote ends when the other end of its socket is closed, and not by SIGTERM, SIGINT or
-SIGHUP, which are blocked in it as they are in a shim.
+The zygote ends when the other end of its socket is closed, and not by SIGTERM, SIGINT or SIGHUP, which are blocked in
+it as they are in a shim.
 """
 
 from __future__ import annotations
