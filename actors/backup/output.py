@@ -45,14 +45,26 @@ def check_target(file: Path, *, force: bool) -> None:
 def working_folder(file: Path) -> Iterator[Path]:
     """Make a private folder beside ``file``, and remove it when the block ends. Raises ``OSError``."""
     _remove_left(file.parent)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=file.parent))
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder, descriptor = _locked_folder(file.parent)
     try:
-        with suppress(OSError):  # a file system without locks: then nothing is removed that was left
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _locked_folder(parent: Path) -> tuple[Path, int]:
+    """Make a folder, and lock it. Another backup may remove it before it is locked: then another one is made."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        with suppress(OSError):  # a file system without locks: then nothing is removed that was left
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.lexists(folder):
+            return folder, descriptor
         os.close(descriptor)
 
 

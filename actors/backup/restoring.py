@@ -21,13 +21,14 @@ import attrs
 import trio
 
 from actors.backup.archive import CONFIGURATION, DATABASE, KEYS, Archive, Manifest, opened
-from actors.backup.configuration import FIRST_TOKEN, rewritten
+from actors.backup.configuration import FIRST_TOKEN, rewritten, setting_path
 from actors.backup.errors import BackupError
 from actors.backup.machine import machine
 from actors.ledger import restoring
 from actors.ledger.restoring import Begun
 from actors.providers.private_files import new_file, sync
 from actors.settings.places import OWN_NAME
+from actors.settings.settings import is_misspelt
 from actors.store import InlineExecutor, Store, StoreError
 from actors.store.copying import examine
 from actors.store.restored import Restore
@@ -66,7 +67,10 @@ def restore(
     where that place cannot be reached. ``now`` is the time (None: the machine's clock). Raises :class:`BackupError`;
     ``into`` has no database then.
     """
-    into = into.resolve()
+    try:
+        into = into.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of symbolic links, a NUL
+        raise BackupError(f"cannot use {str(into)!r:.200}: {getattr(error, 'strerror', None) or error}") from None
     with ExitStack() as stack:
         archive = stack.enter_context(opened(file))
         manifest = archive.manifest
@@ -100,8 +104,9 @@ def _check_empty(into: Path) -> None:
 def _hold_original(stack: ExitStack, manifest: Manifest, into: Path, *, original_stopped: bool) -> None:
     """Hold the lock of the directory that the backup was made of, for as long as this restores."""
     original = Path(manifest.state_dir)
-    if original.exists() and into.exists() and original.samefile(into):
-        return
+    with suppress(OSError):  # there is none, or it may not be looked at
+        if original.samefile(into):
+            return
     if _is_original(original, manifest):
         stack.enter_context(StateDirectory(original))
     elif not original_stopped:
@@ -113,11 +118,12 @@ def _hold_original(stack: ExitStack, manifest: Manifest, into: Path, *, original
 
 def _is_original(directory: Path, manifest: Manifest) -> bool:
     """Return whether this is the directory that the backup was made from, and not another one at the same path."""
+    if not os.access(directory, os.W_OK | os.X_OK) or not directory.is_dir():
+        return False
     try:
-        if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
-            return False
         if (directory / DATABASE_FILE).exists() and manifest.instance_id is not None:
-            return examine(directory / DATABASE_FILE).instance_id == manifest.instance_id
+            found = examine(directory / DATABASE_FILE)
+            return manifest.instance_id in (found.instance_id, found.original_instance)
     except (OSError, StoreError):
         pass  # its database is lost, which may be why one restores
     return manifest.machine is not None and manifest.machine == machine()
@@ -127,6 +133,8 @@ def _restore(archive: Archive, into: Path, now: datetime) -> RestoredDirectory:
     folder = into / _FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
+    original = Path(archive.manifest.state_dir, "providers")
+    there = os.path.isdir(original) and not os.path.lexists(into / "providers")  # noqa: PTH112 - raises nothing
     try:
         with new_file(folder / DATABASE) as output:
             archive.copy(DATABASE, output)
@@ -142,8 +150,6 @@ def _restore(archive: Archive, into: Path, now: datetime) -> RestoredDirectory:
         sync(into)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    original = Path(archive.manifest.state_dir, "providers")
-    there = original.is_dir() and not (into / "providers").exists()
     return RestoredDirectory(
         into, into / OWN_NAME, archive.manifest, instance_id, copied.jobs, begun, original if there else None
     )
@@ -169,15 +175,11 @@ def _configuration(archive: Archive, folder: Path, keys: dict[str, Path]) -> byt
             archive.copy(CONFIGURATION, output)
         content = (folder / "original.yaml").read_bytes()
     changes = {("state_dir",): "."} | {
-        _path(setting): str(path) for setting, path in keys.items() if setting != FIRST_TOKEN
+        setting_path(setting): str(path) for setting, path in keys.items() if setting != FIRST_TOKEN
     }
-    return rewritten(content, changes)
-
-
-def _path(setting: str) -> tuple[str, ...]:
-    """Split the name of a setting into its keys; the name of a notification target may contain dots."""
-    first, *rest = setting.split(".")
-    return (first, *rest) if first != "notify" else (first, rest[0], ".".join(rest[1:-1]), rest[-1])
+    if Path(archive.manifest.config_file or OWN_NAME).name == OWN_NAME:
+        return rewritten(content, changes)
+    return rewritten(content, changes, removed=is_misspelt)  # another program's, and a fault in a file of this name
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import attrs
 
 from actors.backup.archive import CONFIGURATION, DATABASE, FORMAT, KEYS, VERSION, ArchiveWriter, Manifest
-from actors.backup.configuration import key_files
+from actors.backup.configuration import key_files, rewritten
 from actors.backup.errors import BackupError
 from actors.backup.machine import machine
 from actors.backup.output import check_target, place, working_folder
@@ -57,10 +57,7 @@ def take(settings: Settings, file: Path, *, force: bool = False, now: datetime |
     file = file.absolute()
     check_target(file, force=force)
     database = settings.state_dir / DATABASE_FILE
-    if database.exists() and not database.is_file():
-        raise BackupError(f"{database} is not a regular file, so it is not a database")
-    if not database.exists():
-        raise BackupError(f"there is nothing in {settings.state_dir} yet, so there is nothing to back up")
+    _check_database(database)
     try:
         with working_folder(file) as folder:
             return _take(settings, database, file, folder, now or datetime.now(UTC), force=force)
@@ -70,11 +67,23 @@ def take(settings: Settings, file: Path, *, force: bool = False, now: datetime |
         raise BackupError(f"no backup was made: {error}") from error
 
 
+def _check_database(database: Path) -> None:
+    try:
+        found = database.stat()
+    except FileNotFoundError:
+        raise BackupError(f"there is nothing in {database.parent} yet, so there is nothing to back up") from None
+    except OSError as error:
+        raise BackupError(f"cannot read {database}: {error.strerror}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise BackupError(f"{database} is not a regular file, so it is not a database")
+
+
 def _take(settings: Settings, database: Path, file: Path, folder: Path, began_at: datetime, *, force: bool) -> Taken:
     copied = copy(database, folder / DATABASE)
     configuration = None
     if settings.config_file is not None:
         configuration = read_bytes(settings.config_file, str(settings.config_file))
+        rewritten(configuration, {("state_dir",): "."})  # as a restore does: it may have changed since it was read
     keys, notes = _key_files(settings)
     with new_file(folder / "archive") as output:
         archive = ArchiveWriter(output)

@@ -19,6 +19,7 @@ import click
 from actors.api.socket_file import POINTER, SOCKET
 from actors.cli.context import BadInput, Failed, state_directory
 from actors.cli.trust import connect, socket_of
+from actors.jobs.home_directory import expanded
 from actors.settings import variable_names
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class StateDirectory(SocketAddress):
 
 def socket_address(named: str) -> SocketAddress:
     """The address for ``named``: a socket, or a directory with one."""
-    path = Path(named).expanduser().absolute()
+    path = expanded(named).absolute()
     if path.is_dir():
         path = socket_of(path) if os.path.lexists(path / POINTER) else path / SOCKET
     return SocketAddress(path, f"the supervisor on {path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,11 @@ def _restore_document(made: RestoredDirectory) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _word(path: Path) -> str:
+    """Return a path as one word of a command that can be copied into a shell."""
+    return shlex.quote(plain(path))
+
+
 def _print_restored(made: RestoredDirectory) -> None:
     begun, began_at = made.begun, made.manifest.began_at
     click.echo(f"{plain(made.directory)}: {made.jobs} jobs as of {began_at:%Y-%m-%d %H:%M:%S} UTC.")
@@ -122,9 +128,9 @@ def _print_restored(made: RestoredDirectory) -> None:
     if made.original_providers is not None:
         target = made.directory / "providers"
         click.echo("The directories of jobs are still with the original. To go on with them, before the first start:")
-        click.echo(f"    ln -s {plain(made.original_providers)} {plain(target)}")
-    named = f"GREENROOM_HOME={plain(made.directory)} " if "GREENROOM_HOME" in os.environ else ""
-    click.echo(f"Start it with: {named}greenroom run --config {plain(made.configuration)}")
-    home = f"GREENROOM_HOME={plain(made.directory)}"
+        click.echo(f"    ln -s {_word(made.original_providers)} {_word(target)}")
+    home = f"GREENROOM_HOME={_word(made.directory)}"
+    named = f"{home} " if "GREENROOM_HOME" in os.environ else ""
+    click.echo(f"Start it with: {named}greenroom run --config {_word(made.configuration)}")
     click.echo(f"Then look at what was found:  {home} greenroom queue")
     click.echo(f"and let waiting jobs start:   {home} greenroom queue resume --all")

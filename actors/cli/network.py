@@ -14,13 +14,13 @@ import socket
 import stat
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from actors.access.hosts import is_loopback
 from actors.cli.context import BadInput, Failed, TryLater
 from actors.cli.tables import plain
+from actors.jobs.home_directory import expanded
 from actors.store.ownership import is_ours, secret_fault
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def read_token(file: str | None, source: str) -> str:
         )
     if file.startswith("gr_") and not os.path.lexists(file):
         raise BadInput(f"{source}: is the name of a file, not the token itself, which others could see here")
-    path = Path(file).expanduser()
+    path = expanded(file)
     try:
         # A pipe that nobody writes to is not waited for: it is empty.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)

@@ -60,7 +60,12 @@ class HealthCheck:
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
         for provider, number in (await ledger.read(restored.numbers_to_look_up)).items():
-            reasons.append(f"{number} restored job(s) of provider {provider} are still to be looked up there")
+            there = (
+                "there"
+                if provider in self._context.providers
+                else f"there: put providers.{provider} back, or settle them"
+            )
+            reasons.append(f"{number} restored job(s) of provider {provider} are still to be looked up {there}")
         for provider, number in (await ledger.read(running.numbers_at)).items():
             if provider not in self._context.providers:
                 where = f"provider {provider}, which is not configured"

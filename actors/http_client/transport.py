@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import httpx
 
+from actors.jobs.home_directory import expanded
 from actors.jobs.quantities import wait_of
 
 TIMEOUT = "SIMPLETUNER_HTTP_TIMEOUT"
@@ -75,7 +76,7 @@ def _timeout(text: str | None, warnings: list[str]) -> float:
 def _ca_bundle(text: str | None, warnings: list[str]) -> Path | None:
     if not text:
         return None
-    path = Path(text).expanduser()
+    path = expanded(text)
     try:
         ssl.create_default_context(cafile=str(path))
     except (OSError, ssl.SSLError) as error:

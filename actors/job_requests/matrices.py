@@ -14,6 +14,7 @@ from typing import Any
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs import maxima
 from actors.jobs.codec import request_to_json
+from actors.jobs.home_directory import UNKNOWN, expanded, is_unknown
 from actors.jobs.matrix import EXCLUDE, INCLUDE, Matrix, SweepFault, matrix_of
 from actors.jobs.maximum import Text
 from actors.jobs.placeholders import leading
@@ -116,17 +117,23 @@ def under(folder: Path, cwd: str, matrix: Matrix | None = None) -> str:
     """The directory ``cwd`` of a job, below ``folder`` if it is relative.
 
     With a ``matrix``, ``cwd`` may have placeholders, and braces of ``folder`` are escaped so that they stay. Raises
-    :class:`SweepFault` if a value at the beginning of ``cwd`` is absolute.
+    :class:`SweepFault` if a value at the beginning of ``cwd`` is absolute, or if ``cwd`` begins with an unknown user.
     """
     if matrix is None:
-        return str(folder / Path(cwd).expanduser())
+        return str(folder / _known(cwd))
     name = leading(cwd)
     for value in _values_of(matrix, name) if name else ():
         if value.startswith(("/", "~")):
             raise SweepFault(f"begins with {{{name}}}, of which {value!r:.80} is absolute; write that part out", "cwd")
-    home = Path(cwd).expanduser()
+    home = _known(cwd)
     escaped = str(folder).replace("{", "{{").replace("}", "}}")
     return str(Path(escaped) / home)
+
+
+def _known(cwd: str) -> Path:
+    if is_unknown(path := expanded(cwd)):
+        raise SweepFault(UNKNOWN, "cwd")
+    return path
 
 
 def _values_of(matrix: Matrix, name: str) -> list[str]:

@@ -21,7 +21,7 @@ from actors.ledger.dispatch import hand_over
 from actors.ledger.observe import apply_observation
 from actors.ledger.rerun import OF_AN_ATTEMPT
 from actors.ledger.settle import settle_absent
-from actors.ledger.uncertain import Token, close_request, make_uncertain, put_unknown
+from actors.ledger.uncertain import Token, close_request, make_uncertain, prolong_request, put_unknown
 from actors.store import Transaction, dependencies, jobs, queue, restored, submissions
 
 Jitter = Callable[[], float]
@@ -66,6 +66,7 @@ def _go_on(tx: Transaction, pair: Pair, jitter: Jitter) -> None:
     submission = submissions.newest(tx.connection, pair.job.job_id)
     after = change(tx, pair, entry={"restored": None})
     emit(tx, after.job, EventType.JOB_RESTORED, status=after.job.status.value, reason="it has not run since")
+    prolong_request(tx, after.job.job_id)
     if pair.entry.status is QueueStatus.RUNNING:
         if submission is not None:
             settle_absent(tx, submission.key, jitter=jitter)

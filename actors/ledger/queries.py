@@ -191,7 +191,7 @@ class JobContexts:
     ) -> tuple[str | None, str | None]:
         """The reason in words, and the setting that changes it (C7). A job that is uncertain has its own reason."""
         if entry.restored is Restored.LOOK_UP:
-            reason = "restored from a backup: its provider is asked whether it has run since"
+            reason = f"restored from a backup: whether it has run since is to be found out at {job.provider}"
             return reason, f"greenroom settle {entry.job_id}"
         if entry.status is QueueStatus.BLOCKED and approval is not None:
             return f"waits for an approval: {approval.reason}", f"greenroom approve {approval.approval_id}"

@@ -8,19 +8,17 @@ the pause of the queue.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import attrs
 
 from actors.jobs.events import EventType
-from actors.jobs.records import ApprovalStatus, QueueStatus, Restored, SubmissionState
+from actors.jobs.records import QueueStatus, Restored, SubmissionState
 from actors.jobs.retention import silent
 from actors.ledger.base import load_readable
 from actors.ledger.limits import pause
+from actors.ledger.uncertain import prolong_request
 from actors.store import (
     Transaction,
     access,
-    approvals,
     deaths,
     events,
     holds,
@@ -89,13 +87,5 @@ def _mark(tx: Transaction, job_id: str) -> bool:
         submissions.change(tx.connection, submission.key, state=SubmissionState.UNKNOWN, error=_LOST)
         deaths.forgive(tx.connection, job_id)
     if pair.entry.status is QueueStatus.BLOCKED:
-        _prolong(tx, job_id)
+        prolong_request(tx, job_id)
     return True
-
-
-def _prolong(tx: Transaction, job_id: str) -> None:
-    """Nobody could decide while nothing ran, so the time-out of an open approval request begins anew."""
-    request = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
-    if request is not None and request.status is ApprovalStatus.PENDING:
-        until = max(request.expires_at, tx.now + timedelta(seconds=request.timeout_seconds))
-        approvals.prolong(tx.connection, request.approval_id, until)

@@ -12,7 +12,7 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import DispatchVerdict, FailureKind, after_failed_dispatch
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load, load_readable
 from actors.ledger.requeue import requeue_or_fail
-from actors.ledger.uncertain import Token, close_request, make_uncertain
+from actors.ledger.uncertain import Token, close_request, make_uncertain, prolong_request
 from actors.store import Transaction, deaths, submissions
 
 
@@ -50,6 +50,7 @@ def settle(
     if pair.entry.restored is Restored.BLOCKED:
         if verdict == "not_run" and pair.job.cancel_requested_at is None:
             close_submission(tx, submission.key)
+            prolong_request(tx, job_id)
             entry = {"started_at": None, "restored": None}
             return advance(tx, pair, Trigger.RESTORE_BLOCKED, job=UNFLAGGED, entry=entry)
         close_request(tx, job_id, f"its job was settled by {by}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from actors.jobs.ids import submission_key
 from actors.jobs.lifecycle import Trigger
@@ -31,6 +32,14 @@ def put_unknown(tx: Transaction, key: str, job_id: str, token: Token, error: str
     """Write a submission that may have been made after the backup."""
     unknown = Submission(job_id, key, token(), SubmissionState.UNKNOWN, tx.now, error=error)
     submissions.put(tx.connection, [unknown])
+
+
+def prolong_request(tx: Transaction, job_id: str) -> None:
+    """Let the time-out of the job's open approval request begin anew, because nobody could decide it until now."""
+    request = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
+    if request is not None and request.status is ApprovalStatus.PENDING:
+        until = max(request.expires_at, tx.now + timedelta(seconds=request.timeout_seconds))
+        approvals.prolong(tx.connection, request.approval_id, until)
 
 
 def close_request(tx: Transaction, job_id: str, why: str) -> None:

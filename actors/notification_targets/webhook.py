@@ -23,6 +23,7 @@ import trio
 
 from actors.http_client import get_async_client
 from actors.jobs.durations import seconds_between
+from actors.jobs.home_directory import expanded
 from actors.jobs.notifications import Outcome
 from actors.jobs.notify_options import NotificationTarget
 from actors.providers.samples import sample
@@ -114,7 +115,7 @@ async def read_secrets(target: NotificationTarget) -> list[bytes]:
     if target.secret_env is not None:
         text, where = os.environ.get(target.secret_env, ""), f"the variable {target.secret_env} (secret_env)"
     elif target.secret_file is not None:
-        text, where = await _content(target.secret_file.expanduser().as_posix()), "secret_file"
+        text, where = await _content(expanded(target.secret_file).as_posix()), "secret_file"
     else:
         return []
     keys = [_key(one, where) for one in text.split()]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import attrs
 
+from actors.jobs.home_directory import expanded
 from actors.settings.places import CONFIG, NAMES, directories
 from actors.settings.variables import Note
 from actors.store.ownership import file_fault
@@ -44,7 +45,7 @@ def locate(
     if named is not None:
         return _read(named, str(named), notes)
     if variable := environ.get(CONFIG):
-        return _read(Path(variable).expanduser(), f"{variable} (from {CONFIG})", notes)
+        return _read(expanded(variable), f"{variable} (from {CONFIG})", notes)
     if cwd is not None and (found := _in_working_directory(cwd, notes)) is not None:
         return found
     for directory in directories(home, system):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import orjson
 
+from actors.jobs.home_directory import UNKNOWN, expanded, is_unknown
 from actors.settings.variable_names import CONFIG as CONFIG
 from actors.settings.variable_names import HOME as HOME
 
@@ -33,9 +34,15 @@ def directories(home: Path, system: Path = SYSTEM) -> tuple[Path, Path]:
 
 
 def state_directory(environ: Mapping[str, str]) -> tuple[Path, str] | None:
-    """The state directory that ``GREENROOM_HOME`` names, and the variable's name; None without it."""
-    named = environ.get(HOME)
-    return (Path(named).expanduser().absolute(), HOME) if named else None
+    """The state directory that ``GREENROOM_HOME`` names, and the variable's name; None without it.
+
+    Raises ``ValueError`` where it names the home directory of an unknown user.
+    """
+    if not (named := environ.get(HOME)):
+        return None
+    if is_unknown(path := expanded(named)):
+        raise ValueError(UNKNOWN)
+    return path.absolute(), HOME
 
 
 def usual_state_directory(environ: Mapping[str, str], home: Path) -> Path:
@@ -46,7 +53,7 @@ def usual_state_directory(environ: Mapping[str, str], home: Path) -> Path:
 def known_state_directory(named: str | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """The state directory, if it is known without reading a file of settings. ``named``: that of ``--config``."""
     with suppress(OSError, RuntimeError, ValueError):
-        if named is not None and not Path(named).expanduser().is_file():
+        if named is not None and not expanded(named).is_file():
             return None  # it is an error, which reading it explains
         if (found := state_directory(environ)) is not None:
             return found[0]
@@ -99,7 +106,7 @@ def note_settings(
 def _files(named: str | None, environ: Mapping[str, str], home: Path) -> Iterator[Path]:
     """The file that decides; several where that takes a closer look."""
     if chosen := named or environ.get(CONFIG):
-        yield Path(chosen).expanduser().absolute()
+        yield expanded(chosen).absolute()
         return
     for directory in (Path.cwd(), *directories(home)):
         there = [directory / name for name in NAMES if os.path.lexists(directory / name)]

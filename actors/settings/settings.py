@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from actors.jobs.home_directory import UNKNOWN, expanded, is_unknown
 from actors.jobs.options import LOOK_SECONDS
 from actors.jobs.suggestions import one_letter_apart, suggestion
 from actors.providers.entry_points import EntryPoint
@@ -18,8 +19,9 @@ from actors.settings.locating import Located, locate
 from actors.settings.places import OWN_NAME, SYSTEM, state_directory, usual_state_directory
 from actors.settings.providers import ProviderSettings, default_providers
 from actors.settings.sections import NAMES, Background, Sections, read_sections
+from actors.settings.variable_names import HOME
 from actors.settings.variables import Note, SettingsError
-from actors.validation import CheckedError, Problems, document
+from actors.validation import CheckedError, Place, Problem, Problems, document
 from actors.validation.marked import MappingNode, all_places
 from logconf import get_logger
 
@@ -59,7 +61,7 @@ class Settings(Sections):
         """
         environ, home = os.environ if environ is None else environ, home or _home()
         notes: list[Note] = []
-        named = None if config is None else Path(config).expanduser()
+        named = None if config is None else expanded(config)
         here = (cwd or _cwd()) if working_directory else None
         try:
             located = locate(named, environ, here, home, system, notes)
@@ -94,13 +96,25 @@ class Settings(Sections):
             logger.log(note.level, note.message, extra=dict(note.extra))
 
 
+def nearest_section(key: str) -> str | None:
+    """Return the section that ``key``, which is none, was probably meant to be; None where it is another program's."""
+    if key in NAMES or len(key) < _SHORTEST_MISSPELT:
+        return None
+    return next((one for one in NAMES if one_letter_apart(key, one)), None)
+
+
+def is_misspelt(key: str) -> bool:
+    """Return whether a ``greenroom.yaml`` with this section is refused; the file that is shared may have it."""
+    return nearest_section(key) is not None
+
+
 def _read(located: Located, notes: list[Note]) -> tuple[Sections, dict[str, str]]:
     problems = Problems()
     root = document(located.content, located.name, problems, may_be_empty=True)
     foreign = [key for key in root if key not in NAMES]
     if located.path.name == OWN_NAME:
-        for key in [key for key in foreign if len(key) >= _SHORTEST_MISSPELT]:
-            if (near := next((one for one in NAMES if one_letter_apart(key, one)), None)) is not None:
+        for key in foreign:
+            if (near := nearest_section(key)) is not None:
                 problems.add(root.places[key], key, f"unknown section; did you mean {near}?")
     if foreign:
         near = suggestion(foreign[0], NAMES) if len(foreign) == 1 else ""
@@ -163,11 +177,17 @@ def _note_what_has_no_effect(found: Sections, notes: list[Note]) -> None:
 def _state_directory(
     found: Sections, config_file: Path | None, sources: dict[str, str], environ: Mapping[str, str], home: Path
 ) -> Path:
-    if (named := state_directory(environ)) is not None:
+    try:
+        named = state_directory(environ)
+    except ValueError as error:
+        raise SettingsError([Problem(Place(HOME), "", f"{environ[HOME]!r:.80} {error}")]) from None
+    if named is not None:
         path, sources["state_dir"] = named
         return path
     if found.state_dir is not None:
-        return (home if config_file is None else config_file.parent) / found.state_dir.expanduser()
+        if is_unknown(path := expanded(found.state_dir)):
+            raise SettingsError([Problem(Place(str(config_file)), "state_dir", f"{str(path)!r:.80} {UNKNOWN}")])
+        return (home if config_file is None else config_file.parent) / path
     return usual_state_directory(environ, home)
 
 

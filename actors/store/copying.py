@@ -8,6 +8,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import attrs
@@ -15,6 +16,7 @@ import orjson
 
 from actors.store import integrity, wal
 from actors.store.errors import StoreUnavailable
+from actors.store.restored import INSTANCE, RESTORE
 
 _WAIT = 30.0
 """Seconds to wait for a lock that another process holds."""
@@ -23,13 +25,14 @@ _WAIT = 30.0
 @attrs.frozen
 class Copied:
     """What a copy contains. ``revision``: that of its schema. ``instance_id``: that of the runtime, None if it had
-    none yet.
+    none yet. ``original_instance``: that of the runtime from whose backup it was restored.
     """
 
     revision: str
     instance_id: str | None
     jobs: int
     active_jobs: int
+    original_instance: str | None = None
 
 
 def copy(database: Path, into: Path) -> Copied:
@@ -65,16 +68,23 @@ def examine(database: Path) -> Copied:
             (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
             query = "SELECT count(*) FROM queue_entries WHERE status IN ('pending','blocked','running')"
             (active,) = connection.execute(query).fetchone()
-            instance = connection.execute("SELECT value FROM settings WHERE name = 'instance.id'").fetchone()
+            query = "SELECT name, value FROM settings WHERE name IN (?, ?)"
+            settings = dict(connection.execute(query, (INSTANCE, RESTORE)).fetchall())
     except sqlite3.Error as error:
         raise StoreUnavailable(f"the database is damaged, or none of Greenroom's: {error}") from error
-    return Copied(str(revision), _text_of(instance), int(jobs), int(active))
+    restore = _stored(settings.get(RESTORE))
+    original = restore.get("original_instance") if isinstance(restore, dict) else None
+    instance = _stored(settings.get(INSTANCE))
+    return Copied(str(revision), _text(instance), int(jobs), int(active), _text(original))
 
 
-def _text_of(row: tuple[str] | None) -> str | None:
-    """The text in a stored setting."""
+def _stored(value: Any) -> Any:
+    """Return what a row of the settings has; None where it is damaged."""
     try:
-        found = None if row is None else orjson.loads(row[0])["value"]
+        return orjson.loads(value)["value"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
+
+
+def _text(found: Any) -> str | None:
     return found if isinstance(found, str) else None

@@ -15,7 +15,7 @@ from actors.store.prepared import Prepared
 from actors.store.schema import queue_entries
 
 INSTANCE = "instance.id"
-_RESTORE = "restore.last"
+RESTORE = "restore.last"
 
 
 @attrs.frozen
@@ -41,7 +41,7 @@ def put_instance_id(connection: Connection, new: str, now: datetime) -> None:
 
 def last(connection: Connection) -> Restore | None:
     """The last restore; None: this database was never restored."""
-    row = runtime_settings.read(connection, _RESTORE).get(_RESTORE)
+    row = runtime_settings.read(connection, RESTORE).get(RESTORE)
     if row is None:
         return None
     moments = {name: datetime.fromisoformat(row[name]) for name in ("at", "began_at")}
@@ -51,7 +51,7 @@ def last(connection: Connection) -> Restore | None:
 def put(connection: Connection, restore: Restore, now: datetime) -> None:
     """Keep what this database was restored from."""
     moments = {"at": restore.at.isoformat(), "began_at": restore.began_at.isoformat()}
-    runtime_settings.put(connection, _RESTORE, {**attrs.asdict(restore), **moments}, now, None)
+    runtime_settings.put(connection, RESTORE, {**attrs.asdict(restore), **moments}, now, None)
 
 
 _ENTRY = queue_entries.c

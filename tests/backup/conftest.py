@@ -55,11 +55,12 @@ class Site:
         *,
         options: ScriptedOptions | None = None,
         targets: Targets | None = None,
+        without_providers: bool = False,
         **settings: Any,
     ) -> AsyncIterator[RunningRuntime]:
         """A runtime on this directory; what it draws is drawn anew."""
         self.seed += 1
-        providers = [ScriptedProvider(options or ScriptedOptions(), self.remote)]
+        providers = [] if without_providers else [ScriptedProvider(options or ScriptedOptions(), self.remote)]
         sender = None if targets is None else targets.open
         parts = Parts(
             clock=self.clock,

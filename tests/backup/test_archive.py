@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import zipfile
@@ -90,6 +91,16 @@ def not_json(site):
     write(site.file, {**members_of(site.file), "manifest.json": b"{" * 100_000})
 
 
+def strange_setting(site):
+    content = b"x"
+    write(site.file, {**members_of(site.file), "keys/1-x": content, "greenroom.yaml": b"a: 1\n"})
+    members = {
+        "keys/1-x": {"size": 1, "sha256": hashlib.sha256(content).hexdigest(), "setting": "notify"},
+        "greenroom.yaml": {"size": 5, "sha256": hashlib.sha256(b"a: 1\n").hexdigest()},
+    }
+    changed(site.file, lambda manifest: manifest["members"].update(members))
+
+
 def no_archive(site):
     site.file.write_bytes(b"hello")
 
@@ -128,6 +139,7 @@ def directory(site):
         (foreign_manifest, "is not a backup of Greenroom's"),
         (nonsense, "its manifest has an invalid value"),
         (not_json, "its manifest cannot be read"),
+        (strange_setting, "it has a key file of an unknown setting, 'notify'"),
         (no_archive, "is not a backup of Greenroom's"),
         (nothing, "is not a backup of Greenroom's"),
         (missing, "No such file or directory"),

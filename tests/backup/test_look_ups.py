@@ -239,6 +239,21 @@ async def test_the_time_to_decide_an_approval_begins_anew_with_the_restore(autoj
         assert after[approved.job_id] == before[approved.job_id]
 
 
+async def test_the_time_to_decide_begins_anew_once_the_provider_was_asked(autojump_clock, site):
+    """The restored directory may lie for days until its supervisor is started."""
+    async with site.open(site.original) as runtime:
+        job = await runtime.submit(request(duration=10, requires_approval="why"))
+        site.take()
+    await site.restore()
+    site.clock.suspend(timedelta(hours=50))
+    async with site.open(site.new) as runtime:
+        started = site.clock.now()
+        await trio.sleep(3_600)
+        (approval,) = await runtime.approvals.page()
+        assert approval.expires_at >= started + timedelta(hours=24)
+        assert (await runtime.jobs.get(job.job_id)).entry.status == "blocked"
+
+
 async def test_an_attempt_that_was_made_since_counts_in_the_run_of_the_backup_and_one_after_an_end_begins_another(
     autojump_clock, site
 ):

@@ -90,7 +90,7 @@ async def test_what_the_provider_cannot_answer_yet_waits_even_when_the_queue_is_
         await trio.sleep(120)
         view = await runtime.jobs.get(waiting.job_id)
         assert (view.job.status, view.entry.restored) == ("pending", Restored.LOOK_UP)
-        assert "its provider is asked whether it has run since" in view.reason
+        assert "whether it has run since is to be found out at scripted" in view.reason
         assert any("still to be looked up" in one for one in (await runtime.health.check()).reasons)
         assert runs_of(site, waiting) == []
         cancelled = await runtime.cancel(unwanted.job_id, by="ana")

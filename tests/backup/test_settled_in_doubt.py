@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
+import trio
 
+from actors.jobs.options import Limits
 from actors.jobs.records import SubmissionState
 from actors.jobs.refusal import Refused
 from actors.testing import request
@@ -63,3 +66,25 @@ async def test_nobody_decides_whether_it_may_run_before_it_is_settled(autojump_c
             ):
                 await decide(approval.approval_id, by="ana")
         assert (await runtime.approvals.page())[0] == approval
+
+
+async def test_the_time_to_decide_begins_anew_once_it_is_settled(autojump_clock, site):
+    async with in_doubt(site) as (runtime, job_id, approval):
+        await trio.sleep(26 * 3_600)
+        await runtime.jobs.settle(job_id, "not_run", by="root")
+        (approval,) = await runtime.approvals.page()
+        assert approval.expires_at == site.clock.now() + timedelta(seconds=approval.timeout_seconds)
+        await trio.sleep(3_600)
+        assert (await runtime.jobs.get(job_id)).job.status == "pending"
+
+
+async def test_the_reason_says_what_to_do_where_the_provider_is_not_configured_any_more(autojump_clock, site):
+    async with site.open(site.original, limits=Limits(total=0)) as runtime:
+        job = await runtime.submit(request(duration=10))
+        site.take()
+    await site.restore()
+    async with site.open(site.new, without_providers=True) as runtime:
+        reasons = (await runtime.health.check()).reasons
+        expected = "1 restored job(s) of provider scripted are still to be looked up there"
+        assert f"{expected}: put providers.scripted back, or settle them" in reasons
+        assert "is to be found out at scripted" in (await runtime.jobs.get(job.job_id)).reason

@@ -20,7 +20,8 @@ CLIENT = {
     "actors", "actors.api", "actors.api.socket_file", "actors.api.unix_peer", "actors.cli", "actors.cli.address",
     "actors.cli.client", "actors.cli.context", "actors.cli.exit_statuses", "actors.cli.group", "actors.cli.options",
     "actors.cli.tables", "actors.cli.transport",
-    "actors.cli.trust", "actors.jobs", "actors.jobs.os_text", "actors.settings", "actors.settings.places",
+    "actors.cli.trust", "actors.jobs", "actors.jobs.home_directory", "actors.jobs.os_text", "actors.settings",
+    "actors.settings.places",
     "actors.settings.variable_names",
     "actors.store", "actors.store.ownership",
 }  # fmt: skip

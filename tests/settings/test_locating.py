@@ -154,6 +154,21 @@ def test_a_named_file_that_is_not_there_is_an_error_that_says_who_named_it(machi
         machine.load(None, {"SIMPLETUNER_ENTERPRISE_CONFIG": "/no/where.yaml"})
 
 
+def test_the_home_of_an_unknown_user_is_an_error_like_any_other(machine: Machine) -> None:
+    """Nothing is looked for, or made, in a directory that is called like the user."""
+    with pytest.raises(SettingsError, match=r"^~nobody-here/x: cannot be read: No such file or directory$"):
+        machine.load("~nobody-here/x")
+    with pytest.raises(SettingsError, match=r"^~nobody-here/x \(from SIMPLETUNER_ENTERPRISE_CONFIG\): cannot be read"):
+        machine.load(None, {"SIMPLETUNER_ENTERPRISE_CONFIG": "~nobody-here/x"})
+    unknown = "'~nobody-here/x' names the home directory of an unknown user; write the path in full"
+    with pytest.raises(SettingsError, match=f"^GREENROOM_HOME: {unknown}$"):
+        machine.load(None, {"GREENROOM_HOME": "~nobody-here/x"})
+    file = machine.put("config", 1)
+    file.write_text("state_dir: ~nobody-here/x\n")
+    with pytest.raises(SettingsError, match=f"state_dir: {unknown}$"):
+        machine.load(str(file))
+
+
 def test_an_empty_variable_names_nothing(machine: Machine) -> None:
     machine.put("home", 8)
     assert machine.load(None, {"SIMPLETUNER_ENTERPRISE_CONFIG": ""}).limits.total == 8

@@ -38,6 +38,12 @@ def test_without_a_file_it_is_the_default(home: Path) -> None:
     assert known_state_directory(None) == Settings.load().state_dir == home / ".local/state/greenroom"
 
 
+def test_the_home_of_an_unknown_user_is_not_known(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert known_state_directory("~nobody-here/x") is None
+    monkeypatch.setenv("GREENROOM_HOME", "~nobody-here/x")
+    assert known_state_directory(None) is None
+
+
 def test_the_variable_decides_whatever_else_there_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(home / "greenroom.yaml", "elsewhere")
     monkeypatch.setenv("GREENROOM_HOME", "here")
