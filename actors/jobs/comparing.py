@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any, Literal
 
 import attrs
@@ -66,15 +67,21 @@ class Curve:
 
 
 def curves(found: Iterable[SeriesData], most: int) -> dict[str, Curve]:
-    """The series of a job by name, ``most`` points of each; ``found``: those of earlier attempts first."""
-    by_name: dict[str, Curve] = {}
-    for one in found:
-        points, summary = one.points, one.summary
-        if (earlier := by_name.get(one.name)) is not None:
-            points = earlier.points + _border(earlier.points, points) + points
-            summary = joined(earlier.summary, summary)
-        by_name[one.name] = Curve(points, summary)
-    return {name: Curve(thinned(curve.points, most), curve.summary) for name, curve in by_name.items()}
+    """The series of a job by name, ``most`` points of each.
+
+    ``found``: one name after the other, and of each name those of earlier attempts first. So the points of one name
+    are in memory at a time.
+    """
+    return {name: _curve(parts, most) for name, parts in groupby(found, key=lambda one: one.name)}
+
+
+def _curve(parts: Iterable[SeriesData], most: int) -> Curve:
+    points, summary = list[Point](), Summary()
+    for one in parts:
+        after = one.points
+        points += [*_border(points, after), *after]
+        summary = joined(summary, one.summary)
+    return Curve(thinned(points, most), summary)
 
 
 def _border(before: list[Point], after: list[Point]) -> list[Point]:

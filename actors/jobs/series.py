@@ -59,7 +59,10 @@ class SeriesData:
 
 @attrs.frozen
 class Snapshot:
-    """All series of a job at one moment. ``lines``: how many lines they were made of."""
+    """All series of a job at one moment.
+
+    ``lines``: how many lines were read until then; it grows whenever the series change, even if they begin anew.
+    """
 
     lines: int
     series: tuple[SeriesData, ...]

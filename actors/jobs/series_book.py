@@ -28,11 +28,13 @@ class SeriesBook:
     """All series of one job while they grow.
 
     ``lines``: read so far. ``left_out``: there were more than 50 names. ``step``: that of the last line that had one.
+    ``earlier``: lines of the files before, if this one was written anew.
     """
 
     lines: int = 0
     left_out: bool = False
     step: float | None = None
+    earlier: int = 0
     _series: dict[str, Series] = attrs.field(factory=dict)
 
     def add(self, line: Mapping[str, Any]) -> None:
@@ -54,6 +56,10 @@ class SeriesBook:
                 series = self._series[name] = Series()
             series.add(x, value)
 
+    def begun_anew(self) -> SeriesBook:
+        """An empty book for the lines of a file that took the place of the one before."""
+        return SeriesBook(earlier=self.earlier + self.lines)
+
     def continues(self, line: Mapping[str, Any]) -> bool:
         """Whether ``line``, the first one of a file that was written anew, goes on where the last one ended."""
         step = step_of(line)
@@ -61,19 +67,21 @@ class SeriesBook:
 
     def snapshot(self) -> Snapshot:
         """All of them as they are now."""
-        return Snapshot(self.lines, tuple(one.data(name) for name, one in self._series.items()))
+        return Snapshot(self.earlier + self.lines, tuple(one.data(name) for name, one in self._series.items()))
 
     def state(self) -> dict[str, Any]:
         """All of it as JSON has it."""
         series = {name: one.state() for name, one in self._series.items()}
-        return {"lines": self.lines, "left_out": self.left_out, "step": self.step, "series": series}
+        places = {"lines": self.lines, "left_out": self.left_out, "step": self.step, "earlier": self.earlier}
+        return {**places, "series": series}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> SeriesBook:
         """What :meth:`state` gave. Raises ``ValueError``, ``TypeError``, ``KeyError`` or ``OverflowError``."""
         series = {str(name): Series.of_state(text) for name, text in state["series"].items()}
         step = state["step"]
-        return cls(int(state["lines"]), bool(state["left_out"]), None if step is None else float(step), series)
+        lines, left_out, earlier = int(state["lines"]), bool(state["left_out"]), int(state.get("earlier", 0))
+        return cls(lines, left_out, None if step is None else float(step), earlier, series)
 
 
 def step_of(line: Mapping[str, Any]) -> float | None:

@@ -193,7 +193,10 @@ def _claim_all(tx: Transaction, picks: Sequence[Pick], token: Callable[[], str])
 
 
 def _claimed(tx: Transaction, pair: Pair, intent: Submission, entry: Mapping[str, Any]) -> Dispatch:
-    data = {"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": intent.key}
+    data = {
+        "provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": intent.key,
+        "queued_at": pair.entry.queued_at.isoformat(),
+    }  # fmt: skip
     previous = submissions.last_handed(tx.connection, pair.job.job_id) if pair.entry.reruns else None
     return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data, entry_is_written=True), intent, previous)
 

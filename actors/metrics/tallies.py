@@ -1,7 +1,8 @@
 """Numbers that only grow: histograms and counts of events; and the timing of what is done elsewhere.
 
 How long a job waited is known from its events alone: the time between the one that allowed it to run and the one that
-dispatched it. A job that was allowed to run before this process began is left out rather than guessed.
+dispatched it, without the time before ``queued_at`` (while it waited for other jobs or for its time). A job that was
+allowed to run before this process began is left out rather than guessed.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Tallies:
             self._claimed.pop(event.job_id, None)
             _remember(self._let_run, event)
         elif event.type == EventType.JOB_DISPATCHED:
-            _observe_since(self._let_run, event, self.queue_wait)
+            _observe_since(self._let_run, event, self.queue_wait, event.data.get("queued_at"))
             _remember(self._claimed, event)
         elif event.type == EventType.JOB_HANDED_OVER:
             _observe_since(self._claimed, event, self.dispatch)
@@ -124,10 +125,15 @@ def _remember(times: dict[str, datetime], event: Event) -> None:
         del times[next(iter(times))]
 
 
-def _observe_since(times: dict[str, datetime], event: Event, into: Histogram) -> None:
-    """The wall clock may have been stepped back meanwhile: a wait is never negative."""
+def _observe_since(times: dict[str, datetime], event: Event, into: Histogram, not_before: str | None = None) -> None:
+    """Count the time from the remembered one, or from ``not_before`` if that is later, until the event.
+
+    The wall clock may have been stepped back meanwhile: a wait is never negative.
+    """
     assert event.job_id is not None
     if (since := times.pop(event.job_id, None)) is not None:
+        if not_before is not None:
+            since = max(since, datetime.fromisoformat(not_before))
         into.observe(seconds_between(since, event.time))
 
 

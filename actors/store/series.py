@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from math import isfinite
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, bindparam, literal_column, select, union_all
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, union_all
 
 from actors.jobs.records import JobStatus
 from actors.jobs.series import Point, SeriesData, Snapshot, Summary
@@ -25,9 +25,22 @@ _SIZES = Prepared(
         series.c.job_id == bindparam("this"), series.c.attempt == bindparam("attempt")
     )
 )
-_OF_JOB = Prepared(
-    select(series.c.name, series.c.points, series.c.summary)
+_REMOVE = Prepared(
+    delete(series).where(
+        series.c.job_id == bindparam("this"),
+        series.c.attempt == bindparam("attempt"),
+        series.c.name == bindparam("gone"),
+    )
+)
+_NAMES = Prepared(
+    select(series.c.name)
     .where(series.c.job_id == bindparam("this"))
+    .group_by(series.c.name)
+    .order_by(func.min(series.c.attempt), series.c.name)
+)
+_OF_NAME = Prepared(
+    select(series.c.points, series.c.summary)
+    .where(series.c.job_id == bindparam("this"), series.c.name == bindparam("named"))
     .order_by(series.c.attempt)
 )
 
@@ -35,10 +48,13 @@ _OF_JOB = Prepared(
 def put(connection: Connection, job_id: str, attempt: int, snapshot: Snapshot, now: datetime, most_bytes: int) -> bool:
     """Write the series of an attempt. False: not all of them, for all series together would exceed ``most_bytes``.
 
-    What has a row and does not grow is written all the same.
+    What has a row and does not grow is written all the same; a series that is not in the snapshot is removed.
     """
     rows = [_row(job_id, attempt, one, now) for one in snapshot.series]
     before: dict[str, int] = dict(_SIZES.all(connection, this=job_id, attempt=attempt))
+    for gone in before.keys() - {row["name"] for row in rows}:
+        _REMOVE.run(connection, this=job_id, attempt=attempt, gone=gone)
+        del before[gone]
     growth = sum(row["bytes"] - before.get(row["name"], 0) for row in rows)
     fits = bool(growth <= 0 or derived.series_bytes(connection) + growth <= most_bytes)
     _PUT.run_many(connection, [row for row in rows if fits or row["bytes"] <= before.get(row["name"], 0)])
@@ -59,10 +75,11 @@ def _finite(point: Point | None) -> float | None:
     return None if point is None or not isfinite(point[1]) else point[1]
 
 
-def of_job(connection: Connection, job_id: str) -> list[SeriesData]:
-    """The series of a job, those of earlier attempts first."""
-    rows = _OF_JOB.all(connection, this=job_id)
-    return [SeriesData(name, points, summary_of(summary)) for name, points, summary in rows]
+def of_job(connection: Connection, job_id: str) -> Iterator[SeriesData]:
+    """Yield the series of a job: one name after the other, and of each name those of earlier attempts first."""
+    for (name,) in _NAMES.all(connection, this=job_id):
+        for points, summary in _OF_NAME.all(connection, this=job_id, named=name):
+            yield SeriesData(name, points, summary_of(summary))
 
 
 def summary_of(stored: Any) -> Summary:

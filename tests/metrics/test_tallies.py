@@ -34,6 +34,20 @@ def test_a_wait_lasts_from_being_allowed_to_run_until_the_dispatch() -> None:
     assert (round(tallies.dispatch.sum, 6), sum(tallies.dispatch.counts)) == (0.2, 1)
 
 
+def test_the_time_before_it_was_due_is_no_wait() -> None:
+    """As of a job that waited for another one; of a job that is sent back, the time before that counts neither."""
+    tallies = Tallies()
+    due = (START + timedelta(seconds=60)).isoformat()
+    told(
+        tallies,
+        (0, "job_queued", "a", {}),
+        (61, "job_dispatched", "a", {"queued_at": due}),
+        (70, "job_requeued", "a", {"status": "pending"}),
+        (72, "job_dispatched", "a", {"queued_at": due}),
+    )
+    assert (tallies.queue_wait.sum, sum(tallies.queue_wait.counts)) == (3.0, 2)
+
+
 def test_a_job_that_goes_back_waits_anew() -> None:
     tallies = Tallies()
     told(

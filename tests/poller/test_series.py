@@ -15,6 +15,7 @@ from actors.jobs.estimates import pairs_of
 from actors.jobs.options import PollerOptions, SeriesOptions
 from actors.jobs.records import Rerun
 from actors.jobs.refusal import Refused
+from actors.jobs.series_book import SeriesBook
 from actors.poller.series_turns import WRITE_SECONDS
 from actors.providers.base import Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider
@@ -101,6 +102,27 @@ async def test_above_the_maximum_nothing_more_is_kept_and_one_warning_says_so(au
         assert await runtime.ledger.read(derived.series_bytes) <= 2_500
     warned = [record for record in caplog.records if "series.max_bytes" in record.message]
     assert [record.levelname for record in warned] == ["WARNING"]
+
+
+async def test_a_series_that_a_file_written_anew_lacks_goes_and_those_of_other_attempts_stay(autojump_clock, world):
+    async with world.open() as runtime:
+        job = await world.submit(**TRAINING)
+        await runtime.wait(job.job_id)
+
+        def snapshot(*names):
+            book = SeriesBook()
+            book.add(dict.fromkeys(names, 1.0))
+            return book.snapshot()
+
+        def write(tx):
+            for attempt, names in ((2, ("loss", "f1")), (2, ("f1", "f2"))):
+                assert series.put(tx.connection, job.job_id, attempt, snapshot(*names), tx.now, 1 << 20)
+
+        await runtime.ledger.store.write(write)
+        _, found = await runtime.series.of_job(job.job_id)
+        assert {name: len(curve.points) for name, curve in found.items()} == {"loss": 101, "f1": 1, "f2": 1}
+        sizes = await runtime.ledger.read(lambda at: at.execute(select(series.series.c.bytes)).scalars().all())
+        assert await runtime.ledger.read(derived.series_bytes) == sum(sizes)
 
 
 async def test_series_go_with_their_job_and_are_counted_right(autojump_clock, world):

@@ -96,10 +96,10 @@ class Progress:
             return self.last
 
     def snapshot(self) -> Snapshot | None:
-        """The series of what was read; None: there are none."""
+        """The series of what was read; None: there are none, and there were none in a file before."""
         with self._one_at_a_time:
             found = self.book.snapshot()
-        return found if found.series else None
+            return found if found.series or self.book.earlier else None
 
     def _forward(self, fd: int, warn: Warn, *, ended: bool) -> dict[str, Any] | None:
         while True:
@@ -159,7 +159,7 @@ class Progress:
         if self._is_anew:
             self._is_anew = False
             if not self.book.continues(line):
-                self.book = SeriesBook()
+                self.book = self.book.begun_anew()
         before = self.book.left_out
         self.book.add(line)
         if self.book.left_out and not before:

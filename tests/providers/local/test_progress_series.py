@@ -106,6 +106,26 @@ def test_a_file_written_anew_begins_the_series_anew_unless_it_goes_on(folder: in
         assert series_of(found) == {"a": series}
 
 
+def test_a_file_written_anew_with_as_many_lines_is_news(folder: int, tmp_path: Path) -> None:
+    """Series are written when their number of lines has changed, so it must not be the one of before."""
+    places, path = ProgressPlaces(tmp_path / "places"), tmp_path / "p"
+    path.write_text('{"step": 1, "a": 1}\n{"step": 2, "a": 2}\n')
+    places.of("k").read(folder, "p", pytest.fail)
+    before = places.of("k").snapshot()
+    for number, content in enumerate(['{"step": 1, "b": 1}\n{"step": 2, "b": 2}\n', '{"step": 0}\n']):
+        path.write_text(content)
+        os.utime(path, ns=(number, number))
+        places.of("k").read(folder, "p", pytest.fail)
+        after = places.of("k").snapshot()
+        assert before is not None
+        assert after is not None
+        assert after.lines > before.lines
+        assert "a" not in {one.name for one in after.series}
+        before = after
+    places.keep("k")
+    assert ProgressPlaces(tmp_path / "places").of("k").snapshot() == before
+
+
 def test_a_place_is_written_at_most_every_ten_seconds(
     folder: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
