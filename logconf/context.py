@@ -24,14 +24,15 @@ _correlation_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("lo
 class Frame:
     """One entered LogContext: its owner, the frame below it, and all fields visible from here. Immutable."""
 
-    __slots__ = ("encoded", "fields", "own", "owner", "parent")
+    __slots__ = ("encoded", "fields", "masked_by", "own", "owner", "parent")
 
     def __init__(self, owner: LogContext, own: dict[str, Any], parent: Frame | None) -> None:
         self.owner = owner
         self.own = own
         self.parent = parent
         self.fields: dict[str, Any] = own if parent is None else {**parent.fields, **own}
-        self.encoded: bytes | None = None  # the renderer's cache: a frame never changes
+        self.encoded: bytes | None = None  # the renderer's cache: a frame never changes,
+        self.masked_by: object = None  # but the registered secrets do
 
 
 _frame: contextvars.ContextVar[Frame | None] = contextvars.ContextVar("logconf_fields", default=None)

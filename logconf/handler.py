@@ -72,6 +72,11 @@ class StructuredHandler(logging.Handler):
             writer.flush(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
+        """Drain, and go on: `logging.config` closes the handlers that are there, even those that stay in use."""
+        self.flush()
+        super().close()
+
+    def shut_down(self) -> None:
         """Drain all sinks within one deadline and stop; lines that come later are written by their callers."""
         deadline = time.monotonic() + DRAIN_SECONDS
         for writer in self.writers:
@@ -120,7 +125,7 @@ def drain_at_exit(handler: StructuredHandler | None, *, reopen_on_hangup: bool =
 
 def _at_exit() -> None:
     if _installed is not None:
-        _installed.close()
+        _installed.shut_down()
 
 
 def _on_terminate(signum: int, frame: FrameType | None) -> None:

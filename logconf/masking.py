@@ -68,6 +68,11 @@ def register_secret(value: str) -> bool:
     return True
 
 
+def registered_secrets() -> tuple[str, ...]:
+    """All registered texts; another tuple each time one is added."""
+    return _registered
+
+
 def forget_secrets() -> None:
     """Empty the registry of `register_secret` (for tests)."""
     global _registered

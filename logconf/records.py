@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
+import threading
 import time
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from logging import LogRecord
 from types import CodeType, FrameType
 from typing import Any
@@ -27,6 +30,7 @@ _PLAIN_RECORD = logging.makeLogRecord({})
 RECORD_ATTRIBUTES = frozenset(_PLAIN_RECORD.__dict__) | {"message", "asctime", "taskName", EXTRA}
 _PLAIN_SIZE = len(_PLAIN_RECORD.__dict__)
 _WITHOUT_TASK = {"taskName": None} if hasattr(_PLAIN_RECORD, "taskName") else {}
+_WITHOUT_PLACE = dict.fromkeys(("thread", "threadName", "process", "processName"))
 _STARTED = _PLAIN_RECORD.created - _PLAIN_RECORD.relativeCreated / 1000
 _new_record = LogRecord.__new__
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
@@ -117,7 +121,7 @@ def _make_record(
     sinfo: str | None = None,
 ) -> logging.LogRecord:
     factory = logging.getLogRecordFactory()
-    if factory is LogRecord and not (logging.logThreads or logging.logProcesses or logging.logMultiprocessing):
+    if factory is LogRecord:
         record = _new_record(LogRecord)
         attributes = record.__dict__ = _of_call_site(name, level, fn, lno, func).copy()
         attributes["msg"] = msg
@@ -127,6 +131,7 @@ def _make_record(
         attributes["created"] = created = time.time()
         attributes["msecs"] = created * 1000 // 1 % 1000
         attributes["relativeCreated"] = (created - _STARTED) * 1000
+        _put_place(attributes)
     else:
         try:
             record = factory(name, level, fn, lno, msg, args, exc_info, func, sinfo)
@@ -143,7 +148,24 @@ def _of_call_site(*site: Any) -> dict[str, Any]:
     """The attributes of a record, with those in their places that are the same for each line of a call site."""
     name, level, path, line, function = site
     attributes = LogRecord(name, level, path, line, "", (), None, function).__dict__
-    return attributes | _WITHOUT_TASK
+    return attributes | _WITHOUT_PLACE | _WITHOUT_TASK
+
+
+def _put_place(attributes: dict[str, Any]) -> None:
+    """Put thread, process and task on a record, as `LogRecord` does: the format of a host may show them."""
+    if logging.logThreads:
+        attributes["thread"] = threading.get_ident()
+        attributes["threadName"] = threading.current_thread().name
+    if logging.logProcesses:
+        attributes["process"] = os.getpid()
+    if logging.logMultiprocessing:
+        attributes["processName"] = "MainProcess"
+        if (multiprocessing := sys.modules.get("multiprocessing")) is not None:
+            with suppress(Exception):  # border: it may be half imported
+                attributes["processName"] = multiprocessing.current_process().name
+    if sys.version_info >= (3, 12) and logging.logAsyncioTasks and (asyncio := sys.modules.get("asyncio")) is not None:
+        with suppress(Exception):  # border: there is no task, or no loop
+            attributes["taskName"] = asyncio.current_task().get_name()
 
 
 def _single_argument(args: tuple[object, ...]) -> object:

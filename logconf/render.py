@@ -22,7 +22,7 @@ import orjson
 
 from logconf.context import current_correlation_id, current_frame, get_correlation_id
 from logconf.exceptions import traces_of
-from logconf.masking import key_names_secret, mask_text
+from logconf.masking import key_names_secret, mask_text, registered_secrets
 from logconf.records import correlation_id_of, extra_of, message_of
 from logconf.sanitize import LIMIT_STEPS, Limits, Sanitizer, clean_text, shown_id, text_of, type_name
 
@@ -179,11 +179,13 @@ def _fields(own: dict[str, Any] | None, limits: Limits) -> bytes:
         return b"{}" if own is None else _encoded_fields(own, limits)
     if own is not None:
         return _encoded_fields({**frame.fields, **own}, limits)
-    if frame.encoded is not None and limits is LIMIT_STEPS[0]:
+    secrets = registered_secrets()
+    if frame.encoded is not None and frame.masked_by is secrets and limits is LIMIT_STEPS[0]:
         return frame.encoded
     encoded = _encoded_fields(frame.fields, limits)
     if limits is LIMIT_STEPS[0] and all(type(value) in _PLAIN for value in frame.fields.values()):
-        frame.encoded = encoded  # what can change after the block was entered is read again for each line
+        # What can change after the block was entered is read again for each line
+        frame.encoded, frame.masked_by = encoded, secrets
     return encoded
 
 

@@ -199,10 +199,6 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
     root = logging.getLogger()
     install_direct_calls()
     logging.raiseExceptions = False  # other handlers' faults must not print into the log either
-    # Look-ups nobody reads here; they cost as much as the rest of a record
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    if sys.version_info >= (3, 12):
-        logging.logAsyncioTasks = False
     for filtered in (root, *map(logging.getLogger, OUR_LOGGERS)):
         if not any(isinstance(one, CorrelationIDFilter) for one in filtered.filters):
             filtered.addFilter(CorrelationIDFilter())
@@ -216,7 +212,7 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     if previous is not None:
-        previous.close()
+        previous.shut_down()
 
 
 def _drop_report(render: Renderer) -> Callable[[int, int], bytes]:

@@ -56,7 +56,9 @@ class Fault(checks.Choice):
 _MOST_PASSED = 1_000
 """A plan remembers at most this many names of points that were passed, for suggestions."""
 
-IN_TRANSIT = frozenset({Fault.DROP, Fault.DUPLICATE, Fault.GARBLE})
+_IN_TRANSIT = frozenset({Fault.DROP, Fault.DUPLICATE, Fault.GARBLE})
+_AT_POINTS = frozenset(Fault) - _IN_TRANSIT
+_AT_SENDING = _IN_TRANSIT | {Fault.CRASH}
 
 
 class InjectedFault(Exception):
@@ -81,6 +83,7 @@ class Rule:
     exc: BaseException | type[BaseException] | None = attrs.field()
     delay: float = attrs.field(validator=checks.number(finite=True))
     seen: int = 0
+    without_effect_at: str | None = None  # a point that it matches, and where its fault cannot happen
 
     @exc.validator
     def _check_exc(self, field: attrs.Attribute[Any], exc: object) -> None:
@@ -120,8 +123,8 @@ class FaultPlan:
 
     `seed`: None means the one in the environment variable SUPERVISION_FAULT_SEED, or else a new one. An exception that
     leaves the `with` block gets a note with the seed and the command that repeats the run. `strict`: if the point of a
-    rule was never passed, the end of the block raises SpecError with a suggestion; if the block has failed, a note says
-    the same.
+    rule was never passed, or its fault cannot happen there, the end of the block raises SpecError; if the block has
+    failed, a note says the same.
     """
 
     def __init__(self, seed: int | None = None, *, strict: bool = True) -> None:
@@ -155,13 +158,19 @@ class FaultPlan:
         self.rules.append(Rule(point, do, occurrence, probability, exc, delay))
         return self
 
-    def decide(self, name: str, subject: str) -> Rule | None:
-        """The fault for this passing of a point, by the first rule that applies; None: no fault."""
+    def decide(self, name: str, subject: str, possible: frozenset[Fault] = frozenset(Fault)) -> Rule | None:
+        """The fault for this passing of a point, by the first rule that applies; None: no fault.
+
+        ``possible``: the faults that can happen at the point. A rule with another one does not apply.
+        """
         chosen = None
         if self.strict and len(self._passed) < _MOST_PASSED:
             self._passed.update(dict.fromkeys((f"{name}:{subject}", name) if subject else (name,)))
         for rule in self.rules:
             if not rule.matches(name, subject):
+                continue
+            if rule.do not in possible:
+                rule.without_effect_at = name
                 continue
             rule.seen += 1
             if rule.probability is not None:
@@ -174,11 +183,11 @@ class FaultPlan:
         return chosen
 
     def never_passed(self) -> str | None:
-        """The rules whose point was never passed, in words, with a suggestion of what was meant; None: there are
-        none.
-        """
-        words = []
-        for point in dict.fromkeys(rule.point for rule in self.rules if not rule.seen):
+        """The rules that never applied, in words, with a suggestion of what was meant; None: there are none."""
+        unseen = [rule for rule in self.rules if not rule.seen]
+        without_effect = [rule for rule in unseen if rule.without_effect_at is not None]
+        words = [f"{rule.do.value!r} has no effect at {rule.without_effect_at!r}" for rule in without_effect]
+        for point in dict.fromkeys(rule.point for rule in unseen if rule not in without_effect):
             near = suggestion(point, self._passed)
             others = f"; passed were {', '.join(sorted(self._passed)[:12])}" if self._passed else "; none was passed"
             words.append(f"nothing passed {point!r}{near or others}")
@@ -224,9 +233,9 @@ def _seed_of_environment() -> int:
 active: FaultPlan | None = None
 
 
-def _rule_for(name: str, subject: str) -> Rule | None:
+def _rule_for(name: str, subject: str, possible: frozenset[Fault]) -> Rule | None:
     """The rule of the active plan for this passing. A crash is raised at once."""
-    rule = active.decide(name, subject) if active is not None else None
+    rule = active.decide(name, subject, possible) if active is not None else None
     if rule is not None and rule.do is Fault.CRASH:
         if rule.exc is None:
             raise InjectedFault(name)
@@ -236,8 +245,8 @@ def _rule_for(name: str, subject: str) -> Rule | None:
 
 def point(name: str, subject: str = "") -> None:
     """Pass a point in code that is not async. "hang" and "delay" work only in a worker thread of trio."""
-    rule = _rule_for(name, subject)
-    if rule is None or rule.do in IN_TRANSIT:
+    rule = _rule_for(name, subject, _AT_POINTS)
+    if rule is None:
         return
     if rule.do is Fault.CANCEL:
         raise RuntimeError(f"point {name!r} is not async: it cannot be cancelled")
@@ -248,8 +257,8 @@ async def async_point(name: str, subject: str = "") -> None:
     """Pass a point in async code. "cancel" cancels the supervised child in which it is passed, without a request to
     stop it.
     """
-    rule = _rule_for(name, subject)
-    if rule is None or rule.do in IN_TRANSIT:
+    rule = _rule_for(name, subject, _AT_POINTS)
+    if rule is None:
         return
     if rule.do is Fault.DELAY:
         await trio.sleep(rule.delay)
@@ -268,16 +277,12 @@ def carry(name: str, item: T, subject: str = "") -> list[T]:
 
     A "crash" is raised here; "hang", "delay" and "cancel" belong to the async point beside this one.
     """
-    rule = _rule_for(name, subject)
-    if rule is None:
+    rule = _rule_for(name, subject, _AT_SENDING)
+    if rule is None or active is None:
         return [item]
-    if rule.do is Fault.DROP:
-        return []
-    if rule.do is Fault.DUPLICATE:
-        return [item, item]
-    if rule.do is Fault.GARBLE and active is not None:
+    if rule.do is Fault.GARBLE:
         return [garbled(item, active.random)]
-    return [item]
+    return [] if rule.do is Fault.DROP else [item, item]
 
 
 def garbled(item: T, source: random.Random) -> T:

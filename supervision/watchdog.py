@@ -19,6 +19,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
 
 import attrs
 import trio
@@ -28,6 +30,7 @@ from supervision import checks
 from supervision.incarnations import running_child
 
 logger = get_logger("supervision.watchdog")
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -65,7 +68,7 @@ async def run(
     positive.
 
     `limit`: seconds without a turn of the loop that count as a stall. `exit_status`: end the process with it; None:
-    only report, once for each stall. `on_stall`: called *in the thread*.
+    only report, once for each stall. `on_stall`: called in a thread, which is waited for at most `limit` seconds.
     """
     stop = threading.Event()
     watcher = _Watcher(trio.lowlevel.current_trio_token(), threading.get_ident(), limit, exit_status, on_stall, stop)
@@ -99,7 +102,7 @@ class _Watcher:
             self._report(time.monotonic() - asked)
             while not (turned.wait(self.limit) or self.stop.is_set()):
                 pass  # one report a stall
-            logger.warning("The event loop turns again", extra={"seconds": time.monotonic() - asked})
+            self._within_limit(_log_end, time.monotonic() - asked)
 
     def _report(self, seconds: float) -> None:
         frames = sys._current_frames()
@@ -107,7 +110,28 @@ class _Watcher:
         loop = frames.pop(self.loop_thread, None)
         stack = "".join(traceback.format_stack(loop))
         others = "\n".join("".join(traceback.format_stack(frame)) for thread, frame in frames.items() if thread != here)
-        self.on_stall(Stall(seconds, stack, others, running_child(loop)))
+        self._within_limit(self.on_stall, Stall(seconds, stack, others, running_child(loop)))
         if self.exit_status is not None:
             flush(1.0)
             os._exit(self.exit_status)
+
+    def _within_limit(self, report: Callable[[T], object], about: T) -> None:
+        """Call `report` in a thread of its own, and wait for it no longer than the limit.
+
+        It may raise, or wait for ever: a log handler of the host's has a lock that the blocked thread may hold.
+        """
+        thread = threading.Thread(target=_call, args=(report, about), name="supervision-watchdog-report", daemon=True)
+        with suppress(RuntimeError):  # no thread can be started
+            thread.start()
+            thread.join(self.limit)
+
+
+def _call(report: Callable[[T], object], about: T) -> None:
+    try:
+        report(about)
+    except Exception:
+        logger.exception("A report about the event loop failed")
+
+
+def _log_end(seconds: float) -> None:
+    logger.warning("The event loop turns again", extra={"seconds": seconds})

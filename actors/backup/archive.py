@@ -149,9 +149,13 @@ class Archive:
             raise BackupError(f"{self._name} is damaged: its manifest cannot be read ({error})") from None
         _check_format(self._name, found)
         try:
-            return cast("Manifest", INPUT.read(found, Manifest))
+            manifest = cast("Manifest", INPUT.read(found, Manifest))
         except CheckedError as error:
             raise BackupError(f"{self._name} is damaged: its manifest has an invalid value ({error})") from None
+        if not Path(manifest.state_dir).is_absolute():
+            where = f"state_dir: {manifest.state_dir!r:.80}"
+            raise BackupError(f"{self._name} is damaged: its manifest has an invalid value ({where})")
+        return manifest
 
     def copy(self, name: str, into: IO[bytes]) -> None:
         """Copy one member into an open file.

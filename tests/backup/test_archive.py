@@ -87,6 +87,10 @@ def nonsense(site):
     changed(site.file, lambda manifest: manifest.update(began_at="yesterday"))
 
 
+def relative(site):
+    changed(site.file, lambda manifest: manifest.update(state_dir="."))
+
+
 def not_json(site):
     write(site.file, {**members_of(site.file), "manifest.json": b"{" * 100_000})
 
@@ -138,6 +142,7 @@ def directory(site):
         (foreign, "it has no manifest"),
         (foreign_manifest, "is not a backup of Greenroom's"),
         (nonsense, "its manifest has an invalid value"),
+        (relative, "its manifest has an invalid value (state_dir: '.')"),
         (not_json, "its manifest cannot be read"),
         (strange_setting, "it has a key file of an unknown setting, 'notify'"),
         (no_archive, "is not a backup of Greenroom's"),

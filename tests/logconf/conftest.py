@@ -34,7 +34,7 @@ def fresh_logging() -> Iterator[None]:
     handler = installed_handler()
     if handler is not None:
         root.removeHandler(handler)
-        handler.close()
+        handler.shut_down()
         drain_at_exit(None)
     root.setLevel(level)
     logging.raiseExceptions = raising

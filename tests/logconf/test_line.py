@@ -179,9 +179,10 @@ def test_no_line_is_longer_than_promised() -> None:
     assert any("cut" in str(value) for value in lines[0]["extra"].values())
 
 
-def test_records_are_made_as_the_standard_library_makes_them() -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_records_are_made_as_the_standard_library_makes_them(named: bool) -> None:
     """The quick way of making records leaves no attribute out and means the same by each."""
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = named
     details = ("n", 20, "/a/b.py", 7, "m %s", ("x",), None, "f", None)
     standard = logging.LogRecord(*details).__dict__
     mine = _make_record(logger, *details[:8], None, details[8]).__dict__

@@ -112,6 +112,18 @@ def test_a_registered_secret_is_masked_in_an_id_too() -> None:
     assert lines[0]["correlation_id"] == "run:***"
 
 
+def test_a_secret_that_is_registered_inside_of_a_block_is_masked_in_its_fields_too() -> None:
+    try:
+        with capture_logs() as lines, LogContext(url="hunter2-hunter2"):
+            logger.info("before")
+            logger.info("before")
+            register_secret("hunter2-hunter2")
+            logger.info("after")
+    finally:
+        forget_secrets()
+    assert [line["extra"]["url"] for line in lines] == ["hunter2-hunter2", "hunter2-hunter2", "***"]
+
+
 TEXTS = [
     ("Authorization: Bearer abc.DEF-123", "Authorization: ***"),
     ("sent bearer abc123== to it", "sent bearer *** to it"),

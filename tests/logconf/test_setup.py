@@ -6,7 +6,10 @@ import importlib.metadata
 import io
 import json
 import logging
+import logging.config
+import os
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -245,6 +248,34 @@ def test_filters_of_the_handler_hold() -> None:
     handler.addFilter(lambda record: record.msg != "no")
     assert not handler.handle(logging.makeLogRecord({"msg": "no", "levelno": 20}))
     assert handler.handle(logging.makeLogRecord({"msg": "yes", "levelno": 20}))
+
+
+def test_configuring_other_loggers_afterwards_lets_no_caller_wait_for_the_sink() -> None:
+    """`logging.config` closes every handler that it finds, also ours, which stays."""
+
+    class Noting(io.StringIO):
+        def write(self, text: str) -> int:
+            threads.append(threading.get_ident())
+            return super().write(text)
+
+    threads: list[int] = []
+    configure_structured_logging(stream=Noting())
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, "loggers": {"uvicorn": {}}})
+    logger.info("still")
+    flush()
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+def test_a_format_of_the_host_may_name_thread_and_process() -> None:
+    out = io.StringIO()
+    host = logging.StreamHandler(out)
+    host.setFormatter(logging.Formatter("%(process)d %(threadName)s %(processName)s %(message)s"))
+    configure_structured_logging(stream=None)
+    logging.getLogger().addHandler(host)
+    logger.warning("hello")
+    logging.getLogger().removeHandler(host)
+    assert out.getvalue() == f"{os.getpid()} {threading.current_thread().name} MainProcess hello\n"
 
 
 def test_closing_by_logging_config_does_not_lose_later_lines(capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 import trio
+import trio.testing
 
 from supervision import ChildSpec, SpecError, open_supervisor, watchdog
 
@@ -57,15 +58,41 @@ async def test_a_limit_has_to_be_positive():
         await watchdog.run(0)
 
 
+async def test_a_report_that_fails_or_hangs_is_not_the_last_one():
+    hangs, seen = threading.Event(), [threading.Event() for _ in range(3)]
+    numbers = iter(range(3))
+
+    def report(stall):
+        number = next(numbers)
+        seen[number].set()
+        if number == 0:
+            raise RuntimeError("the pager is down")
+        if number == 1:
+            hangs.wait()
+
+    async with open_supervisor([ChildSpec("watchdog", watchdog.run, args=(0.05, None, report))]):
+        for event in seen:
+            assert event.wait(GENEROUS)  # which blocks the loop
+            await trio.testing.wait_all_tasks_blocked()  # until it was seen to turn
+    hangs.set()
+
+
 @pytest.mark.parts
-def test_where_it_is_told_to_it_ends_the_process():
-    """So that the service manager starts it again."""
-    code = """
+@pytest.mark.parametrize("on_stall", ["watchdog.log_stall", "fails", "hangs"])
+def test_where_it_is_told_to_it_ends_the_process(on_stall):
+    """So that the service manager starts it again; whatever becomes of the report."""
+    code = f"""
         import threading, trio
         from supervision import ChildSpec, open_supervisor, watchdog
 
+        def fails(stall):
+            raise RuntimeError("the pager is down")
+
+        def hangs(stall):
+            threading.Event().wait()
+
         async def main():
-            async with open_supervisor([ChildSpec("watchdog", watchdog.run, args=(0.05, 70))]):
+            async with open_supervisor([ChildSpec("watchdog", watchdog.run, args=(0.05, 70, {on_stall}))]):
                 threading.Event().wait()
 
         trio.run(main)
@@ -74,4 +101,5 @@ def test_where_it_is_told_to_it_ends_the_process():
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 70
-    assert "The event loop does not turn" in done.stderr
+    expected = {"fails": "the pager is down", "hangs": ""}.get(on_stall, "The event loop does not turn")
+    assert expected in done.stderr
