@@ -5,6 +5,7 @@ All pidfds stand in one epoll, which is itself one descriptor to wait for: a tho
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -79,6 +80,8 @@ class Shims:
             reap(pid)
         argv = shim_command(directory, lease, cgroup)
         with self._starting, closing(open_log(directory)) as log:
+            if self._epoll.closed:
+                raise OSError(errno.ESHUTDOWN, "the provider is closed")
             if not self._fork(directory.key, argv, [log, *lease.fds]):
                 self._spawn(directory.key, argv, log, lease)
 
@@ -180,6 +183,9 @@ class Shims:
 
     def _add(self, key: str, fd: int, child: int | None = None) -> None:
         with self._lock:
+            if self._epoll.closed:  # nobody asks any more
+                os.close(fd)
+                return
             self._fds[key], self._keys[fd] = fd, key
             if child is not None:
                 self._children[fd] = child

@@ -137,7 +137,9 @@ class Zygote:
         self._channel, self._line, self._ready = None, None, False
         with closing(self._pidfd), suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            select.select([self._pidfd], [], [], END_SECONDS)
+            end = select.poll()  # unlike select.select, for any descriptor
+            end.register(self._pidfd, select.POLLIN)
+            end.poll(END_SECONDS * 1000)
         reap(self._pid)
 
     def _start(self) -> None:

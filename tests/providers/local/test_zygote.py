@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from actors.jobs.records import Phase, Resources
+from actors.providers.errors import Unavailable
 from actors.providers.local import LocalOptions, launching, zygote
 from actors.providers.local.launching import SHIM
 from actors.providers.local.shim.system import children_of, stat_fields
@@ -143,6 +145,29 @@ async def test_a_closed_provider_ends_its_zygote_and_no_job(stage: Stage) -> Non
     assert not is_alive(pid)
     ready.with_name("go").touch()
     assert (await stage.ended(key, by=stage.another())).phase is Phase.SUCCEEDED
+
+
+async def test_a_zygote_is_ended_whatever_the_number_of_its_descriptor(stage: Stage) -> None:
+    """A server has thousands of connections, and ``select`` refuses descriptors from 1,024 on."""
+    pid, found = pid_of(stage), stage.provider._jobs.shims._zygote
+    assert found is not None
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 4_096), before[1]))
+    try:
+        low, found._pidfd = found._pidfd, fcntl.fcntl(found._pidfd, fcntl.F_DUPFD_CLOEXEC, 2_000)
+        os.close(low)
+        await stage.provider.aclose()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert not is_alive(pid)
+
+
+async def test_a_provider_that_is_closed_starts_no_shim(stage: Stage) -> None:
+    """A submission that was under way in a thread is refused, so the job surely does not run."""
+    stage.provider._jobs.shims.close()
+    with pytest.raises(Unavailable):
+        await stage.submit("true", key="late")
+    assert (await stage.another().observe_many({"late": {}})).absent == {"late"}
 
 
 async def test_the_watch_starts_the_zygote_unless_it_is_switched_off(stage: Stage) -> None:

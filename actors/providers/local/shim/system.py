@@ -154,7 +154,11 @@ def oom_kills() -> dict[str, int | None]:
     machine.
     """
     group = None
-    for line in read("/proc/self/cgroup").splitlines():
+    try:
+        lines = read("/proc/self/cgroup").splitlines()
+    except OSError:  # no descriptor is left, or there is no such file: the end of the job is recorded all the same
+        lines = []
+    for line in lines:
         number, controllers, path = line.split(":", 2)
         if number == "0":
             group = group or count_in(f"/sys/fs/cgroup{path}/memory.events", "oom_kill")
