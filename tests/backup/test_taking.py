@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from contextlib import closing
+from pathlib import Path
 
 import attrs
 import pytest
@@ -152,3 +153,27 @@ async def test_configuration_and_key_files_are_in_it_and_one_that_cannot_be_read
     assert taken.manifest.members["keys/1-hook_key"].setting == "notify.targets.ops.eu.secret_file"
     (note,) = taken.notes
     assert "notify.targets.gone.secret_file" in note
+
+
+@pytest.mark.parametrize("when", ["mkdtemp", "flock"])
+def test_a_folder_that_another_backup_took_for_a_left_one_is_made_anew(tmp_path, monkeypatch, when):
+    """Until a backup has locked its folder, another one in the same directory removes it."""
+    made, module = [], output.tempfile if when == "mkdtemp" else output.fcntl
+    really, mkdtemp = getattr(module, when), output.tempfile.mkdtemp
+
+    def noted(**named):
+        made.append(mkdtemp(**named))
+        return made[-1]
+
+    def removed_once(*arguments, **named):
+        result = noted(**named) if when == "mkdtemp" else really(*arguments)
+        if len(made) == 1:
+            Path(made[0]).rmdir()
+        return result
+
+    monkeypatch.setattr(output.tempfile, "mkdtemp", noted)
+    monkeypatch.setattr(module, when, removed_once)
+    with output.working_folder(tmp_path / "b.zip") as folder:
+        assert folder.is_dir()
+        assert made[0] != str(folder) == made[1]
+    assert list(tmp_path.iterdir()) == []
