@@ -87,11 +87,12 @@ class Pruner(TickingActor):
         """Remove idempotency keys and then jobs that were kept long enough, unless the clock may be wrong."""
         before = kept_since(self._clock.now(), self._days)
         now = trio.current_time()
+        self._again = now + HELD_AGAIN  # also where the next line fails: it must not be tried again at once
         hold = await held(self._ledger, before, now - self._reviewed)
-        self._reviewed, self._again = now, math.inf
+        self._reviewed = now
         if hold is not None:
-            self._again = now + HELD_AGAIN
             return
+        self._again = math.inf
         await prune_keys(self._ledger)
         await prune(self._ledger, self._providers, before)
 

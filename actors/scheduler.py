@@ -102,6 +102,7 @@ class Scheduler(TickingActor):
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One look at the queue: claim what may run, and start submitting it."""
+        self._opens_at = float("inf")  # else the next cycle would begin at once, if this one does or finds nothing
         if not self._accepting:
             return
         if self._unsure:  # an intent that nobody here is handing over is the poller's to ask about (B13)
@@ -114,7 +115,6 @@ class Scheduler(TickingActor):
             self._started = True
             self.fault_limit, self.fault_message = 5, "Error in queue processing"
             _logger.info("Queue scheduler started", extra={"interval_seconds": self.interval})
-        self._opens_at = float("inf")
         if claimed.look_again_at is not None:
             self._opens_at = self._clock.look_again(claimed.look_again_at)
         _logger.debug(claimed.decision.summary, extra={"dispatching": len(claimed.dispatches)})

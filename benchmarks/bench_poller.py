@@ -72,7 +72,7 @@ async def cycle(runtime: RunningRuntime, fake: FakeReplicate) -> tuple[float, fl
     assert poller is not None
     watch = poller._watches["replicate"]
     start, worked = time.perf_counter(), time.process_time()
-    fault = await watch.sync()
+    fault = (await watch.sync()).fault
     taken = time.perf_counter() - start, time.process_time() - worked
     assert fault is None, fault
     assert watch.synced == len(fake.jobs()), f"only {watch.synced} jobs were read"

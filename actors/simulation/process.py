@@ -26,6 +26,7 @@ from actors.simulation.providers import ProviderServer, SimulatedProvider
 from actors.simulation.replay import Replay
 from actors.simulation.rules import Rule
 from actors.simulation.targets import Targets
+from actors.simulation.turns import Turns
 from actors.simulation.world import PROVIDERS, Killed, World
 from actors.store import StoreError, lanes
 from actors.store import events as event_rows
@@ -200,10 +201,12 @@ class Process(trio.abc.Instrument):
             world.say(f"process {self._number} starts")
             world.quiet.started()
             world.entered()
-            clock = trio.testing.MockClock(autojump_threshold=0)
-            ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock))
+            clock, turns = trio.testing.MockClock(autojump_threshold=0), Turns(self._end.set)
+            ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock, instruments=[turns]))
             world.checks.check_noted()
         world.left(self._died_at or world.elapsed_at_end)
+        about = "the event loop had work again and again at one moment"
+        world.checks.ask(world.require, not turns.endless, Rule.TIME_GOES_ON, about)
         if isinstance(ended, outcome.Error):
             if isinstance(ended.error, KeyboardInterrupt):
                 raise ended.error

@@ -111,6 +111,7 @@ class Rule(StrEnum):
     # The process.
     BUFFERS = "buffers are bounded"
     TASKS = "tasks are bounded"
+    TIME_GOES_ON = "time goes on"
     STOPS = "a stop has a deadline"
     RESTARTS = "restarts are bounded"
     NO_CRASH = "no crash that nobody injected"
@@ -125,6 +126,7 @@ IN_EVERY_WORLD = frozenset(
         Rule.SHOWN, Rule.RULES, Rule.NOT_LOST, Rule.ONE_KEY, Rule.CAN_RUN, Rule.PARENTS_COUNTED, Rule.CASCADES,
         Rule.ENDS_FOLLOWED, Rule.BAD_ENDS, Rule.INTENT, Rule.SLOT, Rule.LIMITS, Rule.CLAIMS, Rule.PAUSED,
         Rule.ORPHANS, Rule.ATTEMPTS, Rule.AS_THEY_RAN, Rule.NO_ORPHANS, Rule.SETTLES, Rule.RESTARTS,
+        Rule.TIME_GOES_ON,
     }
 )  # fmt: skip
 """Rules that each world asks, however it is drawn."""

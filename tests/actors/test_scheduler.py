@@ -13,6 +13,7 @@ from actors.jobs.records import JobStatus, Resources
 from actors.jobs.refusal import Refused
 from actors.providers.scripted import ScriptedOptions
 from actors.providers.scripted.faults import Fault, FaultKind
+from actors.scheduler import Scheduler
 from tests.runs_at_once import most_at_once
 from tests.runtime_fixtures import fail_writing_an_answer
 
@@ -103,6 +104,26 @@ async def test_a_stop_records_the_answers_of_calls_that_were_under_way(autojump_
         assert trio.current_time() - began == pytest.approx(2.5)
         types = [event.type for event in await world.events(job.job_id)]
         assert types == ["job_queued", "job_dispatched", "job_handed_over", "job_status_changed"]
+
+
+async def test_a_scheduler_that_claims_no_more_does_not_keep_the_event_loop_busy(autojump_clock, world, monkeypatch):
+    """While the rest of the runtime stops, a look that was due is not made, and not tried again and again."""
+    looks, real = [], Scheduler.tick
+
+    async def counted(self, causes):
+        looks.append(trio.current_time())
+        if len(looks) > 100:
+            await trio.sleep(1)  # without this the mock clock would never go on
+        await real(self, causes)
+
+    monkeypatch.setattr(Scheduler, "tick", counted)
+    async with world.open() as runtime:
+        await world.submit(duration=1, start_after="+2s")
+        await trio.sleep(1)
+        await runtime.quiesce()
+        looks.clear()
+        await trio.sleep(3)
+        assert len(looks) == 1
 
 
 async def test_the_queue_is_looked_at_every_five_seconds_whatever_happens(autojump_clock, world, caplog):

@@ -9,6 +9,8 @@ import pytest
 from actors.jobs import start_times
 from actors.jobs.records import QueueEntry
 from actors.ledger import cascade, submit
+from actors.scheduler import Scheduler
+from actors.simulation import turns
 from actors.store import dependencies
 
 
@@ -48,11 +50,25 @@ def later_starts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(submit, "start_of_request", lambda _request, _now: start_times.AT_ONCE)
 
 
+def look_that_is_due_once(patch: pytest.MonkeyPatch) -> None:
+    """A scheduler for which something was due is due again and again afterwards."""
+    tick = Scheduler.tick
+
+    async def stays_due(self, causes):
+        due = self._opens_at
+        await tick(self, causes)
+        self._opens_at = min(due, self._opens_at)
+
+    patch.setattr(Scheduler, "tick", stays_due)
+    patch.setattr(turns, "MOST", 5_000)  # so that it does not take long
+
+
 PLANTED_WAITS: dict[Callable[[pytest.MonkeyPatch], None], set[str]] = {
     ends_that_are_followed: {"cascades complete"},
     whole_fan_before_the_end_is_done: {"cascades complete"},
     all_parents_and_not_one: {"no dependant before its parents' end", "waiting jobs count their parents"},
     bad_ends_are_no_good_ones: {"no dependant before its parents' end", "a bad end cancels what waits for a good one"},
     later_starts: {"later starts not before their time"},
+    look_that_is_due_once: {"time goes on"},
 }
 """Each with the rules by which it is noticed."""

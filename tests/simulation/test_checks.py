@@ -1,10 +1,12 @@
 """A checker that has an error, or is asked nothing, has checked nothing: both are violations."""
 
+import math
 from functools import cache
 
 import pytest
 
-from actors.simulation import running, settling, simulate
+from actors.scheduler import Scheduler
+from actors.simulation import running, settling, simulate, turns
 from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.cli import Summary
@@ -45,6 +47,12 @@ def test_an_error_of_a_check_is_a_violation_wherever_it_happens(owner, check, mo
     outcome = simulate(2, 0.25)
     assert outcome.rule == Rule.CHECKER
     assert "KeyError: 'a column that is not there' at test_checks.py" in outcome.violation
+
+
+def test_an_actor_that_is_due_again_and_again_is_a_violation_and_no_endless_world(monkeypatch):
+    monkeypatch.setattr(Scheduler, "next_tick", lambda _: -math.inf)
+    monkeypatch.setattr(turns, "MOST", 3_000)
+    assert simulate(1, 0.25).rule == Rule.TIME_GOES_ON
 
 
 def test_a_world_in_which_nothing_ran_has_checked_nothing(monkeypatch):
