@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import trio
 
-from actors.jobs.options import Limits
+from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import SubmissionState
 from actors.jobs.refusal import Refused
 from actors.testing import request
@@ -16,13 +16,13 @@ from tests.backup.look_ups import NONE, looked_up
 
 
 @asynccontextmanager
-async def in_doubt(site):
+async def in_doubt(site, **settings):
     """A runtime with one such job, and its approval request."""
-    async with site.open(site.original, options=NONE) as runtime:
+    async with site.open(site.original, options=NONE, **settings) as runtime:
         job = await runtime.submit(request(duration=10, requires_approval="why"))
         site.take()
     await site.restore()
-    async with site.open(site.new, options=NONE) as runtime:
+    async with site.open(site.new, options=NONE, **settings) as runtime:
         await looked_up(runtime)
         (approval,) = await runtime.approvals.page()
         yield runtime, job.job_id, approval
@@ -69,12 +69,12 @@ async def test_nobody_decides_whether_it_may_run_before_it_is_settled(autojump_c
 
 
 async def test_the_time_to_decide_begins_anew_once_it_is_settled(autojump_clock, site):
-    async with in_doubt(site) as (runtime, job_id, approval):
-        await trio.sleep(26 * 3_600)
+    async with in_doubt(site, approvals=ApprovalOptions(timeout_hours=0.25)) as (runtime, job_id, approval):
+        await trio.sleep(2 * approval.timeout_seconds)
         await runtime.jobs.settle(job_id, "not_run", by="root")
         (approval,) = await runtime.approvals.page()
         assert approval.expires_at == site.clock.now() + timedelta(seconds=approval.timeout_seconds)
-        await trio.sleep(3_600)
+        await trio.sleep(approval.timeout_seconds / 2)
         assert (await runtime.jobs.get(job_id)).job.status == "pending"
 
 

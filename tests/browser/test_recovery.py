@@ -102,8 +102,8 @@ def test_a_connection_that_is_silent_is_looked_after(stage: Stage, page: Page, s
     """Nothing comes and nothing breaks, as behind a cable that was pulled: the page asks, gives up, and says so."""
     page.clock.install()
     page.reload()
-    stage.submit("before")
-    row(page, "before").wait_for()
+    stage.submit("before-the-silence")  # a name of its own, as tests share the stage
+    row(page, "before-the-silence").wait_for()
     said = page.locator("#connection")
     os.kill(served.pid, signal.SIGSTOP)
     try:
