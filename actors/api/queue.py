@@ -104,10 +104,10 @@ ROUTES = [
     route("GET", "/api/queue/activity", activity, OWN_LISTING),
     route("POST", "/api/queue/pause", pause, ADMIN),
     route("POST", "/api/queue/resume", resume, ADMIN),
+    route("PUT", "/api/queue/{job_id}/priority", prioritise, LEAD),  # first: a job may be called "limits"
     route("GET", "/api/queue/limits", limits, VIEWER),
     route("DELETE", "/api/queue/limits", reset_limits, ADMIN),
     route("PUT", "/api/queue/limits/{name}", set_limit, ADMIN),
     route("DELETE", "/api/queue/limits/{name}", reset_limit, ADMIN),
     route("GET", "/api/queue/{job_id}", entry, OWN_JOB),
-    route("PUT", "/api/queue/{job_id}/priority", prioritise, LEAD),
 ]

@@ -59,8 +59,8 @@ def choose(connection: Connection, selection: Selection, action: Action, viewer:
         raise Refused(f"more than {MOST} jobs fit {selection.in_words()}; narrow it", RefusalKind.INVALID)
     fitting = len(found)
     if action is Action.RETRY and found:
-        again = {before for before, _ in names.retries_of(connection, [one.job_id for one in found])}
-        found = [one for one in found if one.job_id not in again]
+        again = names.newest_retries(connection, [one.job_id for one in found], viewer.user_id)
+        found = [one for one in found if one.job_id not in again]  # another person's retry is a job of that person's
     left_out = fitting - len(found)
     if not found:
         message = f"no job that can be {action.done} fits {selection.in_words()}"

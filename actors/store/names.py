@@ -31,9 +31,6 @@ _NAMED = Prepared(_OF_NAME)
 _NAMED_OF_USER = Prepared(_OF_NAME.where(_OF_USER))
 _BY_IDS = Prepared(select(*COLUMNS).where(jobs.c.job_id.in_(bindparam("these", expanding=True))))
 
-_RETRIES = Prepared(
-    select(jobs.c.retry_of, jobs.c.job_id).where(jobs.c.retry_of.in_(bindparam("these", expanding=True)))
-)
 _EARLIER = jobs.alias("earlier")
 _OWN_RETRIES = Prepared(
     select(jobs.c.retry_of, jobs.c.job_id)
@@ -61,11 +58,6 @@ _NEWEST_OF_USER = {  # an index has a user's jobs in their order within each sta
 def of_ids(connection: Connection, job_ids: Iterable[str]) -> dict[str, Called]:
     """The jobs of these ids, by id."""
     return {row[0]: Called(*row) for row in _BY_IDS.all(connection, these=job_ids)}
-
-
-def retries_of(connection: Connection, job_ids: Iterable[str]) -> list[tuple[str, str]]:
-    """Those of these ids that were submitted again, each with the id of every job that this made."""
-    return [(row[0], row[1]) for row in _RETRIES.all(connection, these=job_ids)]
 
 
 def newest_retries(connection: Connection, job_ids: Iterable[str], user_id: str | None = None) -> dict[str, str]:

@@ -31,6 +31,14 @@ async def test_a_jobs_place_is_told_with_its_reason(edge: Any) -> None:
     assert (await edge.http.get(f"/api/queue/{second['job_id']}")).json()["position"] == 0
 
 
+async def test_a_job_that_is_called_like_a_part_of_a_path_is_prioritised_too(edge: Any) -> None:
+    await edge.http.put("/api/queue/limits/total", json={"value": 0})
+    for name in ("limits", "stats", "activity"):
+        made = await edge.submit(config_name=name)
+        found = await edge.http.put(f"/api/queue/{name}/priority", json={"priority_override": 50})
+        assert (found.status_code, found.json()["job_id"]) == (200, made["job_id"])
+
+
 async def test_the_queue_in_numbers(edge: Any) -> None:
     empty = (await edge.http.get("/api/queue/stats")).json()
     assert (empty["running"], empty["oldest_wait_seconds"], empty["paused"]) == (0, None, None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 
+from actors.job_requests.rights import Submitter
+from actors.job_requests.sources import RequestSource
 from actors.jobs import selections as records
 from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus
@@ -104,6 +106,19 @@ async def test_what_was_submitted_again_is_left_out_of_another_retry(autojump_cl
         await runtime.jobs.retry(again.job_id)
         with pytest.raises(Refused, match=r"3 left out: submitted again before"):
             await chosen(runtime, both, Action.RETRY)
+
+
+async def test_what_another_person_submitted_again_is_still_the_owners_to_retry(autojump_clock, world):
+    """A retry is a job of the person who made it, and the owner may not even see it."""
+    async with world.open() as runtime:
+        job = (await world.submit(duration=1, result="failed", user_id="ana")).job_id
+        await runtime.wait(job)
+        again = await runtime.jobs.retry(job, submitter=Submitter(RequestSource.TCP, "lea", "lead"))
+        assert again.request.user_id == "lea"
+        failed = Selection(statuses=(JobStatus.FAILED,), user_id="ana")
+        assert await chosen(runtime, failed, Action.RETRY, ANA) == ([job], 0)
+        with pytest.raises(Refused, match="1 left out: submitted again before"):
+            await chosen(runtime, failed, Action.RETRY, Viewer("lea"))
 
 
 async def test_only_uncertain_jobs_are_chosen_to_be_settled(autojump_clock, world):
